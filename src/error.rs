@@ -1,0 +1,98 @@
+//! The one error type of the library, grouped by who can act on it.
+
+use std::path::{Path, PathBuf};
+
+/// Result with the library's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong. Every message says what is wrong and, where it helps, what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A configuration value is missing, unknown or out of range. The user mends the file or the command line.
+    #[error("configuration: {key} = {value}: expected {expected}")]
+    Config {
+        /// `section.key`.
+        key: String,
+        /// The value as it was given.
+        value: String,
+        /// What would be accepted.
+        expected: String,
+    },
+    /// The configuration text is not TOML, or names a key that does not exist.
+    #[error("configuration: {0}")]
+    ConfigText(String),
+    /// One image cannot be used; the run goes on without it.
+    #[error("{path}: {reason}")]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// Why it is left out.
+        reason: String,
+    },
+    /// The input as a whole cannot be used (nothing there, nothing usable, contradicting settings).
+    #[error("{0}")]
+    Input(String),
+    /// The operating system refused a file operation.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried: `read`, `create`, ...
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
+    /// A stored file (.npy, .npz, .json) is not what this program can read.
+    #[error("{path}: {reason}")]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        reason: String,
+    },
+    /// No usable compute device, or the device failed.
+    #[error("{0}")]
+    Device(String),
+    /// A shader does not compile or does not fit the device.
+    #[error("shader {name}: {reason}")]
+    Shader {
+        /// Name of the shader file without extension.
+        name: String,
+        /// The compiler's message with its line.
+        reason: String,
+    },
+    /// The user asked to stop (Ctrl-C, SIGTERM). What is complete on disk stays.
+    #[error("stopped; {done}; run the same command again to go on")]
+    Interrupted {
+        /// What is complete, in words.
+        done: String,
+    },
+}
+
+impl Error {
+    /// A configuration error for `key`.
+    pub fn config(key: impl Into<String>, value: impl ToString, expected: impl Into<String>) -> Self {
+        Self::Config { key: key.into(), value: value.to_string(), expected: expected.into() }
+    }
+
+    /// An I/O error for `path`; `action` completes "cannot ...".
+    pub fn io(action: &'static str, path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.as_ref().to_path_buf(), source }
+    }
+
+    /// A stored file that cannot be used.
+    pub fn store(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
+        Self::Store { path: path.as_ref().to_path_buf(), reason: reason.into() }
+    }
+
+    /// An image that cannot be used.
+    pub fn image(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
+        Self::Image { path: path.as_ref().to_path_buf(), reason: reason.into() }
+    }
+
+    /// True where the fault is in the command line or the configuration (exit status 2).
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Config { .. } | Self::ConfigText(_))
+    }
+}

@@ -1,0 +1,3 @@
+//! scatterfall.
+pub mod error;
+pub use error::{Error, Result};
