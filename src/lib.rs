@@ -1,3 +1,4 @@
 //! scatterfall.
+pub mod batch;
 pub mod error;
 pub use error::{Error, Result};
