@@ -1,4 +1,6 @@
 //! scatterfall.
 pub mod batch;
+pub mod config;
 pub mod error;
+pub mod time;
 pub use error::{Error, Result};

@@ -1,0 +1,882 @@
+//! The validated configuration: `config.toml`'s defaults, a file and the command line, in one [`Config`].
+//!
+//! Values are merged by presence (never by comparing with a default), checked once here, and are valid from then on.
+
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use crate::error::{Error, Result};
+use crate::time::{Micros, TimePattern, parse_compact};
+use table::Section;
+
+/// `config.toml` as it stands in the repository: every key with its default.
+pub const DEFAULTS: &str = include_str!("../../config.toml");
+
+/// Everything a run needs to know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `[input]`
+    pub input: Input,
+    /// `[exclude]`
+    pub exclude: Exclude,
+    /// `[output]`
+    pub output: Output,
+    /// `[crop]`; `None` where it is not enabled.
+    pub crop: Option<Crop>,
+    /// `[value]`
+    pub value: ValueScale,
+    /// `[features]`
+    pub features: Features,
+    /// `[segments]`
+    pub segments: Segments,
+    /// `[network]`
+    pub network: Network,
+    /// `[seismogram]`
+    pub seismogram: Seismogram,
+    /// `[reduce]`
+    pub reduce: Reduce,
+    /// `[cluster]`
+    pub cluster: Cluster,
+    /// `[anomaly]`
+    pub anomaly: Anomaly,
+    /// `[visualize]`
+    pub visualize: Visualize,
+    /// `[compute]`
+    pub compute: Compute,
+    /// The merged tables that all this was read from.
+    pub resolved: Table,
+}
+
+/// Where the archive is and what its images span.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// Folder of the archive.
+    pub path: PathBuf,
+    /// Seconds an image spans.
+    pub duration_s: f64,
+    /// Kilometres an image spans.
+    pub total_distance_km: f64,
+    /// How a file name tells its time.
+    pub time_pattern: TimePattern,
+    /// First time read (UTC).
+    pub start: Option<Micros>,
+    /// First time no longer read (UTC).
+    pub end: Option<Micros>,
+    /// Distance of the left edge.
+    pub distance_offset_km: f64,
+    /// Most pixels an image may have.
+    pub max_pixels: u64,
+}
+
+/// Rows that take no part in fits.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Exclude {
+    /// Stretches of fibre in km.
+    pub distance_km: Vec<(f64, f64)>,
+    /// Stretches of time (UTC).
+    pub time: Vec<(Micros, Micros)>,
+}
+
+/// Where results go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Output folder.
+    pub path: PathBuf,
+    /// Keep the cropped pixels.
+    pub waterfall_npz: bool,
+}
+
+/// The plot area in pixels; `bottom` and `right` lie just outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crop {
+    /// First row.
+    pub top: usize,
+    /// Row after the last.
+    pub bottom: usize,
+    /// First column.
+    pub left: usize,
+    /// Column after the last.
+    pub right: usize,
+}
+
+/// From colours to values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValueScale {
+    /// Name of a colour map, or a file.
+    pub colormap: String,
+    /// Decibels of index 0.
+    pub db_min: f64,
+    /// Decibels of index 255.
+    pub db_max: f64,
+    /// Residual above which an image is left out.
+    pub max_residual: f64,
+}
+
+/// A window feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "DESIGN of each is on `backend::cpu`'s functions of the same names")]
+pub enum Feature {
+    Std,
+    Gabor,
+    DominantFrequency,
+    Mean,
+    Median,
+    P75,
+    Max,
+    SlopeAspect,
+}
+
+impl Feature {
+    /// Every feature with its name in the configuration.
+    pub const NAMES: [(&'static str, Self); 8] = [
+        ("std", Self::Std),
+        ("gabor", Self::Gabor),
+        ("dominant_frequency", Self::DominantFrequency),
+        ("mean", Self::Mean),
+        ("median", Self::Median),
+        ("p75", Self::P75),
+        ("max", Self::Max),
+        ("slope_aspect", Self::SlopeAspect),
+    ];
+
+    /// The name in the configuration.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, f)| *f == self).map_or("", |(n, _)| n)
+    }
+}
+
+/// Windows and what is computed on each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Features {
+    /// Columns a window.
+    pub window: usize,
+    /// Columns between windows.
+    pub step: usize,
+    /// The channels, in order.
+    pub names: Vec<Feature>,
+}
+
+/// How long a segment is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SegmentLength {
+    /// Kilometres of fibre.
+    Km(f64),
+    /// Windows.
+    Bins(usize),
+}
+
+/// Whether segments may cross from one image to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Continuity {
+    /// Segments lie within one image.
+    PerImage,
+    /// Images that follow each other form one series.
+    Concatenated,
+}
+
+/// Cutting feature series into segments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segments {
+    /// Length of a segment.
+    pub length: SegmentLength,
+    /// Share that the next segment repeats.
+    pub overlap: f64,
+    /// Whether segments may cross images.
+    pub continuity: Continuity,
+}
+
+/// What is taken from a scalogram over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// NumPy's median: mean of the two middle values where the number is even.
+    Median,
+    /// Arithmetic mean.
+    Mean,
+    /// Largest value.
+    Max,
+}
+
+/// Normalisation of the wavelets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Normalize {
+    /// As defined, modulus 1 at its middle.
+    None,
+    /// Sum of the moduli is 1.
+    L1,
+    /// Sum of the squared moduli is 1.
+    L2,
+}
+
+/// Sampling of the scalograms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oversampling {
+    /// As densely as the segment.
+    Full,
+    /// This many times as densely as the filter's band needs.
+    Times(usize),
+}
+
+/// One layer's filter bank.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bank {
+    /// Octaves below the Nyquist frequency.
+    pub octaves: usize,
+    /// Filters an octave.
+    pub resolution: usize,
+    /// Width in periods of the centre frequency.
+    pub quality: f64,
+}
+
+/// The scattering network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// Also statistics of the samples themselves.
+    pub order_0: bool,
+    /// Pooling over time.
+    pub pooling: Pooling,
+    /// Normalisation of the wavelets.
+    pub normalize: Normalize,
+    /// Shape of the Tukey window.
+    pub taper_alpha: Option<f64>,
+    /// Sampling of the scalograms.
+    pub oversampling: Oversampling,
+    /// Hz, for plain arrays.
+    pub sampling_rate: f64,
+    /// One bank a layer.
+    pub banks: Vec<Bank>,
+}
+
+/// What is taken off a seismogram before it is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detrend {
+    /// Nothing.
+    None,
+    /// The mean.
+    Demean,
+    /// The least-squares line.
+    Linear,
+}
+
+/// Seismograms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seismogram {
+    /// Seconds a segment.
+    pub segment_s: f64,
+    /// Share that the next segment repeats.
+    pub overlap: f64,
+    /// What is taken off each piece.
+    pub detrend: Detrend,
+    /// Corner of the high-pass filter.
+    pub highpass_hz: Option<f64>,
+}
+
+/// Scaling of the coefficient matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScalingKind {
+    /// Logarithms as they are.
+    None,
+    /// Zero mean and unit deviation a column.
+    Standard,
+    /// The whole matrix onto 0..1.
+    MinMax,
+    /// Standard, and every order weighs the same.
+    Balanced,
+}
+
+/// Reduction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reduce {
+    /// Write principal components.
+    pub run_pca: bool,
+    /// Principal components.
+    pub pca_components: usize,
+    /// Independent components.
+    pub ica_components: usize,
+    /// Scaling of the coefficient matrix.
+    pub scaling: ScalingKind,
+    /// Smallest coefficient before the logarithm.
+    pub floor: f64,
+    /// Of the ICA's first guess.
+    pub seed: u64,
+}
+
+/// Clustering method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Gaussian mixture.
+    Gmm,
+    /// k-means.
+    KMeans,
+    /// DBSCAN.
+    Dbscan,
+    /// Agglomerative clustering.
+    Agglomerative,
+}
+
+/// Shape of a Gaussian mixture's covariances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CovarianceKind {
+    /// A matrix a component.
+    Full,
+    /// A diagonal a component.
+    Diag,
+    /// One matrix for all.
+    Tied,
+    /// A variance a component.
+    Spherical,
+}
+
+/// Criterion for the number of components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Criterion {
+    /// Akaike.
+    Aic,
+    /// Bayes.
+    Bic,
+}
+
+/// Linkage of agglomerative clustering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkageKind {
+    /// Smallest growth of the sum of squares.
+    Ward,
+    /// Largest distance.
+    Complete,
+    /// Mean distance.
+    Average,
+    /// Smallest distance.
+    Single,
+}
+
+/// Clustering.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    /// Method.
+    pub method: Method,
+    /// Of the starts.
+    pub seed: u64,
+    /// k-means: clusters.
+    pub kmeans_clusters: usize,
+    /// GMM: components.
+    pub gmm_components: usize,
+    /// GMM: covariances.
+    pub gmm_covariance: CovarianceKind,
+    /// GMM: selection of the number of components.
+    pub gmm_select: Option<Criterion>,
+    /// GMM: fewest and most components tried.
+    pub gmm_range: (usize, usize),
+    /// DBSCAN: radius.
+    pub dbscan_eps: f64,
+    /// DBSCAN: rows that make a core row.
+    pub dbscan_min_samples: usize,
+    /// Agglomerative: clusters.
+    pub agglomerative_clusters: usize,
+    /// Agglomerative: refuse representatives.
+    pub agglomerative_exact: bool,
+    /// Agglomerative: linkage.
+    pub agglomerative_linkage: LinkageKind,
+}
+
+/// What a row is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Baseline {
+    /// Its place's usual behaviour.
+    Place,
+    /// The clusters.
+    Model,
+}
+
+/// Anomalies.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anomaly {
+    /// What a row is compared with.
+    pub baseline: Baseline,
+    /// Events listed.
+    pub top: usize,
+    /// Quantile above which rows make events.
+    pub quantile: f64,
+}
+
+/// Pictures that are drawn on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Picture {
+    /// Counts of each cluster over time.
+    ClusterCounts,
+    /// Waterfalls with the rows of a cluster marked.
+    WaterfallClusters,
+    /// Features and labels over distance.
+    FeaturesClusters,
+}
+
+/// Pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Visualize {
+    /// Which.
+    pub methods: Vec<Picture>,
+    /// Distance at which clusters are counted.
+    pub occurrences_km: f64,
+    /// Images a point of the count pictures.
+    pub accumulate_files: usize,
+    /// Every how many-th image is stacked.
+    pub image_step: usize,
+    /// Images a stack.
+    pub images_per_group: usize,
+}
+
+/// Which backend computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendChoice {
+    /// A GPU where there is one.
+    Auto,
+    /// A GPU, or an error.
+    Gpu,
+    /// The CPU.
+    Cpu,
+}
+
+/// Resources.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compute {
+    /// Which backend computes.
+    pub backend: BackendChoice,
+    /// Threads; 0: all cores.
+    pub threads: usize,
+    /// Bytes for images in work.
+    pub memory_bytes: usize,
+    /// Images a batch; 0: chosen.
+    pub batch_images: usize,
+}
+
+/// Most components, clusters, windows and the like that are accepted; beyond is a typing error.
+const MANY: usize = 1_000_000;
+
+impl Config {
+    /// The defaults, with `file` laid over them and then every `section.key=value` of `overrides`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, [`Error::ConfigText`] and [`Error::Config`] for what is wrong in it.
+    pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
+        let mut layers = Vec::new();
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+            layers.push(table::parse(&text, &path.display().to_string())?);
+        }
+        for text in overrides {
+            layers.push(table::parse_override(text)?);
+        }
+        Self::from_layers(layers)
+    }
+
+    /// The defaults with `text` (TOML) laid over them.
+    ///
+    /// # Errors
+    /// [`Error::ConfigText`] and [`Error::Config`].
+    pub fn from_text(text: &str) -> Result<Self> {
+        Self::from_layers(vec![table::parse(text, "configuration")?])
+    }
+
+    fn from_layers(layers: Vec<Table>) -> Result<Self> {
+        let mut root = table::parse(DEFAULTS, "config.toml")?;
+        for layer in layers {
+            table::check_keys(&layer)?;
+            // `length_km` and `bins` exclude each other: the later layer's choice holds.
+            if Section::new(&layer, "segments").get("length_km").is_some()
+                && Section::new(&layer, "segments").get("bins").is_none()
+                && let Some(Value::Table(segments)) = root.get_mut("segments")
+            {
+                segments.remove("bins");
+            }
+            table::merge(&mut root, layer);
+        }
+        table::check_keys(&root)?;
+        Self::from_table(root)
+    }
+
+    fn from_table(root: Table) -> Result<Self> {
+        let config = Self {
+            input: input(&Section::new(&root, "input"))?,
+            exclude: exclude(&Section::new(&root, "exclude"))?,
+            output: output(&Section::new(&root, "output"))?,
+            crop: crop(&Section::new(&root, "crop"))?,
+            value: value(&Section::new(&root, "value"))?,
+            features: features(&Section::new(&root, "features"))?,
+            segments: segments(&Section::new(&root, "segments"))?,
+            network: network(&Section::new(&root, "network"))?,
+            seismogram: seismogram(&Section::new(&root, "seismogram"))?,
+            reduce: reduce(&Section::new(&root, "reduce"))?,
+            cluster: cluster(&root)?,
+            anomaly: anomaly(&Section::new(&root, "anomaly"))?,
+            visualize: visualize(&Section::new(&root, "visualize"))?,
+            compute: compute(&Section::new(&root, "compute"))?,
+            resolved: Table::new(),
+        };
+        Ok(Self { resolved: root, ..config })
+    }
+
+    /// The named sections of the merged configuration, for fingerprints and for `run.json`.
+    pub fn sections(&self, names: &[&str]) -> serde_json::Value {
+        let picked: serde_json::Map<String, serde_json::Value> = names
+            .iter()
+            .filter_map(|n| Some(((*n).to_owned(), serde_json::to_value(self.resolved.get(*n)?).ok()?)))
+            .collect();
+        serde_json::Value::Object(picked)
+    }
+}
+
+fn input(s: &Section) -> Result<Input> {
+    let time = |key: &str| -> Result<Option<Micros>> {
+        let Some(text) = s.get(key) else { return Ok(None) };
+        text.as_str().and_then(parse_compact).map(Some).ok_or_else(|| s.error(key, text, "\"YYYYMMDD_HHMMSS\""))
+    };
+    let offset = s.number("utc_offset_h", "hours from -24 to 24", |v| v.abs() <= 24.0)?;
+    let pattern = s.text_if("time_pattern")?;
+    let time_pattern = TimePattern::new(pattern, offset).ok_or_else(|| {
+        Error::config(
+            "input.time_pattern",
+            pattern.unwrap_or_default(),
+            "a strftime pattern with year, month, day, hour and minute, as \"*_%Y%m%d_%H%M%S\"",
+        )
+    })?;
+    let (start, end) = (time("start")?, time("end")?);
+    if let (Some(a), Some(b), Some(value)) = (start, end, s.get("end"))
+        && a >= b
+    {
+        return Err(s.error("end", value, "a time after input.start"));
+    }
+    Ok(Input {
+        path: s.text("path")?.into(),
+        duration_s: s.number("duration_s", "seconds, above 0", |v| v > 0.0 && v <= 86_400.0)?,
+        total_distance_km: s.number("total_distance_km", "kilometres, above 0", |v| v > 0.0 && v <= 1e6)?,
+        time_pattern,
+        start,
+        end,
+        distance_offset_km: s.number("distance_offset_km", "kilometres", |v| v.abs() <= 1e6)?,
+        max_pixels: s.count("max_pixels", 1, 1 << 40)? as u64,
+    })
+}
+
+fn exclude(s: &Section) -> Result<Exclude> {
+    let pairs = |key: &str, expected: &str| -> Result<Vec<(Value, Value)>> {
+        let Some(value) = s.get(key) else { return Ok(Vec::new()) };
+        let wrong = || s.error(key, value, expected);
+        let pair = |v: &Value| match v.as_array().map(Vec::as_slice) {
+            Some([a, b]) => Ok((a.clone(), b.clone())),
+            _ => Err(wrong()),
+        };
+        value.as_array().ok_or_else(wrong)?.iter().map(pair).collect()
+    };
+    #[expect(clippy::cast_precision_loss, reason = "kilometres are small")]
+    let km = |v: &Value| v.as_float().or_else(|| v.as_integer().map(|i| i as f64)).filter(|f| f.is_finite());
+    let expected_km = "pairs of kilometres, [[from, to], ...]";
+    let expected_time = "pairs of times, [[\"YYYYMMDD_HHMMSS\", \"YYYYMMDD_HHMMSS\"], ...]";
+    let mut out = Exclude::default();
+    for (a, b) in pairs("distance_km", expected_km)? {
+        match (km(&a), km(&b)) {
+            (Some(from), Some(to)) if from < to => out.distance_km.push((from, to)),
+            _ => return Err(s.error("distance_km", &Value::Array(vec![a, b]), expected_km)),
+        }
+    }
+    for (a, b) in pairs("time", expected_time)? {
+        match (a.as_str().and_then(parse_compact), b.as_str().and_then(parse_compact)) {
+            (Some(from), Some(to)) if from < to => out.time.push((from, to)),
+            _ => return Err(s.error("time", &Value::Array(vec![a, b]), expected_time)),
+        }
+    }
+    Ok(out)
+}
+
+fn output(s: &Section) -> Result<Output> {
+    Ok(Output { path: s.text("path")?.into(), waterfall_npz: s.flag("waterfall_npz")? })
+}
+
+fn crop(s: &Section) -> Result<Option<Crop>> {
+    if !s.flag("enabled")? {
+        return Ok(None);
+    }
+    let edge = |key| s.count(key, 0, MANY);
+    let crop = Crop { top: edge("top")?, bottom: edge("bottom")?, left: edge("left")?, right: edge("right")? };
+    if crop.bottom <= crop.top {
+        return Err(Error::config("crop.bottom", crop.bottom, format!("a row below crop.top = {}", crop.top)));
+    }
+    if crop.right <= crop.left {
+        return Err(Error::config("crop.right", crop.right, format!("a column right of crop.left = {}", crop.left)));
+    }
+    Ok(Some(crop))
+}
+
+fn value(s: &Section) -> Result<ValueScale> {
+    let scale = ValueScale {
+        colormap: s.text("colormap")?.to_owned(),
+        db_min: s.number("db_min", "decibels", |_| true)?,
+        db_max: s.number("db_max", "decibels", |_| true)?,
+        max_residual: s.number("max_residual", "a colour distance, above 0", |v| v > 0.0)?,
+    };
+    if scale.db_max <= scale.db_min {
+        return Err(Error::config("value.db_max", scale.db_max, format!("more than value.db_min = {}", scale.db_min)));
+    }
+    Ok(scale)
+}
+
+fn features(s: &Section) -> Result<Features> {
+    let names = s.choices("names", &Feature::NAMES)?;
+    for (i, name) in names.iter().enumerate() {
+        if names[..i].contains(name) {
+            return Err(Error::config("features.names", name.name(), "each feature once"));
+        }
+    }
+    if names.is_empty() {
+        return Err(Error::config("features.names", "[]", "at least one feature"));
+    }
+    Ok(Features { window: s.count("window", 1, 4096)?, step: s.count("step", 1, MANY)?, names })
+}
+
+fn segments(s: &Section) -> Result<Segments> {
+    let km = s.number("length_km", "kilometres, above 0", |v| v > 0.0)?;
+    Ok(Segments {
+        length: s.count_if("bins", 1, 1 << 24)?.map_or(SegmentLength::Km(km), SegmentLength::Bins),
+        overlap: s.number("overlap", "a share from 0 up to (not including) 1", |v| (0.0..1.0).contains(&v))?,
+        continuity: s.choice(
+            "continuity",
+            &[("per-image", Continuity::PerImage), ("concatenated", Continuity::Concatenated)],
+        )?,
+    })
+}
+
+fn network(s: &Section) -> Result<Network> {
+    let tables: &[Value] = match s.get("banks") {
+        Some(Value::Array(items)) => items,
+        _ => &[],
+    };
+    if tables.is_empty() {
+        return Err(Error::config("network.banks", "[]", "at least one [[network.banks]] table"));
+    }
+    let bank = |v: &Value| {
+        let empty = Table::new();
+        let b = Section::of(v.as_table().unwrap_or(&empty), "network.banks");
+        Ok(Bank {
+            octaves: b.count("octaves", 1, 30)?,
+            resolution: b.count("resolution", 1, 256)?,
+            quality: b.number_if("quality", "a number above 0", |v| v > 0.0)?.unwrap_or(1.0),
+        })
+    };
+    let oversampling = match s.get("oversampling") {
+        Some(Value::String(t)) if t == "full" => Oversampling::Full,
+        Some(Value::Integer(n @ (1 | 2 | 4))) => Oversampling::Times(if *n == 1 { 1 } else if *n == 2 { 2 } else { 4 }),
+        Some(other) => return Err(s.error("oversampling", other, "\"full\", 1, 2 or 4")),
+        None => Oversampling::Full,
+    };
+    Ok(Network {
+        order_0: s.flag("order_0")?,
+        pooling: s.choice(
+            "pooling",
+            &[("median", Pooling::Median), ("mean", Pooling::Mean), ("max", Pooling::Max)],
+        )?,
+        normalize: s.choice("normalize", &[("none", Normalize::None), ("l1", Normalize::L1), ("l2", Normalize::L2)])?,
+        taper_alpha: s.number_if("taper_alpha", "a number from 0 to 1", |v| (0.0..=1.0).contains(&v))?,
+        oversampling,
+        sampling_rate: s.number("sampling_rate", "Hz, above 0", |v| v > 0.0)?,
+        banks: tables.iter().map(bank).collect::<Result<_>>()?,
+    })
+}
+
+fn seismogram(s: &Section) -> Result<Seismogram> {
+    Ok(Seismogram {
+        segment_s: s.number("segment_s", "seconds, above 0", |v| v > 0.0)?,
+        overlap: s.number("overlap", "a share from 0 up to (not including) 1", |v| (0.0..1.0).contains(&v))?,
+        detrend: s.choice(
+            "detrend",
+            &[("none", Detrend::None), ("demean", Detrend::Demean), ("linear", Detrend::Linear)],
+        )?,
+        highpass_hz: s.number_if("highpass_hz", "Hz, above 0", |v| v > 0.0)?,
+    })
+}
+
+fn reduce(s: &Section) -> Result<Reduce> {
+    Ok(Reduce {
+        run_pca: s.flag("run_pca")?,
+        pca_components: s.count("pca_components", 1, MANY)?,
+        ica_components: s.count("ica_components", 1, MANY)?,
+        scaling: s.choice(
+            "scaling",
+            &[
+                ("balanced", ScalingKind::Balanced),
+                ("none", ScalingKind::None),
+                ("standard", ScalingKind::Standard),
+                ("minmax", ScalingKind::MinMax),
+            ],
+        )?,
+        floor: s.number("floor", "a number above 0 that single precision can hold", |v| {
+            v >= f64::from(f32::MIN_POSITIVE) && v <= f64::from(f32::MAX)
+        })?,
+        seed: s.count("seed", 0, i64::MAX as usize)? as u64,
+    })
+}
+
+fn cluster(root: &Table) -> Result<Cluster> {
+    let s = Section::new(root, "cluster");
+    let gmm = Section::new(root, "cluster.gmm");
+    let dbscan = Section::new(root, "cluster.dbscan");
+    let agglomerative = Section::new(root, "cluster.agglomerative");
+    let expected_range = "[fewest, most], both at least 1";
+    let range = match gmm.get("range") {
+        Some(value) => {
+            let ends: Vec<usize> = value
+                .as_array()
+                .map(|a| a.iter().filter_map(Value::as_integer).filter_map(|i| usize::try_from(i).ok()).collect())
+                .unwrap_or_default();
+            match ends[..] {
+                [a, b] if a >= 1 && a <= b && b <= 10_000 => (a, b),
+                _ => return Err(gmm.error("range", value, expected_range)),
+            }
+        }
+        None => return Err(Error::config("cluster.gmm.range", "nothing", expected_range)),
+    };
+    Ok(Cluster {
+        method: s.choice(
+            "method",
+            &[
+                ("gmm", Method::Gmm),
+                ("kmeans", Method::KMeans),
+                ("dbscan", Method::Dbscan),
+                ("agglomerative", Method::Agglomerative),
+            ],
+        )?,
+        seed: s.count("seed", 0, i64::MAX as usize)? as u64,
+        kmeans_clusters: Section::new(root, "cluster.kmeans").count("clusters", 1, MANY)?,
+        gmm_components: gmm.count("components", 1, 10_000)?,
+        gmm_covariance: gmm.choice(
+            "covariance",
+            &[
+                ("full", CovarianceKind::Full),
+                ("diag", CovarianceKind::Diag),
+                ("tied", CovarianceKind::Tied),
+                ("spherical", CovarianceKind::Spherical),
+            ],
+        )?,
+        gmm_select: gmm
+            .choice("select", &[("none", None), ("aic", Some(Criterion::Aic)), ("bic", Some(Criterion::Bic))])?,
+        gmm_range: range,
+        dbscan_eps: dbscan.number("eps", "a distance above 0", |v| v > 0.0)?,
+        dbscan_min_samples: dbscan.count("min_samples", 1, MANY)?,
+        agglomerative_clusters: agglomerative.count("clusters", 1, MANY)?,
+        agglomerative_exact: agglomerative.flag("exact")?,
+        agglomerative_linkage: agglomerative.choice(
+            "linkage",
+            &[
+                ("ward", LinkageKind::Ward),
+                ("complete", LinkageKind::Complete),
+                ("average", LinkageKind::Average),
+                ("single", LinkageKind::Single),
+            ],
+        )?,
+    })
+}
+
+fn anomaly(s: &Section) -> Result<Anomaly> {
+    Ok(Anomaly {
+        baseline: s.choice("baseline", &[("place", Baseline::Place), ("model", Baseline::Model)])?,
+        top: s.count("top", 1, MANY)?,
+        quantile: s.number("quantile", "a share from 0 to 1", |v| (0.0..=1.0).contains(&v))?,
+    })
+}
+
+fn visualize(s: &Section) -> Result<Visualize> {
+    Ok(Visualize {
+        methods: s.choices(
+            "methods",
+            &[
+                ("cluster_counts", Picture::ClusterCounts),
+                ("waterfall_clusters", Picture::WaterfallClusters),
+                ("features_clusters", Picture::FeaturesClusters),
+            ],
+        )?,
+        occurrences_km: s.number("occurrences_km", "kilometres", |_| true)?,
+        accumulate_files: s.count("accumulate_files", 1, MANY)?,
+        image_step: s.count("image_step", 1, MANY)?,
+        images_per_group: s.count("images_per_group", 1, 1000)?,
+    })
+}
+
+fn compute(s: &Section) -> Result<Compute> {
+    Ok(Compute {
+        backend: s.choice(
+            "backend",
+            &[("auto", BackendChoice::Auto), ("gpu", BackendChoice::Gpu), ("cpu", BackendChoice::Cpu)],
+        )?,
+        threads: s.count("threads", 0, 4096)?,
+        memory_bytes: s.count("memory_mib", 16, 1 << 24)? << 20,
+        batch_images: s.count("batch_images", 0, 100_000)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_complete() {
+        let config = Config::from_text("").expect("config.toml is valid");
+        assert_eq!(config.features.names, [Feature::Std, Feature::Gabor, Feature::DominantFrequency], "channels");
+        assert_eq!(config.network.banks.len(), 2, "layers");
+        for (section, keys) in table::KEYS {
+            for key in *keys {
+                let shown = DEFAULTS.lines().any(|l| {
+                    let l = l.trim_start_matches("# ");
+                    l.starts_with(&format!("{key} ="))
+                        || l.starts_with(&format!("[{section}.{key}]"))
+                        || l.starts_with(&format!("[[{section}.{key}]]"))
+                });
+                assert!(shown, "config.toml does not show {section}.{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_named() {
+        for (text, key) in [
+            ("[input]\nduration_s = -1", "input.duration_s"),
+            ("[input]\nduration_s = nan", "input.duration_s"),
+            ("[input]\nduration_s = inf", "input.duration_s"),
+            ("[input]\nduration_s = \"60\"", "input.duration_s"),
+            ("[input]\nstart = \"2025\"", "input.start"),
+            ("[input]\nstart = \"20250515_000000\"\nend = \"20250514_000000\"", "input.end"),
+            ("[input]\ntime_pattern = \"%Y\"", "input.time_pattern"),
+            ("[crop]\nbottom = 10", "crop.bottom"),
+            ("[crop]\ntop = -10", "crop.top"),
+            ("[value]\ndb_max = -200", "value.db_max"),
+            ("[features]\nnames = [\"std\", \"sdt\"]", "features.names"),
+            ("[features]\nnames = []", "features.names"),
+            ("[features]\nnames = [\"std\", \"std\"]", "features.names"),
+            ("[segments]\noverlap = 1.0", "segments.overlap"),
+            ("[network]\nbanks = []", "network.banks"),
+            ("[network]\noversampling = 3", "network.oversampling"),
+            ("[[network.banks]]\noctaves = 4", "network.banks.resolution"),
+            ("[exclude]\ndistance_km = [[2, 1]]", "exclude.distance_km"),
+            ("[cluster.gmm]\nrange = [3, 2]", "cluster.gmm.range"),
+            ("[compute]\nmemory_mib = 1", "compute.memory_mib"),
+        ] {
+            let error = Config::from_text(text).expect_err(text);
+            assert!(error.is_usage(), "{text}: {error} is a usage error");
+            assert!(error.to_string().contains(key), "{text}: {error} does not name {key}");
+        }
+    }
+
+    #[test]
+    fn the_later_layer_chooses_between_length_and_bins() {
+        let layers = |texts: &[&str]| {
+            Config::from_layers(texts.iter().map(|t| table::parse(t, "test").expect("valid TOML")).collect())
+                .expect("valid")
+                .segments
+                .length
+        };
+        assert_eq!(layers(&["[segments]\nbins = 64"]), SegmentLength::Bins(64), "bins alone");
+        assert_eq!(
+            layers(&["[segments]\nbins = 64", "[segments]\nlength_km = 2"]),
+            SegmentLength::Km(2.0),
+            "the later layer's length"
+        );
+    }
+}
