@@ -1,4 +1,6 @@
 //! scatterfall.
 pub mod batch;
 pub mod error;
+mod math;
+pub mod reduction;
 pub use error::{Error, Result};
