@@ -1,5 +1,7 @@
 //! scatterfall.
 pub mod batch;
+mod chunked;
+pub mod clustering;
 pub mod error;
 mod math;
 pub mod reduction;

@@ -5,11 +5,9 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::pca::{Pca, eigen, largest};
+use crate::chunked::{CHUNK, Chunk, Chunked, added};
 use crate::math::{dot, generator, tanh, uniform, vectorised};
 use crate::{Error, Result};
-
-/// Rows of a chunk: k + 1 vectors of it stay in the first-level cache. Sums over chunks are taken in order.
-const CHUNK: usize = 512;
 
 /// When to stop and how often to try.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,8 +73,8 @@ impl Ica {
                 fitted.len()
             )));
         }
-        let rows = Chunks::new(scores, fitted);
-        if rows.count == 0 {
+        let rows = White::new(scores, fitted);
+        if rows.0.rows() == 0 {
             return Err(Error::Input("independent components: no row to fit on".into()));
         }
         if pca.explained_variance[0] <= 0.0 {
@@ -157,30 +155,21 @@ struct Outcome {
     iterations: usize,
 }
 
-/// White rows of unit variance (divisor n), cut into chunks of `k` vectors of `CHUNK` rows; zeros fill the last one.
-struct Chunks {
-    values: Vec<f64>,
-    k: usize,
-    count: usize,
-}
+/// White rows of unit variance (divisor n).
+struct White(Chunked);
 
-impl Chunks {
+impl White {
     fn new(scores: ArrayView2<'_, f64>, fitted: &[bool]) -> Self {
-        let k = scores.ncols();
-        let count = fitted.iter().filter(|f| **f).count();
-        let scale = (count.max(2) as f64 / (count.max(2) - 1) as f64).sqrt();
-        let mut values = vec![0.0; count.div_ceil(CHUNK) * CHUNK * k];
-        let used = scores.rows().into_iter().zip(fitted).filter(|(_, f)| **f);
-        for (i, (row, _)) in used.enumerate() {
-            let start = i / CHUNK * CHUNK * k + i % CHUNK;
-            row.iter().enumerate().for_each(|(c, z)| values[start + c * CHUNK] = z * scale);
-        }
-        Self { values, k, count }
+        let used: Vec<usize> = fitted.iter().enumerate().filter(|(_, f)| **f).map(|(i, _)| i).collect();
+        let n = used.len().max(2) as f64;
+        let mut rows = Chunked::new(scores, used.into_iter());
+        rows.scale((n / (n - 1.0)).sqrt());
+        Self(rows)
     }
 
     /// One start: a random rotation, then fixed-point iterations until no component turns any more.
     fn unmix(&self, options: &IcaOptions, start: u64) -> Result<(Mat<f64>, Outcome)> {
-        let k = self.k;
+        let k = self.0.columns();
         let mut rng = generator(options.seed, start);
         let mut w = decorrelated(&Mat::from_fn(k, k, |_, _| uniform(&mut rng) * 2.0 - 1.0))?;
         let mut outcome = Outcome { change: f64::INFINITY, iterations: 0 };
@@ -199,33 +188,28 @@ impl Chunks {
 
     /// The fixed-point step for g = tanh: `E[g(w x) x] - E[g'(w x)] w` for each row w.
     fn step(&self, w: &Mat<f64>) -> Mat<f64> {
-        let k = self.k;
+        let k = self.0.columns();
         let rows: Vec<f64> = (0..k * k).map(|i| w[(i / k, i % k)]).collect();
-        let parts: Vec<Vec<f64>> =
-            self.values.par_chunks_exact(CHUNK * k).map(|chunk| contrast(chunk, &rows, k)).collect();
-        let mut total = vec![0.0; k * k + k];
-        for part in &parts {
-            total.iter_mut().zip(part).for_each(|(t, p)| *t += p);
-        }
-        let n = self.count as f64;
+        let total = added(self.0.par_chunks().map(|chunk| contrast(chunk, &rows, k)).collect());
+        let n = self.0.rows() as f64;
         // g' = 1 - tanh^2, and the filled-up zeros add nothing to either sum.
         Mat::from_fn(k, k, |i, j| total[i * k + j] / n - (1.0 - total[k * k + i] / n) * w[(i, j)])
     }
 }
 
 /// Sums over one chunk: tanh(w_i x) x_j at `i k + j`, then tanh(w_i x)^2 at `k k + i`.
-fn contrast(chunk: &[f64], w: &[f64], k: usize) -> Vec<f64> {
+fn contrast(chunk: Chunk<'_>, w: &[f64], k: usize) -> Vec<f64> {
     let mut sums = vec![0.0; k * k + k];
     vectorised(
         #[inline(always)]
         || {
             for i in 0..k {
                 let mut y = [0.0; CHUNK];
-                for (weight, x) in w[i * k..(i + 1) * k].iter().zip(chunk.chunks_exact(CHUNK)) {
+                for (weight, x) in w[i * k..(i + 1) * k].iter().zip(chunk.columns()) {
                     y.iter_mut().zip(x).for_each(|(y, x)| *y += weight * x);
                 }
                 y.iter_mut().for_each(|y| *y = tanh(*y));
-                for (j, x) in chunk.chunks_exact(CHUNK).enumerate() {
+                for (j, x) in chunk.columns().enumerate() {
                     sums[i * k + j] = dot(&y, x);
                 }
                 sums[k * k + i] = dot(&y, &y);
