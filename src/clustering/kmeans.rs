@@ -407,8 +407,8 @@ mod tests {
         let (rows, _) = blobs(10_000, 4, 3);
         let one = on_threads(1, || fit(&rows, 6));
         assert_eq!(one, on_threads(3, || fit(&rows, 6)), "three threads");
-        let other = KMeans::fit(rows.view(), &KMeansOptions { starts: 1, ..KMeansOptions::new(6, 5) });
-        assert_ne!(Some(one.centers), other.ok().map(|o| o.centers), "another seed, one start");
+        let less = rows.select(ndarray::Axis(0), &(1..10_000).collect::<Vec<_>>());
+        assert_ne!(one.centers, fit(&less, 6).centers, "a row less");
     }
 
     #[test]
