@@ -30,6 +30,7 @@ pub mod segment;
 pub mod stages;
 pub mod store;
 pub mod summary;
+pub mod synth;
 pub mod time;
 
 pub use error::{Error, Result};
