@@ -1,7 +1,8 @@
 //! Panels: a rectangle with two axes, their ticks and labels; colour bars and legends.
 
-use super::canvas::{Anchor, Canvas, Rect, Stroke, Text, text_width};
+use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{GRID, INK, Rgb, SOFT, shade};
+use super::text::{Anchor, Text, fit_text, text_width};
 
 /// Size of tick labels and legends in pixels.
 pub const LABEL: f64 = 19.0;
@@ -77,7 +78,6 @@ impl Axis {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a tick count is small")]
 fn linear_ticks(low: f64, high: f64, room: usize) -> Vec<Tick> {
     let raw = (high - low) / room.max(2) as f64;
     let decade = 10f64.powf(raw.log10().floor());
@@ -89,7 +89,6 @@ fn linear_ticks(low: f64, high: f64, room: usize) -> Vec<Tick> {
         let count = ((high + slack) / step).floor() - first;
         if count.is_finite() && count < room.max(2) as f64 {
             let at = |i: i32| (first + f64::from(i)) * step;
-            #[expect(clippy::cast_possible_truncation, reason = "below `room`")]
             return (0..=count as i32).map(|i| Tick { at: at(i), label: number(at(i), step) }).collect();
         }
     }
@@ -97,7 +96,6 @@ fn linear_ticks(low: f64, high: f64, room: usize) -> Vec<Tick> {
 }
 
 /// Decades, and 2 and 5 between them where there is room.
-#[expect(clippy::cast_possible_truncation, reason = "exponents of doubles")]
 fn log_ticks(low: f64, high: f64, room: usize) -> Vec<Tick> {
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let inside = |v: &f64| *v >= low * (1.0 - 1e-9) && *v <= high * (1.0 + 1e-9);
@@ -120,7 +118,6 @@ fn log_ticks(low: f64, high: f64, room: usize) -> Vec<Tick> {
 }
 
 /// A number with as many decimals as `step` needs; powers of ten where it would be long.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 7")]
 pub fn number(value: f64, step: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
@@ -260,9 +257,9 @@ fn clip(from: (f64, f64), to: (f64, f64), rect: Rect) -> Option<((f64, f64), (f6
 /// Title and subtitle in the room above the panels.
 pub fn header(canvas: &mut Canvas, left: f64, title: &str, subtitle: &str) {
     let room = canvas.width() - left - 16.0;
-    canvas.text(&super::canvas::fit_text(title, TITLE, room), (left, 32.0), Text::new(TITLE));
+    canvas.text(&fit_text(title, TITLE, room), (left, 32.0), Text::new(TITLE));
     if !subtitle.is_empty() {
-        canvas.text(&super::canvas::fit_text(subtitle, LABEL, room), (left, 66.0), Text::new(LABEL).color(SOFT));
+        canvas.text(&fit_text(subtitle, LABEL, room), (left, 66.0), Text::new(LABEL).color(SOFT));
     }
 }
 
@@ -271,7 +268,6 @@ pub fn color_bar(canvas: &mut Canvas, rect: Rect, colors: &[Rgb; 256], (low, hig
     canvas.cells(rect, (1, 256), |_, row| Some(colors[255 - row.min(255)]));
     canvas.outline(rect, Stroke::new(INK, 1.0));
     let axis = Axis::linear(low, high);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few")]
     let ticks = axis.ticks(((rect.height() / 50.0) as usize).clamp(2, 8));
     let mut widest: f64 = 0.0;
     for tick in &ticks {

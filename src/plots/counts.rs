@@ -78,14 +78,11 @@ pub fn occurrences(input: &Counts<'_>, label: i32) -> Canvas {
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
     let (from, to) = span(input);
     let size = input.accumulate.max(1);
-    #[expect(clippy::cast_precision_loss, reason = "only for places on the canvas")]
     let bar_px = panel_rect().width() * input.duration.max(1) as f64 * size as f64 / (to - from) as f64;
     // Where a bar would be a hair's breadth, several groups share one, which then shows their mean.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
     let merged = if bar_px < THINNEST_BAR { (THINNEST_BAR / bar_px).ceil() as usize } else { 1 };
     let bars = groups(input.times, input.duration, size.saturating_mul(merged));
     let count = |g: &Group| input.labels[g.images.clone()].iter().filter(|&&l| l == label).count();
-    #[expect(clippy::cast_precision_loss, reason = "image counts")]
     let height = |g: &Group| {
         let n = count(g) as f64;
         // The left-over groups of a piece hold fewer images: they show what they hold, unless bars are means.
@@ -112,7 +109,6 @@ pub fn occurrences(input: &Counts<'_>, label: i32) -> Canvas {
     let total = input.labels.iter().filter(|&&l| l == label).count();
     let merging = if merged > 1 { format!("; each bar is the mean of {merged} groups") } else { String::new() };
     let title = format!("Cluster {label} at {:.2} km: {total} of {} images", input.place_km, input.times.len());
-    #[expect(clippy::cast_possible_wrap, reason = "an image count")]
     let group_span = span_words(input.duration.saturating_mul(size as i64));
     header(&mut canvas, panel.rect.left, &title, &format!("groups of {size} images ({group_span}){merging}"));
     let mut entries = vec![(color, format!("cluster {label}"))];
@@ -128,7 +124,6 @@ pub fn accumulated(input: &Counts<'_>, label: i32) -> Canvas {
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
     let (from, to) = span(input);
     let total = input.labels.iter().filter(|&&l| l == label).count();
-    #[expect(clippy::cast_precision_loss, reason = "image counts")]
     let y = Axis::linear(0.0, (total as f64 * 1.05).max(1.05));
     let panel = Panel { rect: panel_rect(), x: time_axis(from, to), y };
     absent(&panel, &mut canvas, input);
@@ -190,7 +185,6 @@ fn span(input: &Counts<'_>) -> (Micros, Micros) {
     (from, to.max(from.saturating_add(1)))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "microseconds of the next 200 years are below 2^53")]
 pub(super) fn micros_f64(time: Micros) -> f64 {
     time as f64
 }
@@ -215,7 +209,7 @@ fn gap_legend(canvas: &mut Canvas, input: &Counts<'_>, mut entries: Vec<(Rgb, St
     if pieces(input.times, input.duration).len() > 1 {
         entries.push((ABSENT, "no images".to_owned()));
     }
-    let width: f64 = entries.iter().map(|(_, n)| 54.0 + super::canvas::text_width(n, super::axis::LABEL)).sum();
+    let width: f64 = entries.iter().map(|(_, n)| 54.0 + super::text::text_width(n, super::axis::LABEL)).sum();
     let right = f64::from(WIDTH) - 40.0;
     legend(canvas, (right - width, 66.0), right, &entries);
 }
@@ -231,7 +225,6 @@ fn whole_ticks(axis: &Axis, whole: bool) -> Vec<super::axis::Tick> {
 }
 
 fn pale(color: Rgb) -> Rgb {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a mix of two bytes")]
     color.map(|c| (f64::from(c) * 0.45 + 255.0 * 0.55).round() as u8)
 }
 
@@ -293,7 +286,6 @@ mod tests {
             let panel =
                 Panel { rect: panel_rect(), x: time_axis(times[0], times[19] + MINUTE), y: Axis::linear(0.0, 1.0) };
             let middle = px(&panel, times[9] + MINUTE + 3 * MINUTE / 2);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "inside the picture")]
             for y in (panel.rect.top as u32 + 2)..(panel.rect.bottom as u32 - 2) {
                 let pixel = picture.get_pixel(middle as u32, y).0;
                 assert!(

@@ -4,10 +4,23 @@
 //! file or a configuration. `plotters` rasterises lines and shapes; layout, ticks and text are done here, because its
 //! charts can neither break a time axis at days nor reserve exactly the room that the labels need.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "sizes and places in pixels, counts far below 2^53, times below 2^53 microseconds; casts saturate"
+)]
+
 pub mod axis;
 pub mod canvas;
+pub mod clusters;
 pub mod counts;
 pub mod palette;
+pub mod preview;
+pub mod reduction;
+pub mod series;
+pub mod text;
 pub mod time_axis;
 
 pub use canvas::Canvas;

@@ -52,6 +52,22 @@ pub fn ramp(name: &str) -> [Rgb; 256] {
     table(&map)
 }
 
+/// Blue over white to red, for values on both sides of zero (ends and middle of ColorBrewer's RdBu; C. Brewer 2003).
+pub fn diverging() -> [Rgb; 256] {
+    const STOPS: [[f64; 3]; 5] = [
+        [33.0, 102.0, 172.0],
+        [146.0, 197.0, 222.0],
+        [247.0, 247.0, 247.0],
+        [244.0, 165.0, 130.0],
+        [178.0, 24.0, 43.0],
+    ];
+    std::array::from_fn(|i| {
+        let at = i as f64 / 255.0 * 4.0;
+        let low = (at.floor() as usize).min(3);
+        std::array::from_fn(|c| (STOPS[low][c] + (STOPS[low + 1][c] - STOPS[low][c]) * (at - low as f64)).round() as u8)
+    })
+}
+
 /// All colours of a map, lowest index first.
 pub fn table(map: &Colormap) -> [Rgb; 256] {
     let mut colors = [[0; 3]; 256];
@@ -64,7 +80,6 @@ pub fn table(map: &Colormap) -> [Rgb; 256] {
 /// The colour of `value` on a scale from `low` to `high`; values outside take the end's colour, NaN the lowest.
 pub fn shade(colors: &[Rgb; 256], value: f64, low: f64, high: f64) -> Rgb {
     let position = (value - low) / (high - low).max(f64::MIN_POSITIVE) * 255.0;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and NaN becomes 0")]
     colors[usize::from(position.round() as u8)]
 }
 

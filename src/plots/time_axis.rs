@@ -3,8 +3,9 @@
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
 use super::axis::{AXIS_TITLE, Axis, LABEL, Panel, Tick};
-use super::canvas::{Anchor, Canvas, Rect, Stroke, Text, text_width};
+use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{GRID, INK};
+use super::text::{Anchor, Text, text_width};
 use crate::time::{DAY_US, Micros};
 
 /// Room below a panel for the labels of a time axis and its title.
@@ -88,7 +89,6 @@ pub fn time_ticks(from: Micros, to: Micros, width: f64) -> Vec<TimeTick> {
     // The calendar ends before the numbers do.
     let chosen = STEPS.iter().find(|step| {
         let label = text_width(step.sample(), LABEL);
-        #[expect(clippy::cast_precision_loss, reason = "a count of ticks")]
         let pixels = width * (step.nominal_us() as f64 / span as f64);
         pixels >= label + SPACING
     });
@@ -108,7 +108,6 @@ pub fn time_ticks(from: Micros, to: Micros, width: f64) -> Vec<TimeTick> {
     ticks
 }
 
-#[expect(clippy::cast_precision_loss, reason = "only for places on the canvas")]
 fn span_f64(span: i64) -> f64 {
     span as f64
 }
@@ -203,7 +202,6 @@ fn ceil_div(a: i64, b: i64) -> i64 {
 }
 
 /// An axis in microseconds for the time from `from` to `to`.
-#[expect(clippy::cast_precision_loss, reason = "microseconds of the next 200 years are below 2^53")]
 pub fn time_axis(from: Micros, to: Micros) -> Axis {
     Axis { from: from as f64, to: to.max(from.saturating_add(1)) as f64, log: false }
 }
@@ -224,7 +222,6 @@ pub fn draw_time(panel: &Panel, canvas: &mut Canvas, title: &str) {
 }
 
 /// The ticks of a panel whose x axis is a [`time_axis`].
-#[expect(clippy::cast_possible_truncation, reason = "microseconds, made by `time_axis`")]
 pub fn panel_ticks(panel: &Panel) -> Vec<TimeTick> {
     time_ticks(panel.x.from as i64, panel.x.to as i64, panel.rect.width())
 }
