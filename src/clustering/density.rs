@@ -11,6 +11,10 @@ use crate::math::{dot, exp, ln, sum, vectorised};
 /// Largest squared Mahalanobis distance that is told apart; keeps log-likelihoods finite.
 const FARTHEST: f64 = 1e300;
 
+/// A component whose log-density is this far below a row's largest has no share in the row. Far below one part in
+/// 2^52, and far above where products of shares become subnormal numbers, with which processors are slow.
+const NEGLIGIBLE: f64 = -200.0;
+
 /// Mixture in the form that evaluating it takes: for each component its mean, the inverse of the Cholesky factor of
 /// its covariance (lower triangle, row after row; only the diagonal where the covariance is diagonal) and the
 /// logarithm of weight over normalisation.
@@ -104,8 +108,10 @@ impl Density {
                 let mut all = [0.0; CHUNK];
                 for share in shares.chunks_exact_mut(CHUNK) {
                     for i in 0..CHUNK {
-                        share[i] = exp(share[i] - most[i]);
-                        all[i] += share[i];
+                        let share = &mut share[i];
+                        let below = *share - most[i];
+                        *share = if below > NEGLIGIBLE { exp(below) } else { 0.0 };
+                        all[i] += *share;
                     }
                 }
                 for i in 0..CHUNK {
