@@ -259,16 +259,17 @@ mod tests {
 
     #[test]
     fn neighbours_merge_and_others_do_not() {
-        let places = Places {
-            times: vec![0, 0, MINUTE, 5 * MINUTE, MINUTE],
-            distance: vec![0.0, 2.4, 4.8, 0.0, 15.0],
-        };
+        let places = Places { times: vec![0, 0, MINUTE, 5 * MINUTE, MINUTE], distance: vec![0.0, 2.4, 4.8, 0.0, 15.0] };
         let scores = [10.0, 30.0, 20.0, 5.0, 7.0];
         let found = events(&scores, &places, &geometry(), 1.0);
         assert_eq!(found.len(), 3, "one of three rows, two of one");
         let e = &found[0];
         assert_eq!((e.rows, e.worst, e.score), (3, 1, 30.0), "the worst row stands for all");
-        assert_eq!((e.time_from, e.time_to, e.distance_from_km, e.distance_to_km), (0, 2 * MINUTE, 0.0, 4.8 + 3.0), "span");
+        assert_eq!(
+            (e.time_from, e.time_to, e.distance_from_km, e.distance_to_km),
+            (0, 2 * MINUTE, 0.0, 4.8 + 3.0),
+            "span"
+        );
         assert_eq!((found[1].worst, found[2].worst), (4, 3), "worst first");
         assert!(events(&scores, &places, &geometry(), 30.0).is_empty(), "nothing above the highest");
     }

@@ -76,8 +76,9 @@ impl Catalogue {
         let mut candidates = Vec::new();
         // Links are followed (archives are often gathered by links); walkdir reports a loop as an error.
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
-        let outside_output =
-            |e: &walkdir::DirEntry| !e.file_type().is_dir() || output.is_none() || e.path().canonicalize().ok() != output;
+        let outside_output = |e: &walkdir::DirEntry| {
+            !e.file_type().is_dir() || output.is_none() || e.path().canonicalize().ok() != output
+        };
         for entry in walk.filter_entry(outside_output) {
             match entry {
                 Ok(entry) if is_png(entry.path()) => {
@@ -216,7 +217,8 @@ fn left(root: &Path, path: &Path, reason: impl Into<String>) -> LeftOut {
 #[expect(clippy::cast_possible_truncation, reason = "microseconds fit 63 bits for 292,000 years")]
 fn probe(root: &Path, path: PathBuf, time: Micros) -> Result<(ImageRef, (u32, u32))> {
     let meta = path.metadata().map_err(|e| Error::io("read", &path, e))?;
-    let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_micros() as i64);
+    let modified =
+        meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_micros() as i64);
     let size = decode::size(&path)?;
     Ok((ImageRef { name: below(root, &path), path, time, bytes: meta.len(), modified }, size))
 }

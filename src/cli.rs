@@ -15,7 +15,7 @@ pub(crate) struct Cli {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
     /// Configuration file (TOML)
@@ -61,6 +61,19 @@ pub(crate) enum BackendName {
     Gpu,
     /// The CPU
     Cpu,
+}
+
+/// Pooling over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PoolingName {
+    /// The median
+    Median,
+    /// The mean
+    Mean,
+    /// The largest
+    Max,
+    /// Every sample of the scalograms (small inputs)
+    None,
 }
 
 /// Folders that most commands take.
@@ -155,6 +168,36 @@ pub(crate) enum Command {
     Cluster {
         #[command(flatten)]
         folders: Folders,
+    },
+    /// Arrays of segments in, coefficients out
+    Scatter {
+        /// Segments (n, bins) or (n, channels, bins)
+        #[arg(long, value_name = "F.npy")]
+        input: PathBuf,
+        /// File for order_1, order_2, ...
+        #[arg(long, value_name = "F.npz")]
+        output: PathBuf,
+        /// Pooling (network.pooling), or none for scalograms
+        #[arg(long, value_enum)]
+        pooling: Option<PoolingName>,
+        /// Who computes (compute.backend)
+        #[arg(long, value_enum)]
+        backend: Option<BackendName>,
+    },
+    /// Make a synthetic archive with known events
+    Synth {
+        /// Folder of the archive
+        #[arg(long, value_name = "DIR")]
+        output: PathBuf,
+        /// Minutes, one image each
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        images: u64,
+        /// Of everything random
+        #[arg(long, value_name = "S", default_value_t = 1)]
+        seed: u64,
+        /// Bare plot areas of 96 x 344 pixels
+        #[arg(long)]
+        small: bool,
     },
     /// Stage 5: pictures of stored results
     Visualize {

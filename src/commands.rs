@@ -7,13 +7,14 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Result;
 use scatterfall::backend::{self, Backend};
 use scatterfall::config::Config;
-use scatterfall::progress::{Context, threads};
-use scatterfall::stages::{clip, cluster, reduce, visualize};
+use scatterfall::progress::{Context, Observer, threads};
+use scatterfall::stages::{clip, cluster, reduce, scatter, visualize};
 use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::RunSummary;
+use scatterfall::synth::{Layout, SynthArchive, SynthOptions};
 use scatterfall::{Error, pipeline};
 
-use crate::cli::{BackendName, Cli, Command, Common, Folders, Span};
+use crate::cli::{BackendName, Cli, Command, Common, Folders, PoolingName, Span};
 use crate::terminal::{Progress, say};
 
 /// Options that stand for configuration keys.
@@ -73,6 +74,27 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         }
         Command::Reduce { folders } => alone(&common, folders, "reduce", |ctx| reduce::compute(ctx, None).map(|_| ())),
         Command::Cluster { folders } => alone(&common, folders, "cluster", |ctx| cluster::compute(ctx).map(|_| ())),
+        Command::Scatter { input, output, pooling, backend } => {
+            let mut common = common;
+            let pooled = pooling != Some(PoolingName::None);
+            if let (true, Some(pooling)) = (pooled, pooling) {
+                common.set.push(format!("network.pooling={pooling:?}").to_lowercase());
+            }
+            let settings = Settings { backend, ..Settings::default() };
+            let session = Session::without_folder(&common, settings)?;
+            let mut backend = session.backend()?;
+            let n = scatter::compute(&session.context(), backend.as_mut(), &input, &output, pooled)?;
+            say(format_args!("{n} segments: {}", output.display()));
+            Ok(0)
+        }
+        Command::Synth { output, images, seed, small } => {
+            let layout = if small { Layout::SMALL } else { Layout::Screenshot };
+            let images = usize::try_from(images).unwrap_or(usize::MAX);
+            make_archive(&common, &output, &SynthOptions { images, seed, layout, ..SynthOptions::default() })?;
+            say(format_args!("archive    {}", output.display()));
+            say(format_args!("run it     scatterfall run --config {}", output.join("config.toml").display()));
+            Ok(0)
+        }
         Command::Visualize { folders } => {
             alone(&common, folders, "visualize", |ctx| visualize::compute(ctx).map(|_| ()))
         }
@@ -92,9 +114,35 @@ fn alone(
     Ok(0)
 }
 
+/// Minutes of the demonstration's archive.
+const DEMO_IMAGES: usize = 180;
+
 fn demo(common: &Common, output: &Path) -> Result<usize> {
-    let _ = (common, output);
-    Ok(0)
+    let archive = output.join("archive");
+    let options = SynthOptions { images: DEMO_IMAGES, layout: Layout::SMALL, ..SynthOptions::default() };
+    make_archive(common, &archive, &options)?;
+    let mut common = common.clone();
+    // What the user set stays on top of the archive's own configuration.
+    common.config = common.config.or_else(|| Some(archive.join("config.toml")));
+    // So short an archive has few rows: one in fifty is worth a look.
+    common.set.insert(0, "anomaly.quantile=0.98".into());
+    let folders = Folders { input: Some(archive.clone()), output: Some(output.join("output")) };
+    let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
+    let summary = pipeline::run(&session.context(), session.backend()?.as_mut())?;
+    session.report(&summary);
+    say(format_args!("{:10} {} (what really happened)", "truth", archive.join("truth.json").display()));
+    Ok(summary.left_out.len())
+}
+
+/// Writes a synthetic archive.
+fn make_archive(common: &Common, folder: &Path, options: &SynthOptions) -> Result<()> {
+    let config = configuration(common, &Settings::default())?;
+    let progress = Progress::new(common);
+    let archive = SynthArchive::new(options)?;
+    progress.begin("synth", options.images as u64, "images");
+    let written = threads(&config.compute)?.install(|| archive.write(folder, || progress.advance(1, 0)));
+    progress.end();
+    Ok(written?)
 }
 
 /// What a command holds while it runs.
@@ -104,10 +152,12 @@ struct Session {
     progress: Progress,
     stop: Arc<AtomicBool>,
     strict: bool,
-    _lock: OutputLock,
+    /// Held as long as the command works in the output folder.
+    _lock: Option<OutputLock>,
 }
 
 impl Session {
+    /// A session that works in the output folder.
     fn new(common: &Common, settings: Settings) -> Result<Self> {
         let config = configuration(common, &settings)?;
         // The archive is looked at before anything is written: a wrong path must not leave a folder behind.
@@ -116,6 +166,15 @@ impl Session {
             return Err(Error::Input(format!("{path}: no such folder; set input.path or --input")).into());
         }
         let lock = OutputLock::take(&config.output.path)?;
+        Self::start(common, config, settings.strict, Some(lock))
+    }
+
+    /// A session that writes to files of its own.
+    fn without_folder(common: &Common, settings: Settings) -> Result<Self> {
+        Self::start(common, configuration(common, &settings)?, settings.strict, None)
+    }
+
+    fn start(common: &Common, config: Config, strict: bool, lock: Option<OutputLock>) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
             // A second signal ends the program at once.
@@ -123,7 +182,7 @@ impl Session {
             signal_hook::flag::register(signal, Arc::clone(&stop))?;
         }
         let pool = threads(&config.compute)?;
-        Ok(Self { pool, progress: Progress::new(common), stop, strict: settings.strict, config, _lock: lock })
+        Ok(Self { pool, progress: Progress::new(common), stop, strict, config, _lock: lock })
     }
 
     fn context(&self) -> Context<'_> {
@@ -142,7 +201,12 @@ impl Session {
 
     fn report(&self, summary: &RunSummary) {
         let output = &self.config.output.path;
-        say(format_args!("{} images, {} left out, {} gaps", summary.images, summary.left_out.len(), summary.gaps.len()));
+        say(format_args!(
+            "{} images, {} left out, {} gaps",
+            summary.images,
+            summary.left_out.len(),
+            summary.gaps.len()
+        ));
         for left in summary.left_out.iter().take(10) {
             say(format_args!("  left out: {}: {}", left.file, left.reason));
         }
@@ -166,7 +230,8 @@ impl Session {
 
 fn configuration(common: &Common, settings: &Settings) -> Result<Config> {
     let mut overrides = common.set.clone();
-    let mut set = |key: &str, value: Option<String>| overrides.extend(value.map(|v| format!("{key}={}", toml::Value::String(v))));
+    let mut set =
+        |key: &str, value: Option<String>| overrides.extend(value.map(|v| format!("{key}={}", toml::Value::String(v))));
     let text = |path: &Option<PathBuf>| path.as_ref().map(|p| p.to_string_lossy().into_owned());
     set("input.path", text(&settings.folders.input));
     set("output.path", text(&settings.folders.output));

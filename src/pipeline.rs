@@ -79,9 +79,8 @@ pub fn stage<T>(ctx: &Context<'_>, name: &str, work: impl FnOnce() -> Result<T>)
 /// Those of [`Catalogue::read`]; with `--strict` any left-out file.
 pub fn read_catalogue(ctx: &Context<'_>, summary: &mut RunSummary) -> Result<Catalogue> {
     let input = &ctx.config.input;
-    let catalogue = timed(summary, "catalogue", || {
-        ctx.pool.install(|| Catalogue::read(input, &ctx.config.output.path))
-    })?;
+    let catalogue =
+        timed(summary, "catalogue", || ctx.pool.install(|| Catalogue::read(input, &ctx.config.output.path)))?;
     for left in &catalogue.left_out {
         tracing::warn!("{} is left out: {}", left.file, left.reason);
     }

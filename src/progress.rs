@@ -64,6 +64,8 @@ pub fn threads(compute: &Compute) -> Result<Arc<ThreadPool>> {
         .num_threads(compute.threads)
         .thread_name(|i| format!("worker {i}"))
         .build()
-        .map_err(|e| Error::Device(format!("cannot start {} threads: {e}; set compute.threads lower", compute.threads)))?;
+        .map_err(|e| {
+            Error::Device(format!("cannot start {} threads: {e}; set compute.threads lower", compute.threads))
+        })?;
     Ok(Arc::new(pool))
 }

@@ -58,7 +58,12 @@ impl RunSummary {
     ///
     /// # Errors
     /// Those of reading days and writing.
-    pub fn finish(&mut self, config: &Config, catalogue: Option<&Catalogue>, backend: Option<&BackendInfo>) -> Result<()> {
+    pub fn finish(
+        &mut self,
+        config: &Config,
+        catalogue: Option<&Catalogue>,
+        backend: Option<&BackendInfo>,
+    ) -> Result<()> {
         let output = &config.output.path;
         let path = output.join("run.json");
         let kept: Option<Kept> = std::fs::read(&path).ok().and_then(|t| serde_json::from_slice(&t).ok());

@@ -142,7 +142,10 @@ impl Observer for Progress {
                 let _ = writeln!(
                     io::stderr(),
                     "{}: {} of {} {}, {rate:.1} a second, {mb:.0} MB/s, {left:.0} s left",
-                    p.stage, p.done, p.total, p.unit
+                    p.stage,
+                    p.done,
+                    p.total,
+                    p.unit
                 );
             }
         });

@@ -605,10 +605,8 @@ fn segments(s: &Section) -> Result<Segments> {
     Ok(Segments {
         length: s.count_if("bins", 1, 1 << 24)?.map_or(SegmentLength::Km(km), SegmentLength::Bins),
         overlap: s.number("overlap", "a share from 0 up to (not including) 1", |v| (0.0..1.0).contains(&v))?,
-        continuity: s.choice(
-            "continuity",
-            &[("per-image", Continuity::PerImage), ("concatenated", Continuity::Concatenated)],
-        )?,
+        continuity: s
+            .choice("continuity", &[("per-image", Continuity::PerImage), ("concatenated", Continuity::Concatenated)])?,
     })
 }
 
@@ -631,16 +629,19 @@ fn network(s: &Section) -> Result<Network> {
     };
     let oversampling = match s.get("oversampling") {
         Some(Value::String(t)) if t == "full" => Oversampling::Full,
-        Some(Value::Integer(n @ (1 | 2 | 4))) => Oversampling::Times(if *n == 1 { 1 } else if *n == 2 { 2 } else { 4 }),
+        Some(Value::Integer(n @ (1 | 2 | 4))) => Oversampling::Times(if *n == 1 {
+            1
+        } else if *n == 2 {
+            2
+        } else {
+            4
+        }),
         Some(other) => return Err(s.error("oversampling", other, "\"full\", 1, 2 or 4")),
         None => Oversampling::Full,
     };
     Ok(Network {
         order_0: s.flag("order_0")?,
-        pooling: s.choice(
-            "pooling",
-            &[("median", Pooling::Median), ("mean", Pooling::Mean), ("max", Pooling::Max)],
-        )?,
+        pooling: s.choice("pooling", &[("median", Pooling::Median), ("mean", Pooling::Mean), ("max", Pooling::Max)])?,
         normalize: s.choice("normalize", &[("none", Normalize::None), ("l1", Normalize::L1), ("l2", Normalize::L2)])?,
         taper_alpha: s.number_if("taper_alpha", "a number from 0 to 1", |v| (0.0..=1.0).contains(&v))?,
         oversampling,
@@ -653,10 +654,8 @@ fn seismogram(s: &Section) -> Result<Seismogram> {
     Ok(Seismogram {
         segment_s: s.number("segment_s", "seconds, above 0", |v| v > 0.0)?,
         overlap: s.number("overlap", "a share from 0 up to (not including) 1", |v| (0.0..1.0).contains(&v))?,
-        detrend: s.choice(
-            "detrend",
-            &[("none", Detrend::None), ("demean", Detrend::Demean), ("linear", Detrend::Linear)],
-        )?,
+        detrend: s
+            .choice("detrend", &[("none", Detrend::None), ("demean", Detrend::Demean), ("linear", Detrend::Linear)])?,
         highpass_hz: s.number_if("highpass_hz", "Hz, above 0", |v| v > 0.0)?,
     })
 }

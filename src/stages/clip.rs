@@ -1,14 +1,18 @@
-//! The cropped pixels of images as arrays.
+//! The cropped pixels of images as arrays, and a picture that shows whether the crop is right.
 
 use std::path::Path;
 
+use image::RgbImage;
 use ndarray::ArrayView3;
 use rayon::prelude::*;
 
 use crate::archive::{Catalogue, ImageRef, LeftOut};
 use crate::batch::Pixels;
+use crate::colormap::Colormap;
+use crate::config::Crop;
 use crate::decode;
 use crate::error::{Error, Result};
+use crate::plots::preview::{Preview, preview as draw_preview};
 use crate::progress::Context;
 use crate::store::npz::write_npz;
 
@@ -46,7 +50,9 @@ pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<LeftOut>>
     }
     ctx.observer.end();
     match left_out.first() {
-        Some(first) if ctx.strict => Err(Error::Input(format!("--strict: {} cannot be used: {}", first.file, first.reason))),
+        Some(first) if ctx.strict => {
+            Err(Error::Input(format!("--strict: {} cannot be used: {}", first.file, first.reason)))
+        }
         _ => Ok(left_out),
     }
 }
@@ -65,11 +71,49 @@ pub fn write_waterfall(output: &Path, image: &ImageRef, pixels: &Pixels) -> Resu
     write_npz(&path, |out| out.add("waterfall", &view))
 }
 
-/// Draws the first image that can be decoded, with the crop and the recognised colours, to `path`.
+/// Draws the first image that can be decoded, with the crop on it and the recognised colours below, to `path`.
 ///
 /// # Errors
-/// [`Error::Input`] where no image can be decoded; those of writing.
+/// [`Error::Input`] where no image can be decoded or the crop lies outside it; those of writing.
 pub fn preview(ctx: &Context<'_>, catalogue: &Catalogue, path: &Path) -> Result<()> {
-    let _ = (ctx, catalogue, path);
-    Ok(())
+    let config = ctx.config;
+    let (width, height) = (catalogue.size.0 as usize, catalogue.size.1 as usize);
+    let crop = config.crop.unwrap_or(Crop { top: 0, bottom: height, left: 0, right: width });
+    if crop.bottom > height || crop.right > width {
+        return Err(Error::Input(decode::outside(&crop, width, height)));
+    }
+    let whole = |image| decode::decode(image, None, config.input.max_pixels);
+    let Some((image, pixels)) = catalogue.images.iter().find_map(|i| Some((i, whole(&i.path).ok()?))) else {
+        return Err(Error::Input(format!("{}: no image there can be decoded", config.input.path.display())));
+    };
+    let colormap = Colormap::load(&config.value.colormap)?;
+    let mut known = std::collections::HashMap::new();
+    let (mut indices, mut distance) = (Vec::new(), 0.0);
+    for row in pixels.rgb.chunks_exact(3 * width).skip(crop.top).take(crop.bottom - crop.top) {
+        for p in row[3 * crop.left..3 * crop.right].chunks_exact(3) {
+            let color = [p[0], p[1], p[2]];
+            let (index, squared) = *known.entry(color).or_insert_with(|| colormap.nearest(color));
+            indices.push(index);
+            distance += f64::from(squared).sqrt();
+        }
+    }
+    let screenshot = RgbImage::from_raw(catalogue.size.0, catalogue.size.1, pixels.rgb)
+        .ok_or_else(|| Error::image(&image.path, "pixels of another size"))?;
+    let offset = config.input.distance_offset_km;
+    #[expect(clippy::cast_precision_loss, reason = "a number of pixels")]
+    let residual = distance / indices.len() as f64;
+    let input = Preview {
+        name: &image.name,
+        time: image.time,
+        screenshot: &screenshot,
+        crop: [crop.top, crop.bottom, crop.left, crop.right],
+        indices: &indices,
+        colormap: &colormap,
+        db: (config.value.db_min, config.value.db_max),
+        residual,
+        max_residual: config.value.max_residual,
+        duration_s: config.input.duration_s,
+        distance_km: (offset, offset + config.input.total_distance_km),
+    };
+    draw_preview(&input).save(path)
 }

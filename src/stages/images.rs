@@ -203,7 +203,8 @@ fn decode_all<'a>(
                 };
                 images.par_iter().map(decode).collect()
             });
-            let mut decoded = Decoded { job, images: Vec::new(), pixels: Vec::new(), failed: Vec::new(), last: k + 1 == batches };
+            let mut decoded =
+                Decoded { job, images: Vec::new(), pixels: Vec::new(), failed: Vec::new(), last: k + 1 == batches };
             for (image, result) in images.iter().zip(results) {
                 let (reason, again) = match result {
                     Ok(pixels) => {
@@ -212,7 +213,9 @@ fn decode_all<'a>(
                         continue;
                     }
                     Err(Error::Image { reason, .. }) => (reason, false),
-                    Err(Error::Io { path, source, .. }) if path == image.path => (format!("cannot be read: {source}"), true),
+                    Err(Error::Io { path, source, .. }) if path == image.path => {
+                        (format!("cannot be read: {source}"), true)
+                    }
                     Err(other) => return Err(other),
                 };
                 tracing::warn!("{} is left out: {reason}", image.name);
@@ -380,7 +383,12 @@ impl DayWriter {
                 let per_image = cut.count(cut.windows);
                 for (i, row) in cut.rows(&(number..number + 1), 0).into_iter().enumerate() {
                     let coefficients = coefficients.orders.iter().map(|o| o.row(k * per_image + i));
-                    writer.append(coefficients.map(|r| r.to_slice().unwrap_or(&[])), row.distance_km, image.time, number)?;
+                    writer.append(
+                        coefficients.map(|r| r.to_slice().unwrap_or(&[])),
+                        row.distance_km,
+                        image.time,
+                        number,
+                    )?;
                 }
             }
             self.names.push(image.name.clone());

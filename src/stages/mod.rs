@@ -6,6 +6,7 @@ pub mod design;
 pub mod images;
 pub mod reduce;
 pub mod rows;
+pub mod scatter;
 pub mod transform;
 pub mod visualize;
 

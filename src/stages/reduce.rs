@@ -98,7 +98,12 @@ fn reduce(config: &Config, rows: &StoredRows<'_>) -> Result<()> {
             options.max_iterations
         );
     }
-    tracing::info!(components = ica.unmixing.nrows(), iterations = ica.iterations, converged = ica.converged, "reduced");
+    tracing::info!(
+        components = ica.unmixing.nrows(),
+        iterations = ica.iterations,
+        converged = ica.converged,
+        "reduced"
+    );
     let independent: Array2<f64> = ica.transform(whitened);
     write_npz(&independent_file(output), |out| {
         out.add("features", &independent)?;

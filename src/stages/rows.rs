@@ -105,7 +105,8 @@ impl<'a> StoredRows<'a> {
         }
         if places.times.is_empty() {
             return Err(Error::Input(
-                "no rows: no run of images is as long as a segment; set segments.length_km or segments.bins lower".into(),
+                "no rows: no run of images is as long as a segment; set segments.length_km or segments.bins lower"
+                    .into(),
             ));
         }
         let geometry = Geometry::new(config, stored_windows(config));
@@ -127,8 +128,7 @@ impl RowSource for StoredRows<'_> {
         let mut first = 0;
         for (path, &rows) in self.files.iter().zip(&self.rows) {
             // One handle an order: entries of an archive can only be read one after another.
-            let mut archives =
-                self.orders.iter().map(|_| NpzFile::open(path)).collect::<Result<Vec<_>>>()?;
+            let mut archives = self.orders.iter().map(|_| NpzFile::open(path)).collect::<Result<Vec<_>>>()?;
             let mut streams = archives
                 .iter_mut()
                 .zip(&self.orders)
@@ -147,9 +147,7 @@ impl RowSource for StoredRows<'_> {
                     .collect::<std::result::Result<_, _>>()
                     .map_err(|e| Error::store(path, e.to_string()))?;
                 let mask: Vec<bool> = (first + from..first + from + n)
-                    .map(|i| {
-                        self.geometry.takes_part(self.exclude, self.places.times[i], self.places.distance[i])
-                    })
+                    .map(|i| self.geometry.takes_part(self.exclude, self.places.times[i], self.places.distance[i]))
                     .collect();
                 visit(&views, &mask)?;
             }

@@ -87,11 +87,8 @@ fn transform_day(
     let network = network(ctx.config, &cut)?;
     let mut writer = ScatteringWriter::new(stream, &network)?;
     let times: Vec<i64> = times.iter().map(|t| t.0).collect();
-    let rows: Vec<_> = cut
-        .runs(&times, ctx.config.input.duration_s)
-        .iter()
-        .flat_map(|run| cut.rows(run, images_before))
-        .collect();
+    let rows: Vec<_> =
+        cut.runs(&times, ctx.config.input.duration_s).iter().flat_map(|run| cut.rows(run, images_before)).collect();
     let block = (BLOCK_SAMPLES / (channels * cut.bins)).max(1);
     for rows in rows.chunks(block) {
         ctx.check()?;

@@ -5,4 +5,3 @@ pub mod day;
 pub mod lock;
 pub mod npy;
 pub mod npz;
-

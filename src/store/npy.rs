@@ -251,7 +251,8 @@ fn parse_header(text: &str) -> Result<(Dtype, Vec<usize>), String> {
     let descr = descr.as_string().ok_or("arrays of records cannot be read")?;
     let dtype = Dtype::parse(descr).ok_or_else(|| format!("numbers of type {descr} cannot be read"))?;
     let dimension = |v: &Value| v.as_integer().and_then(|i| usize::try_from(i).ok());
-    let shape: Option<Vec<usize>> = get("shape").and_then(Value::as_tuple).map(|t| t.iter().map(dimension).collect()).ok_or_else(wrong)?;
+    let shape: Option<Vec<usize>> =
+        get("shape").and_then(Value::as_tuple).map(|t| t.iter().map(dimension).collect()).ok_or_else(wrong)?;
     let shape = shape.ok_or_else(wrong)?;
     match get("fortran_order").and_then(Value::as_boolean) {
         Some(false) => Ok((dtype, shape)),
@@ -298,7 +299,11 @@ mod tests {
         assert_eq!(reader(&big).and_then(NpyReader::read_all::<f64>).expect("readable").1, [-2.0, 256.0], "big endian");
         let mut seconds = header("<M8[s]", &[1]);
         seconds.extend(7i64.to_le_bytes());
-        assert_eq!(reader(&seconds).and_then(NpyReader::read_all::<Time>).expect("readable").1, [Time(7_000_000)], "seconds");
+        assert_eq!(
+            reader(&seconds).and_then(NpyReader::read_all::<Time>).expect("readable").1,
+            [Time(7_000_000)],
+            "seconds"
+        );
     }
 
     #[test]

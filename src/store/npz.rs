@@ -120,7 +120,10 @@ impl NpzStream {
         }
         let row: usize = array.row.iter().product();
         if T::DESCR != array.descr || (row > 0 && count % row != 0) {
-            return Err(Error::store(&self.path, format!("{count} values of {} are no rows of {}", T::DESCR, array.name)));
+            return Err(Error::store(
+                &self.path,
+                format!("{count} values of {} are no rows of {}", T::DESCR, array.name),
+            ));
         }
         array.rows += count / row.max(1);
         array.bytes += bytes.len() as u64;
@@ -224,7 +227,12 @@ mod tests {
             assert!(stream.append(a, [1.0f32]).is_err(), "a part of a row");
             assert!(stream.append(a, [1.0f64; 6]).is_err(), "another type");
             let mut length = 0;
-            stream.finish(|bytes| { length = bytes; Ok(()) }).expect("written");
+            stream
+                .finish(|bytes| {
+                    length = bytes;
+                    Ok(())
+                })
+                .expect("written");
             length
         };
         let length = write();

@@ -136,7 +136,11 @@ fn radices(mut n: usize) -> Option<Vec<usize>> {
     Some(out)
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "twiddles, computed in double precision")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "twiddles, computed in double precision"
+)]
 fn steps(n: usize, radices: &[usize]) -> Vec<Step> {
     let unit = |k: usize, n: usize| {
         let (sin, cos) = (TAU * (k % n) as f64 / n as f64).sin_cos();
@@ -374,7 +378,8 @@ mod tests {
         fn with_simd<S: Simd>(self, simd: S) -> f64 {
             let (n, lanes) = (self.n, S::F32_LANES);
             *self.lanes_checked += lanes;
-            let mut buffers = [vec![0f32; n * lanes], vec![0f32; n * lanes], vec![0f32; n * lanes], vec![0f32; n * lanes]];
+            let mut buffers =
+                [vec![0f32; n * lanes], vec![0f32; n * lanes], vec![0f32; n * lanes], vec![0f32; n * lanes]];
             for k in 0..n {
                 for lane in 0..lanes {
                     buffers[0][k * lanes + lane] = sample(lane, k).re as f32;
