@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::axis::{Axis, HEADER, Panel, header, legend};
 use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{ABSENT, Rgb, cluster};
+use super::series::thinned;
 use super::time_axis::{FOOTER, draw_time, span_words, time_axis};
 use crate::error::Result;
 use crate::time::Micros;
@@ -226,20 +227,6 @@ fn whole_ticks(axis: &Axis, whole: bool) -> Vec<super::axis::Tick> {
 
 fn pale(color: Rgb) -> Rgb {
     color.map(|c| (f64::from(c) * 0.45 + 255.0 * 0.55).round() as u8)
-}
-
-/// Leaves out points that would fall on the one before: a month has more images than the picture has pixels.
-fn thinned(panel: &Panel, points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let mut kept: Vec<(f64, f64)> = Vec::new();
-    let mut last = (f64::NEG_INFINITY, f64::NEG_INFINITY);
-    for (i, &point) in points.iter().enumerate() {
-        let at = panel.at(point);
-        if i + 1 == points.len() || (at.0 - last.0).abs() >= 0.5 || (at.1 - last.1).abs() >= 0.5 {
-            kept.push(point);
-            last = at;
-        }
-    }
-    kept
 }
 
 #[cfg(test)]

@@ -13,14 +13,24 @@
 )]
 
 pub mod axis;
+pub mod bank;
 pub mod canvas;
 pub mod clusters;
 pub mod counts;
+pub mod coverage;
+pub mod examples;
+pub mod image_features;
+pub mod map;
 pub mod palette;
 pub mod preview;
+pub mod rate;
 pub mod reduction;
+pub mod rows;
+pub mod scattergram;
 pub mod series;
+pub mod stack;
 pub mod text;
 pub mod time_axis;
+pub mod waterfall;
 
 pub use canvas::Canvas;

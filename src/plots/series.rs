@@ -1,5 +1,7 @@
 //! Long series at the resolution of a picture.
 
+use super::axis::Panel;
+
 /// A series as points `(index, value)`, with at most the lowest and the highest value of each of `columns` bins, in
 /// the order they occur. Values that are not finite become breaks (NaN), a bin without any finite value one break.
 pub fn decimated(values: impl ExactSizeIterator<Item = f64>, columns: usize) -> Vec<(f64, f64)> {
@@ -77,6 +79,22 @@ pub fn quantile(values: impl IntoIterator<Item = f64>, q: f64) -> Option<f64> {
     let mut finite: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
     let rank = (q.clamp(0.0, 1.0) * finite.len().saturating_sub(1) as f64).round() as usize;
     (rank < finite.len()).then(|| *finite.select_nth_unstable_by(rank, f64::total_cmp).1)
+}
+
+/// Leaves out points that would fall on the one before: a month has more images than the picture has pixels.
+pub fn thinned(panel: &Panel, points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut kept: Vec<(f64, f64)> = Vec::new();
+    let mut last = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+    for (i, &point) in points.iter().enumerate() {
+        let at = panel.at(point);
+        // Breaks are kept, and what follows one.
+        let near = (at.0 - last.0).abs() < 0.5 && (at.1 - last.1).abs() < 0.5;
+        if i + 1 == points.len() || !near {
+            kept.push(point);
+            last = at;
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
