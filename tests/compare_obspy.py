@@ -9,7 +9,7 @@ it, no waveforms, an error message and no panic. Traces without samples and of t
 them out). Exits 1 on any difference.
 Needs obspy and numpy.
 """
-import os, resource, subprocess, sys, tempfile, warnings
+import os, subprocess, sys, tempfile, warnings
 import numpy as np
 import obspy
 
@@ -21,7 +21,9 @@ def expected(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            stream = obspy.read(path, format="MSEED")
+            stream = obspy.read(path)
+            if any(t.stats._format != "MSEED" for t in stream):
+                raise TypeError("another format")
         except Exception as e:              # ObsPy raises whatever its layers raise
             return e
     pieces = {}
@@ -96,7 +98,7 @@ def main():
             verdict, words = judge(binary, path)
             tally[verdict] = tally.get(verdict, 0) + 1
             print(f"{verdict:8s} {os.path.relpath(path, folder):60s} {words}", flush=True)
-    print(tally, f"largest memory {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MiB")
+    print(tally)
     sys.exit(any(v.isupper() for v in tally))
 
 

@@ -171,9 +171,7 @@ impl Encoding {
                 let (values, intact) = steim::decode(level, data, order, samples)?;
                 return Ok((Samples::Int32(values), intact));
             }
-            Self::Int16 | Self::Dwwssn => {
-                Samples::Int32(words(2)?.map(|w| i32::from(order.u16(w) as i16)).collect())
-            }
+            Self::Int16 | Self::Dwwssn => Samples::Int32(words(2)?.map(|w| i32::from(order.u16(w) as i16)).collect()),
             Self::Int32 => Samples::Int32(words(4)?.map(|w| order.u32(w) as i32).collect()),
             Self::Cdsn => Samples::Int32(words(2)?.map(|w| cdsn(order.u16(w))).collect()),
             Self::Sro => Samples::Int32(words(2)?.map(|w| sro(order.u16(w))).collect::<Result<_, _>>()?),

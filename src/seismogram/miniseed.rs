@@ -5,24 +5,17 @@
 //! files. Samples are decoded again when a [`PieceReader`] comes to them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
-use tracing::{info, warn};
+use tracing::warn;
 use walkdir::WalkDir;
 
 use super::encoding::{SampleType, Samples};
-use super::record::{self, Header, MAX_RECORD, MIN_RECORD, Probe, SourceKey, TraceId};
+use super::record::{Header, MIN_RECORD, TraceId};
+use super::scan::{RecordRef, Run, interval_us, same_rate, scan_file};
 use super::window::Window;
 use crate::error::{Error, Result};
-
-/// Largest relative difference of sampling rates that count as the same (libmseed's).
-const RATE_TOLERANCE: f64 = 1e-4;
-
-/// True where two sampling rates (Hz) are the same for joining and grouping.
-pub(super) fn same_rate(a: f64, b: f64) -> bool {
-    (1.0 - a / b).abs() < RATE_TOLERANCE
-}
 
 /// A file that was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,28 +24,6 @@ pub struct Refused {
     pub path: PathBuf,
     /// What is wrong with it.
     pub reason: String,
-}
-
-/// Place of a record in its file, in units of 128 bytes.
-#[derive(Clone, Copy, Debug)]
-struct RecordRef {
-    offset: u32,
-    length: u16,
-    samples: u16,
-}
-
-/// Records of one channel and file that follow each other without gap or overlap.
-#[derive(Clone, Debug)]
-struct Run {
-    file: usize,
-    key: SourceKey,
-    kind: SampleType,
-    sampling_rate: f64,
-    start_us: i64,
-    /// Time of the last sample by the last record's own start time.
-    end_us: i64,
-    samples: u64,
-    records: Vec<RecordRef>,
 }
 
 /// A continuous piece of one channel: no gap, no overlap, one sampling rate and sample type.
@@ -108,7 +79,8 @@ impl MiniSeedIndex {
     ///
     /// Files that cannot be used are listed by [`refused`](Self::refused) and warned of: what is not MiniSEED 2, and what
     /// has records that ObsPy does not read either (impossible blockettes or lengths, unknown encodings, missing samples).
-    /// Garbage between records and a last record cut short are passed over with a warning, text records silently.
+    /// Garbage between records, records with an impossible date (ObsPy takes those after the first as they are) and a last
+    /// record cut short are passed over with a warning, text records without.
     ///
     /// # Errors
     ///
@@ -199,162 +171,6 @@ fn list_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
-}
-
-/// What was passed over in a file.
-#[derive(Default)]
-struct Passed {
-    garbage_bytes: u64,
-    text_records: u64,
-    failed_checks: u64,
-}
-
-/// Reads a file's records once and joins those that follow each other.
-fn scan_file(file: usize, path: &Path) -> Result<Vec<Run>> {
-    let mut window = Window::open(path)?;
-    check_beginning(path, window.bytes(0, MIN_RECORD)?)?;
-    let length = window.length();
-    let mut runs: Vec<Run> = Vec::new();
-    let mut open: BTreeMap<SourceKey, Option<usize>> = BTreeMap::new();
-    let mut passed = Passed::default();
-    let mut offset = 0;
-    while offset < length {
-        if length - offset < MIN_RECORD as u64 {
-            warn!("{}: the last {} bytes are no record", path.display(), length - offset);
-            break;
-        }
-        let refuse = |reason: String| Error::store(path, format!("record at byte {offset}: {reason}"));
-        let size = match probe_at(&mut window, offset)?.map_err(refuse)? {
-            Probe::Record(size) => size,
-            Probe::Blank => {
-                offset += MIN_RECORD as u64;
-                continue;
-            }
-            Probe::Other | Probe::MoreNeeded => {
-                passed.garbage_bytes += MIN_RECORD as u64;
-                offset += MIN_RECORD as u64;
-                continue;
-            }
-            Probe::Endless => {
-                warn!("{}: no length for the record at byte {offset}; the rest is left out", path.display());
-                break;
-            }
-        };
-        let record = window.bytes(offset, size)?;
-        if record.len() < size {
-            warn!("{}: the last record, at byte {offset}, is cut short and left out", path.display());
-            break;
-        }
-        let header = Header::parse(record).map_err(refuse)?;
-        let at = RecordRef {
-            offset: u32::try_from(offset / MIN_RECORD as u64).map_err(|_| refuse("beyond 512 GiB".into()))?,
-            length: (size / MIN_RECORD) as u16,
-            samples: header.samples,
-        };
-        let open = open.entry(header.key).or_default();
-        match header.encoding.sample_type() {
-            Some(kind) if header.samples > 0 => {
-                let (_, intact) = header.decode(record).map_err(refuse)?;
-                passed.failed_checks += u64::from(!intact);
-                match *open {
-                    Some(last) if continues(&runs[last], &header, kind) => runs[last].push(&header, at),
-                    _ => {
-                        *open = Some(runs.len());
-                        runs.push(Run::new(file, &header, kind, at));
-                    }
-                }
-            }
-            kind => {
-                passed.text_records += u64::from(kind.is_none());
-                *open = None;
-            }
-        }
-        offset += size as u64;
-    }
-    if runs.is_empty() && open.is_empty() {
-        return Err(Error::store(path, "holds no MiniSEED data record"));
-    }
-    passed.report(path);
-    runs.iter_mut().for_each(|run| run.records.shrink_to_fit());
-    Ok(runs)
-}
-
-/// Refuses what does not begin like MiniSEED or full SEED, before garbage is searched for records.
-fn check_beginning(path: &Path, bytes: &[u8]) -> Result<()> {
-    if bytes.starts_with(b"MS\x03") {
-        return Err(Error::store(path, "is MiniSEED 3; only version 2 is read"));
-    }
-    if bytes.len() < MIN_RECORD {
-        return Err(Error::store(path, format!("is no MiniSEED: {} bytes, a record has at least 128", bytes.len())));
-    }
-    let sequence = bytes[..6].iter().all(|b| b.is_ascii_digit() || matches!(b, b' ' | 0));
-    let data_or_blank = matches!(bytes[6], b'D' | b'R' | b'Q' | b'M' | b' ');
-    let blank = bytes.iter().all(|b| b.is_ascii_whitespace());
-    if (sequence && data_or_blank) || blank || record::is_control_header(bytes) {
-        return Ok(());
-    }
-    Err(Error::store(path, "is no MiniSEED: it does not begin with a record header"))
-}
-
-/// Probes with as many bytes as it takes: a record with blockette 1000 needs few, the search for the next header many.
-fn probe_at(window: &mut Window, offset: u64) -> Result<std::result::Result<Probe, String>> {
-    let left = window.length() - offset;
-    for count in [512, 1 << 17, MAX_RECORD + 2 * MIN_RECORD] {
-        let answer = record::probe(window.bytes(offset, count)?, count as u64 >= left);
-        if answer != Ok(Probe::MoreNeeded) {
-            return Ok(answer);
-        }
-    }
-    Ok(Ok(Probe::Endless))
-}
-
-impl Passed {
-    fn report(&self, path: &Path) {
-        let path = path.display();
-        if self.garbage_bytes > 0 {
-            warn!("{path}: {} bytes belong to no data record", self.garbage_bytes);
-        }
-        if self.failed_checks > 0 {
-            warn!("{path}: {} records fail Steim's check of their last sample", self.failed_checks);
-        }
-        if self.text_records > 0 {
-            info!("{path}: {} records of text are left out", self.text_records);
-        }
-    }
-}
-
-impl Run {
-    fn new(file: usize, header: &Header, kind: SampleType, at: RecordRef) -> Self {
-        Self {
-            file,
-            key: header.key,
-            kind,
-            sampling_rate: header.sampling_rate,
-            start_us: header.start_us,
-            end_us: header.end_us,
-            samples: u64::from(at.samples),
-            records: vec![at],
-        }
-    }
-
-    fn push(&mut self, header: &Header, at: RecordRef) {
-        self.end_us = header.end_us;
-        self.samples += u64::from(at.samples);
-        self.records.push(at);
-    }
-}
-
-/// Sampling interval and half of it, in whole microseconds as libmseed has them.
-fn interval_us(sampling_rate: f64) -> (i64, i64) {
-    let interval = if sampling_rate > 0.0 { (1e6 / sampling_rate) as i64 } else { 0 };
-    (interval, (0.5 * interval as f64) as i64)
-}
-
-/// True where a record continues a run of its codes and quality.
-fn continues(run: &Run, header: &Header, kind: SampleType) -> bool {
-    let (interval, tolerance) = interval_us(run.sampling_rate);
-    let gap = header.start_us.saturating_sub(run.end_us).saturating_sub(interval);
-    run.kind == kind && same_rate(run.sampling_rate, header.sampling_rate) && gap.saturating_abs() <= tolerance
 }
 
 /// Joins runs to pieces, channel by channel in the order of time.
@@ -512,5 +328,216 @@ impl PieceReader<'_> {
         self.used = 0;
         self.record += 1;
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use rand::{Rng, SeedableRng};
+    use rand_xoshiro::Xoshiro256PlusPlus;
+
+    use super::super::testing::{self, GOLDENS, START};
+    use super::*;
+
+    fn open(path: &Path) -> Result<MiniSeedIndex> {
+        MiniSeedIndex::open(&[path.to_path_buf()])
+    }
+
+    fn samples(index: &MiniSeedIndex, piece: &Piece) -> Vec<f64> {
+        index.read_samples(piece, 0..u64::MAX).expect("the piece can be read")
+    }
+
+    #[test]
+    fn every_encoding_time_and_layout_as_obspy_reads_it() {
+        let path = Path::new(GOLDENS).join("expected.json");
+        let text = fs::read_to_string(path).expect("the goldens are there");
+        let expected: serde_json::Value = serde_json::from_str(&text).expect("the goldens parse");
+        let expected = expected.as_object().expect("an object");
+        // Files that hold the same share an entry.
+        let files: Vec<(&str, &serde_json::Value)> =
+            expected.iter().flat_map(|(names, want)| names.split(' ').map(move |name| (name, want))).collect();
+        assert_eq!(files.len(), 24, "goldens");
+        for (name, want) in files {
+            let index = open(&Path::new(GOLDENS).join(format!("{name}.mseed"))).expect("the record is valid");
+            let mut want: Vec<&serde_json::Value> = want.as_array().expect("a list").iter().collect();
+            want.sort_by_key(|w| (w["id"].as_str(), w["start_us"].as_i64()));
+            assert_eq!(index.pieces().len(), want.len(), "{name}: pieces");
+            for (piece, want) in index.pieces().iter().zip(want) {
+                let values: Vec<f64> =
+                    want["samples"].as_array().expect("a list").iter().filter_map(|v| v.as_f64()).collect();
+                let kind = match want["type"].as_str() {
+                    Some("int32") => SampleType::Int32,
+                    Some("float32") => SampleType::Float32,
+                    _ => SampleType::Float64,
+                };
+                assert_eq!(Some(piece.id.to_string().as_str()), want["id"].as_str(), "{name}: codes");
+                assert_eq!(Some(piece.start_us), want["start_us"].as_i64(), "{name}: start");
+                assert_eq!(Some(piece.sampling_rate), want["rate"].as_f64(), "{name}: rate");
+                assert_eq!(piece.kind, kind, "{name}: type");
+                assert_eq!(samples(&index, piece), values, "{name}: samples");
+                assert_ne!(samples(&index, piece)[1..], values[..values.len() - 1], "{name}: the comparison can fail");
+            }
+        }
+    }
+
+    #[test]
+    fn any_range_reads_the_same_samples() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let all: Vec<i32> = (0..500).map(|i| i * i % 977).collect();
+        let bytes: Vec<u8> = all
+            .chunks(37)
+            .enumerate()
+            .flat_map(|(k, part)| testing::record("XX.A..HHZ", START + k as i64 * 370_000, 100.0, part))
+            .collect();
+        let path = testing::file(&folder, "a", &bytes);
+        let index = open(&path).expect("valid records");
+        let [piece] = index.pieces() else { panic!("one piece, not {}", index.pieces().len()) };
+        let all: Vec<f64> = all.into_iter().map(f64::from).collect();
+        for (from, to) in [(0, 500), (0, 1), (36, 38), (37, 74), (111, 300), (499, 500), (490, 900), (500, 501), (9, 3)]
+        {
+            let got = index.read_samples(piece, from..to).expect("the piece can be read");
+            let want = all.get(from as usize..to.clamp(from, 500) as usize).unwrap_or_default();
+            assert_eq!(got, want, "samples {from}..{to}");
+        }
+    }
+
+    #[test]
+    fn files_in_any_order_make_one_piece_until_there_is_a_gap() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // 100 samples at 100 Hz last 1 s; the fourth file starts 6 ms late (more than half an interval).
+        let starts = [0, 1_000_000, 2_004_000, 3_006_000];
+        let values = |k: i32| (0..100).map(|i| 1000 * k + i).collect::<Vec<i32>>();
+        let mut paths: Vec<PathBuf> = (0..4)
+            .map(|k| {
+                let bytes = testing::record("XX.A..HHZ", START + starts[k], 100.0, &values(k as i32));
+                testing::file(&folder, &format!("{}", 9 - k), &bytes)
+            })
+            .collect();
+        for turn in 0..4 {
+            paths.rotate_left(turn);
+            let index = MiniSeedIndex::open(&paths).expect("valid records");
+            let found: Vec<(i64, u64)> = index.pieces().iter().map(|p| (p.start_us, p.samples)).collect();
+            assert_eq!(found, [(START, 300), (START + 3_006_000, 100)], "order {turn}");
+            let want: Vec<f64> = [0, 1, 2].into_iter().flat_map(values).map(f64::from).collect();
+            assert_eq!(samples(&index, &index.pieces()[0]), want, "order {turn}");
+        }
+        let by_folder = open(folder.path()).expect("a folder is as good as its files");
+        assert_eq!((by_folder.pieces().len(), by_folder.files().len()), (2, 4), "pieces and files of the folder");
+    }
+
+    #[test]
+    fn drift_does_not_add_up_across_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // Each file starts 2 ms later than the one before promised: within 5 ms by itself, beyond it for the third.
+        let paths: Vec<PathBuf> = (0..4)
+            .map(|k| {
+                let bytes = testing::record("XX.A..HHZ", START + k * 1_002_000, 100.0, &[k as i32; 100]);
+                testing::file(&folder, &format!("{k}"), &bytes)
+            })
+            .collect();
+        let index = MiniSeedIndex::open(&paths).expect("valid records");
+        let found: Vec<(i64, u64)> = index.pieces().iter().map(|p| (p.start_us - START, p.samples)).collect();
+        assert_eq!(found, [(0, 300), (3_006_000, 100)], "2, 4 and 6 ms");
+    }
+
+    #[test]
+    fn in_a_file_only_what_follows_is_joined() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let part = |k: i64| testing::record("XX.A..HHZ", START + k * 1_000_000, 100.0, &[k as i32; 100]);
+        let path = testing::file(&folder, "a", &[part(0), part(2), part(1)].concat());
+        let found: Vec<i64> = open(&path).expect("valid").pieces().iter().map(|p| p.start_us - START).collect();
+        assert_eq!(found, [0, 1_000_000, 2_000_000], "three pieces, as ObsPy has them");
+        let twice = MiniSeedIndex::open(&[path.clone(), path]).expect("a file may be given twice");
+        assert_eq!(twice.pieces().iter().map(|p| p.samples).sum::<u64>(), 600, "pieces are what was read");
+    }
+
+    #[test]
+    fn what_is_no_miniseed_is_refused_with_its_reason() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let good = testing::record("XX.A..HHZ", START, 100.0, &[1, 2, 3]);
+        let patched = |at: usize, bytes: &[u8]| {
+            let mut record = good.clone();
+            record[at..at + bytes.len()].copy_from_slice(bytes);
+            record
+        };
+        // Blockette 1000 at byte 48 leads on to another one at byte 56.
+        let second =
+            |blockette: &[u8]| [&patched(50, &[0, 56])[..56], blockette, &good[56 + blockette.len()..]].concat();
+        let cases: [(&str, Vec<u8>, &str); 12] = [
+            ("empty", Vec::new(), "0 bytes"),
+            ("short", good[..100].to_vec(), "100 bytes"),
+            ("version 3", [b"MS\x03\0".as_slice(), &[0; 200]].concat(), "MiniSEED 3"),
+            ("text", b"Dear reader, ".repeat(20), "does not begin"),
+            ("blank", vec![b' '; 512], "no MiniSEED data record"),
+            ("length", patched(54, &[30]), "2^30"),
+            ("shift", patched(54, &[255]), "2^255"),
+            ("samples", patched(30, &[0xFF, 0xFF]), "65535 samples"),
+            ("24 bits", patched(52, &[2]), "24-bit"),
+            ("loop", patched(48, &[0x01, 0xF4, 0, 48]), "not after it"),
+            ("unknown", second(&[0, 7, 0, 0]), "blockette 7"),
+            ("rate", second(&[0, 100, 0, 0, 0x7F, 0xC0, 0, 0, 0, 0, 0, 0]), "NaN Hz"),
+        ];
+        for (name, bytes, reason) in cases {
+            let path = testing::file(&folder, name, &bytes);
+            match open(&path) {
+                Err(Error::Store { path: named, reason: words }) => {
+                    assert_eq!(named, path, "{name}: the file is named");
+                    assert!(words.contains(reason), "{name}: {words}");
+                }
+                other => panic!("{name}: {other:?}"),
+            }
+            fs::remove_file(path).expect("the file goes");
+        }
+        assert!(matches!(open(&folder.path().join("none")), Err(Error::Io { .. })), "a missing file");
+        assert!(matches!(open(folder.path()), Err(Error::Input(_))), "an empty folder");
+        testing::file(&folder, "a", &good);
+        testing::file(&folder, "b", b"junk");
+        let index = open(folder.path()).expect("one file is enough");
+        assert_eq!((index.pieces().len(), index.refused().len()), (1, 1), "the other is listed");
+    }
+
+    #[test]
+    fn a_file_that_changes_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = testing::file(&folder, "a", &testing::record("XX.A..HHZ", START, 100.0, &[1, 2, 3]));
+        let index = open(&path).expect("valid");
+        testing::file(&folder, "a", &testing::record("XX.A..HHZ", START, 100.0, &[1, 2]));
+        let answer = index.read_samples(&index.pieces()[0], 0..3);
+        assert!(matches!(answer, Err(Error::Store { .. })), "{answer:?}");
+    }
+
+    /// Opens damaged bytes; whatever comes out must be readable and no more than the bytes can hold.
+    fn survive(path: &Path, bytes: &[u8]) {
+        fs::write(path, bytes).expect("the file is written");
+        let Ok(index) = open(path) else { return };
+        let total: u64 = index.pieces().iter().map(|p| p.samples).sum();
+        // Seven Steim-2 differences a word of four bytes are the densest encoding.
+        assert!(total <= bytes.len() as u64 / 4 * 7, "{total} samples from {} bytes", bytes.len());
+        for piece in index.pieces() {
+            assert_eq!(samples(&index, piece).len() as u64, piece.samples, "samples of a damaged file");
+        }
+    }
+
+    #[test]
+    fn damage_never_panics() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("damaged");
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(4);
+        for name in ["steim2_be", "steim1_le", "float64_le", "sro", "no_blockettes", "mixed"] {
+            let whole = fs::read(Path::new(GOLDENS).join(format!("{name}.mseed"))).expect("the golden is there");
+            for at in 0..whole.len().min(600) {
+                survive(&path, &whole[..at]);
+                let mut bytes = whole.clone();
+                bytes[at] = !bytes[at];
+                survive(&path, &bytes);
+                bytes[at] = random.r#gen();
+                let other = random.gen_range(0..bytes.len());
+                bytes[other] = random.r#gen();
+                survive(&path, &bytes);
+            }
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! Seismograms: MiniSEED files in, preprocessed segments of every station out.
 //!
 //! ```text
-//! files -> miniseed (pieces) -> stretches (no overlaps, filtered) -> traces (stations, segments) -> scattering
-//!          record, encoding,    filter (detrend, highpass)
-//!          steim      '-> waveforms (.npz of what was read)
+//! files -> scan -> miniseed -> stretches -> traces -> segments -> scattering
+//!          runs    pieces      overlaps     stations  rows
+//!          (record, encoding,  resolved
+//!          steim)     |        (filter)
+//!                     '-> waveforms: .npz of what was read
 //! ```
 //!
 //! The index keeps 8 bytes a record; samples are decoded when they are wanted, a record at a time, so months of data
@@ -14,8 +16,12 @@ mod encoding;
 mod filter;
 mod miniseed;
 mod record;
+mod scan;
+mod segments;
 mod steim;
 mod stretches;
+#[cfg(test)]
+mod testing;
 mod traces;
 mod waveforms;
 mod window;
@@ -24,6 +30,7 @@ pub use encoding::{SampleType, Samples};
 pub use filter::Highpass;
 pub use miniseed::{MiniSeedIndex, Piece, PieceReader, Refused};
 pub use record::TraceId;
+pub use segments::{SegmentPlan, SegmentReader, SegmentRows};
 pub use stretches::Stretch;
-pub use traces::{Channel, SegmentPlan, SegmentReader, SegmentRows, Station, stations};
+pub use traces::{Channel, Station, stations};
 pub use waveforms::write_waveforms;

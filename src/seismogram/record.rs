@@ -4,6 +4,7 @@
 //! byte order a header has and which damage refuses a file is as in ObsPy and the libmseed under it.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use chrono::{Datelike, NaiveDate};
 
@@ -128,14 +129,17 @@ pub(super) fn probe(bytes: &[u8], complete: bool) -> Result<Probe, String> {
         }
         offset = next;
     }
-    // Without blockette 1000 the record ends where the next one begins, or with the file.
+    // Without blockette 1000 the record ends where the next one begins, or with the file. Blanks alone are no next record:
+    // they may be padding, or text.
     let next = (MIN_RECORD..bytes.len().saturating_sub(FIXED_HEADER).min(MAX_RECORD + 1))
         .step_by(MIN_RECORD)
-        .find(|at| is_header(&bytes[*at..]) || is_blank(&bytes[*at..]));
+        .find(|at| is_header(&bytes[*at..]) || (is_blank(&bytes[*at..]) && !bytes[*at..*at + 6].contains(&b' ')));
     match next {
         Some(length) => Ok(Probe::Record(length)),
         None if !whole => Ok(Probe::MoreNeeded),
-        None if complete && bytes.len().is_power_of_two() && bytes.len() >= MIN_RECORD => Ok(Probe::Record(bytes.len())),
+        None if complete && bytes.len().is_power_of_two() && bytes.len() >= MIN_RECORD => {
+            Ok(Probe::Record(bytes.len()))
+        }
         None => Ok(Probe::Endless),
     }
 }
@@ -149,7 +153,7 @@ fn is_header(bytes: &[u8]) -> bool {
         && bytes[24] <= 23
         && bytes[25] <= 59
         && bytes[26] <= 60
-        && (1..=366).contains(&header_order(bytes).u16(&bytes[22..]))
+        && is_date(bytes, header_order(bytes), 1000..=9999)
 }
 
 /// True for a blank record: a sequence number at most, then blanks as far as a fixed header goes.
@@ -159,16 +163,24 @@ fn is_blank(bytes: &[u8]) -> bool {
         && bytes[6..FIXED_HEADER].iter().all(|b| *b == b' ')
 }
 
-/// True for a control record of full SEED (volume, dictionaries, stations, time spans).
-pub(super) fn is_control_header(bytes: &[u8]) -> bool {
-    bytes.len() >= 8 && bytes[..6].iter().all(u8::is_ascii_digit) && matches!(bytes[6], b'V' | b'A' | b'S' | b'T')
+/// True where a file may begin: with a record of data or blanks, or with a control record of full SEED (volume,
+/// dictionaries, stations, time spans).
+pub(super) fn is_beginning(bytes: &[u8]) -> bool {
+    let Some((sequence, rest)) = bytes.split_at_checked(6) else { return false };
+    let blank = |b: &u8| matches!(b, b' ' | 0);
+    let begin = sequence.iter().position(|b| !blank(b)).unwrap_or(0);
+    let end = sequence.iter().rposition(|b| !blank(b)).map_or(0, |last| last + 1);
+    sequence[begin..end].iter().all(u8::is_ascii_digit) && rest.first().is_some_and(|kind| b"DRQMVAST ".contains(kind))
 }
 
 /// Byte order of a header: little-endian if year and day of the year make sense that way.
 fn header_order(bytes: &[u8]) -> ByteOrder {
-    let (year, day) = (ByteOrder::Little.u16(&bytes[20..]), ByteOrder::Little.u16(&bytes[22..]));
-    let sane = (1900..=2100).contains(&year) && (1..=366).contains(&day);
-    if sane { ByteOrder::Little } else { ByteOrder::Big }
+    if is_date(bytes, ByteOrder::Little, 1900..=2100) { ByteOrder::Little } else { ByteOrder::Big }
+}
+
+/// True where year and day of the year are possible in this byte order.
+fn is_date(bytes: &[u8], order: ByteOrder, years: RangeInclusive<u16>) -> bool {
+    years.contains(&order.u16(&bytes[20..])) && (1..=366).contains(&order.u16(&bytes[22..]))
 }
 
 impl Header {
@@ -208,12 +220,7 @@ impl Header {
         let (code, data_order) = blockettes.data.unwrap_or((10, order));
         Ok(Self {
             key: SourceKey {
-                codes: [
-                    clean(&record[18..20]),
-                    clean(&record[8..13]),
-                    clean(&record[13..15]),
-                    clean(&record[15..18]),
-                ],
+                codes: [clean(&record[18..20]), clean(&record[8..13]), clean(&record[13..15]), clean(&record[15..18])],
                 quality: record[6],
             },
             start_us,
@@ -316,7 +323,8 @@ impl Blockettes {
             match kind {
                 100 => found.sampling_rate = Some(f32::from_bits(order.u32(&body[4..]))),
                 1000 => {
-                    let data_order = if body[5] == 0 { ByteOrder::Little } else { ByteOrder::Big };
+                    // Other values than 0 and 1 occur; libmseed takes the byte as signed.
+                    let data_order = if body[5] as i8 > 0 { ByteOrder::Big } else { ByteOrder::Little };
                     found.data = Some((body[4], data_order));
                 }
                 1001 => found.microseconds = body[5] as i8,

@@ -21,12 +21,7 @@ pub(super) enum Level {
 /// # Errors
 ///
 /// In words, when a code is undefined or the frames hold fewer samples.
-pub(super) fn decode(
-    level: Level,
-    data: &[u8],
-    order: ByteOrder,
-    samples: usize,
-) -> Result<(Vec<i32>, bool), String> {
+pub(super) fn decode(level: Level, data: &[u8], order: ByteOrder, samples: usize) -> Result<(Vec<i32>, bool), String> {
     // Not the declared number of samples, but what the words can hold at most.
     let mut out = Vec::with_capacity(samples.min(data.len() / 4 * 7));
     let mut value = 0_i32;

@@ -21,6 +21,11 @@ struct Part {
 }
 
 /// Continuous samples of one channel, nowhere in doubt. Stretches of a channel do not overlap.
+///
+/// A piece that starts where a stretch ends, to half a sampling interval, continues it. Where two pieces overlap and hold
+/// the same samples, on grids less than half an interval apart, the data is taken once, and the stretch goes on if the later
+/// piece does. Where they differ nobody can tell which is right: that span is left out and parts two stretches. Both are
+/// warned of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stretch {
     /// Time of the first sample, microseconds since 1970-01-01 UTC.
@@ -79,12 +84,7 @@ impl Stretch {
     }
 }
 
-/// The stretches of a channel's pieces (indices in [`MiniSeedIndex::pieces`]), in the order of time.
-///
-/// A piece that starts where a stretch ends, to half a sampling interval, continues it. Where two pieces overlap and hold
-/// the same samples, on grids less than half an interval apart, the data is taken once, and the stretch goes on if the later
-/// piece does. Where they differ nobody can tell which is right: that span is left out and parts two stretches. Both are
-/// warned of.
+/// The stretches of a channel's pieces (indices in [`MiniSeedIndex::pieces`]), in the order of time, as [`Stretch`] says.
 pub(super) fn resolve(index: &MiniSeedIndex, piece_ixs: &[usize]) -> Result<Vec<Stretch>> {
     let pieces = index.pieces();
     let mut order = piece_ixs.to_vec();
@@ -294,5 +294,117 @@ impl<'a> PreparedReader<'a> {
             self.read((position - self.position).min(CHUNK as u64) as usize, &mut passed)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{self, START};
+    use super::*;
+
+    /// Files of one channel at 100 Hz: (first sample on the common grid, samples). The index, and where its stretches lie.
+    fn stretches_of(files: &[(i64, Vec<i32>)]) -> (MiniSeedIndex, Vec<Stretch>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (k, (first, values)) in files.iter().enumerate() {
+            // Records of 60 samples, so that overlaps begin and end within records.
+            let bytes: Vec<u8> = values
+                .chunks(60)
+                .enumerate()
+                .flat_map(|(r, part)| {
+                    testing::record("XX.A..HHZ", START + (first + 60 * r as i64) * 10_000, 100.0, part)
+                })
+                .collect();
+            testing::file(&folder, &format!("{k:03}"), &bytes);
+        }
+        let index = MiniSeedIndex::open(&[folder.path().to_path_buf()]).expect("valid files");
+        let all: Vec<usize> = (0..index.pieces().len()).collect();
+        let stretches = resolve(&index, &all).expect("the files can be read");
+        (index, stretches, folder)
+    }
+
+    fn grid(from: i64, to: i64) -> (i64, Vec<i32>) {
+        (from, (from..to).map(|i| (i * i % 1009) as i32).collect())
+    }
+
+    fn places(stretches: &[Stretch]) -> Vec<(i64, i64)> {
+        stretches
+            .iter()
+            .map(|s| {
+                let first = (s.start_us - START) / 10_000;
+                (first, first + s.samples as i64)
+            })
+            .collect()
+    }
+
+    fn values(index: &MiniSeedIndex, stretch: &Stretch) -> Vec<f64> {
+        let mut out = Vec::new();
+        StretchReader::new(index, stretch).read(usize::MAX, &mut out).expect("the stretch can be read");
+        out
+    }
+
+    #[test]
+    fn the_same_data_twice_counts_once() {
+        let whole: Vec<f64> = grid(0, 500).1.into_iter().map(f64::from).collect();
+        let cases = [
+            vec![grid(0, 500), grid(0, 500), grid(0, 500)],
+            vec![grid(0, 300), grid(250, 500)],
+            vec![grid(0, 300), grid(100, 200), grid(300, 500), grid(290, 310)],
+            vec![grid(0, 90), grid(0, 400), grid(399, 500)],
+        ];
+        for (k, files) in cases.iter().enumerate() {
+            let (index, stretches, _folder) = stretches_of(files);
+            assert_eq!(places(&stretches), [(0, 500)], "case {k}");
+            assert_eq!(values(&index, &stretches[0]), whole, "case {k}");
+        }
+    }
+
+    #[test]
+    fn contradicting_data_parts_two_stretches() {
+        let other = |from: i64, to: i64| (from, vec![-7; (to - from) as usize]);
+        let cases = [
+            (vec![grid(0, 300), other(200, 500)], vec![(0, 200), (300, 500)]),
+            (vec![grid(0, 500), other(200, 300)], vec![(0, 200), (300, 500)]),
+            (vec![grid(0, 300), other(0, 300), grid(0, 300)], vec![]),
+            (vec![grid(0, 300), other(200, 400), grid(250, 600)], vec![(0, 200), (400, 600)]),
+            (vec![grid(0, 300), other(300, 400), grid(410, 500)], vec![(0, 400), (410, 500)]),
+        ];
+        for (k, (files, want)) in cases.iter().enumerate() {
+            let (index, stretches, _folder) = stretches_of(files);
+            assert_eq!(&places(&stretches), want, "case {k}");
+            for stretch in &stretches {
+                assert_eq!(values(&index, stretch).len() as u64, stretch.samples, "case {k}: samples");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_out_of_order_is_one_stretch() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let part = |k: i64| testing::record("XX.A..HHZ", START + k * 1_000_000, 100.0, &[k as i32; 100]);
+        testing::file(&folder, "a", &[part(0), part(2), part(1)].concat());
+        let index = MiniSeedIndex::open(&[folder.path().to_path_buf()]).expect("a valid file");
+        let stretches = resolve(&index, &[0, 1, 2]).expect("the file can be read");
+        assert_eq!(places(&stretches), [(0, 300)], "pieces {:?}", index.pieces());
+        let want: Vec<f64> = (0..300).map(|i| f64::from(i / 100)).collect();
+        assert_eq!(values(&index, &stretches[0]), want, "in the order of time");
+    }
+
+    #[test]
+    fn preparing_does_not_depend_on_how_it_is_read() {
+        let (index, stretches, _folder) = stretches_of(&[grid(0, 200), grid(200, 500)]);
+        for (detrend, highpass_hz) in [(Detrend::None, None), (Detrend::Linear, Some(3.0)), (Detrend::Demean, None)] {
+            let settings = Seismogram { segment_s: 1.0, overlap: 0.0, detrend, highpass_hz };
+            let open = || PreparedReader::new(&index, &stretches[0], &settings).expect("the settings are valid");
+            let mut whole = Vec::new();
+            open().read(500, &mut whole).expect("500 samples");
+            let mut parts = Vec::new();
+            let mut reader = open();
+            reader.read(123, &mut parts).expect("123 samples");
+            reader.advance(300).expect("300 is ahead");
+            assert_eq!(reader.position(), 300, "position after an advance");
+            reader.read(200, &mut parts).expect("the last 200 samples");
+            assert_eq!(parts, [&whole[..123], &whole[300..]].concat(), "{detrend:?}, {highpass_hz:?}");
+            assert!(reader.read(1, &mut parts).is_err(), "nothing is left");
+        }
     }
 }

@@ -1,17 +1,14 @@
-//! Stations and their segments: channels that belong together, cut where all of them have data.
+//! Stations: channels that belong together, and where all of them have data.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use ndarray::Array3;
 use tracing::{info, warn};
 
-use super::miniseed::{MiniSeedIndex, same_rate};
+use super::miniseed::MiniSeedIndex;
 use super::record::TraceId;
-use super::stretches::{PreparedReader, Stretch, resolve};
-use crate::batch::SegmentBlock;
-use crate::config::Seismogram;
+use super::scan::same_rate;
+use super::stretches::{Stretch, resolve};
 use crate::error::{Error, Result};
-use crate::time::Micros;
 
 /// One channel of a station.
 #[derive(Clone, Debug)]
@@ -111,43 +108,12 @@ fn one_rate(index: &MiniSeedIndex, channels: &BTreeMap<&TraceId, Vec<usize>>) ->
     }
 }
 
-/// Length and step of segments in samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SegmentPlan {
-    /// Samples a segment: round(segment_s x rate), half to even.
-    pub bins: usize,
-    /// From one segment's start to the next: max(1, ceil(bins (1 - overlap))).
-    pub hop: usize,
-}
-
-impl SegmentPlan {
-    /// The plan for a sampling rate (Hz).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] when a segment would have no sample.
-    pub fn new(settings: &Seismogram, sampling_rate: f64) -> Result<Self> {
-        let bins = (settings.segment_s * sampling_rate).round_ties_even();
-        if !(bins >= 1.0) {
-            let expected = format!("at least a sample of {} s", 1.0 / sampling_rate);
-            return Err(Error::config("seismogram.segment_s", settings.segment_s, expected));
-        }
-        let hop = (bins * (1.0 - settings.overlap)).ceil().clamp(1.0, bins);
-        Ok(Self { bins: bins as usize, hop: hop as usize })
-    }
-
-    /// Number of segments in `samples` continuous samples.
-    pub fn count(&self, samples: u64) -> u64 {
-        samples.checked_sub(self.bins as u64).map_or(0, |rest| rest / self.hop as u64 + 1)
-    }
-}
-
 /// Samples that all channels of a station have.
 #[derive(Clone, Debug, PartialEq)]
-struct Common {
+pub(super) struct Common {
     /// For each channel its stretch, and the first sample of it.
-    first: Vec<(usize, u64)>,
-    samples: u64,
+    pub(super) first: Vec<(usize, u64)>,
+    pub(super) samples: u64,
 }
 
 impl Station {
@@ -158,7 +124,7 @@ impl Station {
 
     /// Where all channels have data, in the order of time. Samples of different channels belong together that are nearest
     /// in time (less than half a sampling interval apart); the first channel tells the time.
-    fn common(&self) -> Vec<Common> {
+    pub(super) fn common(&self) -> Vec<Common> {
         let n = self.channels.len();
         let mut at = vec![0; n];
         // Samples of each channel's current stretch that are given away: none is used twice, however times are rounded.
@@ -172,8 +138,7 @@ impl Station {
             };
             let offsets: Vec<i64> = now.iter().map(|s| now[0].nearest(s.start_us)).collect();
             let from = offsets.iter().zip(&used).map(|(o, u)| o.saturating_add(*u)).max().unwrap_or(0);
-            let ends: Vec<i64> =
-                now.iter().zip(&offsets).map(|(s, o)| o.saturating_add_unsigned(s.samples)).collect();
+            let ends: Vec<i64> = now.iter().zip(&offsets).map(|(s, o)| o.saturating_add_unsigned(s.samples)).collect();
             let to = ends.iter().copied().min().unwrap_or(0);
             if to > from {
                 let first = at.iter().zip(&offsets).map(|(s, o)| (*s, from.abs_diff(*o))).collect();
@@ -190,39 +155,8 @@ impl Station {
         }
     }
 
-    /// Reads this station's segments.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] when the high-pass filter's corner does not fit the sampling rate.
-    pub fn segments<'a>(
-        &'a self,
-        index: &'a MiniSeedIndex,
-        plan: SegmentPlan,
-        settings: &Seismogram,
-    ) -> Result<SegmentReader<'a>> {
-        if let Some(corner) = settings.highpass_hz {
-            super::Highpass::new(corner, self.sampling_rate)?;
-        }
-        let mut commons = self.common();
-        let rows = commons.iter().map(|c| plan.count(c.samples)).sum();
-        let left_out = self.unbroken(&commons).map_or(0, |samples| plan.count(samples).saturating_sub(rows));
-        commons.retain(|c| plan.count(c.samples) > 0);
-        Ok(SegmentReader {
-            station: self,
-            index,
-            plan,
-            settings: settings.clone(),
-            rows,
-            left_out,
-            commons: commons.into(),
-            row: 0,
-            channels: self.channels.iter().map(|_| None).collect(),
-        })
-    }
-
     /// Samples of the first channel from the first to the last common one, had nothing been missing.
-    fn unbroken(&self, commons: &[Common]) -> Option<u64> {
+    pub(super) fn unbroken(&self, commons: &[Common]) -> Option<u64> {
         let (first, last) = (commons.first()?, commons.last()?);
         let stretch = |c: &Common| &self.channels[0].stretches[c.first[0].0];
         let last_us = stretch(last).time_us(last.first[0].1 + last.samples);
@@ -231,122 +165,32 @@ impl Station {
     }
 }
 
-/// Segments of one station, a row each.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SegmentRows {
-    /// Time of each row's first sample on the first channel, microseconds since 1970-01-01 UTC.
-    pub times: Vec<Micros>,
-    /// `[row, channel, sample]`.
-    pub block: SegmentBlock,
-}
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{self, START, Source};
+    use super::*;
 
-/// A channel's samples on their way into segments.
-struct Feed<'a> {
-    stretch: usize,
-    reader: PreparedReader<'a>,
-    /// The last samples read, up to the reader's position.
-    held: Vec<f64>,
-}
-
-/// Reads the segments of a station in the order of time, holding one segment of each channel.
-///
-/// Each span in which all channels have continuous data is cut anew from its first sample: segments start at samples 0,
-/// hop, 2 hop, ... of it while they fit. So no segment touches a gap or an overlap.
-pub struct SegmentReader<'a> {
-    station: &'a Station,
-    index: &'a MiniSeedIndex,
-    plan: SegmentPlan,
-    settings: Seismogram,
-    rows: u64,
-    left_out: u64,
-    /// The spans from the current one on; each holds a segment at least.
-    commons: VecDeque<Common>,
-    /// Next segment in the current span.
-    row: u64,
-    channels: Vec<Option<Feed<'a>>>,
-}
-
-impl SegmentReader<'_> {
-    /// Number of segments in all.
-    pub fn rows(&self) -> u64 {
-        self.rows
+    #[test]
+    fn channels_come_as_z_n_e_then_by_name() {
+        let ids = ["XX.A..HH1", "XX.A..HHE", "XX.A..HHZ", "XX.A..HHN", "XX.A..BHZ", "XX.A.10.HHZ", "XX.B..HHZ"];
+        let sources: Vec<Source> = ids.iter().map(|id| (*id, 0, 10)).collect();
+        let (index, _folder) = testing::index(&sources, 100.0);
+        let stations = stations(&index).expect("one rate");
+        let names: Vec<String> = stations.iter().map(Station::name).collect();
+        assert_eq!(names, ["XX.A.", "XX.A.10", "XX.B."], "stations");
+        let channels: Vec<&str> = stations[0].channels.iter().map(|c| c.id.channel.as_str()).collect();
+        assert_eq!(channels, ["BHZ", "HHZ", "HHN", "HHE", "HH1"], "channels");
     }
 
-    /// Number of segments that gaps and overlaps cost: those that the span from the first to the last common sample would
-    /// have given unbroken, less [`rows`](Self::rows).
-    pub fn left_out(&self) -> u64 {
-        self.left_out
-    }
-
-    /// Time of the next segment's first sample; none after the last.
-    pub fn next_time(&self) -> Option<Micros> {
-        let common = self.commons.front()?;
-        let (stretch, first) = common.first[0];
-        Some(self.station.channels[0].stretches[stretch].time_us(first + self.row * self.plan.hop as u64))
-    }
-
-    /// Passes over the segments before a time. Their samples are read only if a filter needs them.
-    pub fn skip_until(&mut self, time: Micros) {
-        while self.next_time().is_some_and(|next| next < time) {
-            self.step();
+    #[test]
+    fn different_rates_are_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        testing::file(&folder, "a", &testing::record("XX.A..HHZ", START, 100.0, &[1, 2]));
+        testing::file(&folder, "b", &testing::record("XX.A..BHZ", START, 20.0, &[1, 2]));
+        let index = MiniSeedIndex::open(&[folder.path().to_path_buf()]).expect("valid files");
+        let words = stations(&index).expect_err("two rates").to_string();
+        for part in ["20 Hz", "100 Hz", "XX.A..HHZ", "XX.A..BHZ"] {
+            assert!(words.contains(part), "{part} in: {words}");
         }
-    }
-
-    /// The next segments, `most` at most and all before the time `until`; none when the next one is not before it, or
-    /// there is no more. Samples are rounded to single precision after preprocessing.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] and [`Error::Store`] when a file cannot be read or changed since it was indexed.
-    pub fn next_rows(&mut self, most: usize, until: Micros) -> Result<Option<SegmentRows>> {
-        let mut times = Vec::new();
-        let mut samples = Vec::new();
-        while let Some(time) = self.next_time().filter(|time| times.len() < most && *time < until) {
-            for c in 0..self.channels.len() {
-                self.feed(c, &mut samples)?;
-            }
-            times.push(time);
-            self.step();
-        }
-        if times.is_empty() {
-            return Ok(None);
-        }
-        let shape = (times.len(), self.channels.len(), self.plan.bins);
-        let samples = Array3::from_shape_vec(shape, samples)
-            .map_err(|e| Error::Input(format!("segments do not fit {shape:?}: {e}")))?;
-        Ok(Some(SegmentRows { times, block: SegmentBlock { samples } }))
-    }
-
-    /// Goes on to the next segment.
-    fn step(&mut self) {
-        self.row += 1;
-        if self.commons.front().is_some_and(|c| self.row >= self.plan.count(c.samples)) {
-            self.commons.pop_front();
-            self.row = 0;
-        }
-    }
-
-    /// Appends the next segment's samples of channel `c`.
-    fn feed(&mut self, c: usize, out: &mut Vec<f32>) -> Result<()> {
-        let Some(common) = self.commons.front() else { return Ok(()) };
-        let (stretch, first) = common.first[c];
-        let feed = match &mut self.channels[c] {
-            Some(feed) if feed.stretch == stretch => feed,
-            other => {
-                let source = &self.station.channels[c].stretches[stretch];
-                let reader = PreparedReader::new(self.index, source, &self.settings)?;
-                other.insert(Feed { stretch, reader, held: Vec::new() })
-            }
-        };
-        let from = first + self.row * self.plan.hop as u64;
-        let begin = feed.reader.position() - feed.held.len() as u64;
-        let drop = usize::try_from(from.saturating_sub(begin)).unwrap_or(usize::MAX).min(feed.held.len());
-        feed.held.drain(..drop);
-        if feed.held.is_empty() {
-            feed.reader.advance(from)?;
-        }
-        feed.reader.read(self.plan.bins - feed.held.len(), &mut feed.held)?;
-        out.extend(feed.held.iter().map(|x| *x as f32));
-        Ok(())
     }
 }

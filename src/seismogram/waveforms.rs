@@ -96,3 +96,85 @@ fn npy_header(descr: &str, shape: &str) -> Vec<u8> {
     out.extend(format!("{dict:<width$}\n", width = length - 1).bytes());
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use ndarray::Array1;
+    use ndarray_npy::NpzReader;
+
+    use super::super::testing::{self, GOLDENS, START};
+    use super::*;
+
+    fn written(index: &MiniSeedIndex) -> Vec<u8> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("w.npz");
+        write_waveforms(index, &path).expect("the archive is written");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 1, "no scratch file is left");
+        std::fs::read(path).expect("the archive is there")
+    }
+
+    #[test]
+    fn pieces_come_back_with_their_types_and_starts() {
+        let inputs = ["mixed", "float64_le"].map(|n| PathBuf::from(format!("{GOLDENS}/{n}.mseed")));
+        // Another channel, as both goldens have HHZ at the same time.
+        let folder = tempfile::tempdir().expect("a folder");
+        let single = testing::file(&folder, "a", &testing::record("XX.B..BHZ", START, 20.0, &[4, -5, 6]));
+        let index = MiniSeedIndex::open(&[inputs[0].clone(), single]).expect("valid files");
+        let bytes = written(&index);
+        assert_eq!(bytes, written(&index), "the same bytes again");
+        let mut npz = NpzReader::new(std::io::Cursor::new(&bytes)).expect("an archive");
+        let mut names = npz.names().expect("names");
+        names.sort();
+        let want = [
+            "XX.B..BHZ",
+            "XX.B..BHZ_start",
+            "XX.GOLD.00.HHN",
+            "XX.GOLD.00.HHN_start",
+            "XX.GOLD.00.HHZ_0",
+            "XX.GOLD.00.HHZ_0_start",
+            "XX.GOLD.00.HHZ_1",
+            "XX.GOLD.00.HHZ_1_start",
+        ];
+        assert_eq!(names, want, "arrays");
+        let short: Array1<i32> = npz.by_name("XX.B..BHZ").expect("int32");
+        assert_eq!(short.to_vec(), [4, -5, 6], "samples");
+        let second: Array1<i32> = npz.by_name("XX.GOLD.00.HHZ_1").expect("int32");
+        assert_eq!(second.len(), 40, "the piece after the gap");
+
+        let index = MiniSeedIndex::open(&inputs[1..]).expect("a valid file");
+        let bytes = written(&index);
+        let mut npz = NpzReader::new(std::io::Cursor::new(bytes)).expect("an archive");
+        let values: Array1<f64> = npz.by_name("XX.GOLD.00.HHZ").expect("float64");
+        assert_eq!(values.to_vec(), index.read_samples(&index.pieces()[0], 0..99).expect("readable"), "samples");
+    }
+
+    #[test]
+    fn starts_are_scalars_of_datetime64() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = testing::file(&folder, "a", &testing::record("XX.B..BHZ", START, 20.0, &[1]));
+        let bytes = written(&MiniSeedIndex::open(&[path]).expect("a valid file"));
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
+        let mut start = Vec::new();
+        let mut entry = archive.by_name("XX.B..BHZ_start.npy").expect("the entry");
+        std::io::Read::read_to_end(&mut entry, &mut start).expect("the entry can be read");
+        let (header, value) = start.split_at(start.len() - 8);
+        assert_eq!(header.len() % 64, 0, "NumPy aligns the data to 64 bytes");
+        let text = String::from_utf8_lossy(&header[10..]);
+        assert_eq!(text.trim_end(), "{'descr': '<M8[us]', 'fortran_order': False, 'shape': (), }", "header");
+        assert_eq!(value, START.to_le_bytes(), "microseconds");
+    }
+
+    #[test]
+    fn names_are_safe_and_text_gives_an_empty_archive() {
+        assert_eq!("A/B\\C:\u{1}\u{e9}.*".chars().map(safe).collect::<String>(), "A_B_C___._", "replaced characters");
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut text = testing::record("XX.B..LOG", START, 0.0, &[0x6869_6A6B]);
+        text[52] = 0;
+        let path = testing::file(&folder, "a", &text);
+        let index = MiniSeedIndex::open(&[path]).expect("text records are MiniSEED");
+        assert!(index.pieces().is_empty(), "no samples");
+        zip::ZipArchive::new(std::io::Cursor::new(written(&index))).expect("an empty archive is an archive");
+    }
+}
