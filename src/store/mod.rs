@@ -1,0 +1,6 @@
+//! Files on disk: written whole or not at all, readable by NumPy, checked before they are believed.
+
+pub mod atomic;
+pub mod day;
+pub mod npy;
+pub mod npz;
