@@ -83,7 +83,7 @@ pub struct SegmentRows {
     /// Time of each row's first sample on the first channel, microseconds since 1970-01-01 UTC.
     pub times: Vec<Micros>,
     /// `[row, channel, sample]`.
-    pub block: SegmentBlock,
+    pub samples: SegmentBlock,
 }
 
 /// A channel's samples on their way into segments.
@@ -160,7 +160,7 @@ impl SegmentReader<'_> {
         let shape = (times.len(), self.channels.len(), self.plan.bins);
         let samples = Array3::from_shape_vec(shape, samples)
             .map_err(|e| Error::Input(format!("segments do not fit {shape:?}: {e}")))?;
-        Ok(Some(SegmentRows { times, block: SegmentBlock { samples } }))
+        Ok(Some(SegmentRows { times, samples }))
     }
 
     /// Goes on to the next segment.
@@ -211,7 +211,7 @@ mod tests {
         while let Some(rows) = reader.next_rows(most, Micros::MAX).expect("the files can be read") {
             assert!(rows.times.len() <= most, "{} rows of {most}", rows.times.len());
             times.extend(rows.times);
-            samples.extend(rows.block.samples.iter());
+            samples.extend(rows.samples.iter());
         }
         (times, samples)
     }
@@ -304,7 +304,7 @@ mod tests {
                 let rows = first.as_ref().map_or(0, |r| r.times.len());
                 assert_eq!(rows, (times.len() - 1 - cut).min(4), "rows before a time");
                 let (_, rest) = all_rows(&mut reader, 5);
-                let all: Vec<f32> = first.iter().flat_map(|r| r.block.samples.iter().copied()).chain(rest).collect();
+                let all: Vec<f32> = first.iter().flat_map(|r| r.samples.iter().copied()).chain(rest).collect();
                 assert_eq!(all, samples[cut * 32..], "samples from row {cut} on, filter {highpass_hz:?}");
             }
         }

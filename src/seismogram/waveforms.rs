@@ -1,7 +1,6 @@
 //! The samples that were read, as a NumPy archive: for checking, and for whoever wants to go on from there.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{Seek, Write};
 use std::path::Path;
 
 use zip::write::SimpleFileOptions;
@@ -10,6 +9,8 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use super::encoding::{SampleType, Samples};
 use super::miniseed::{MiniSeedIndex, Piece};
 use crate::error::{Error, Result};
+use crate::store::atomic::write_atomic;
+use crate::store::npy::{Element, Time, header};
 
 /// Entries from this size on are written with 64-bit sizes; NumPy reads both.
 const LARGE: u64 = 0xFFFF_0000;
@@ -26,33 +27,28 @@ const LARGE: u64 = 0xFFFF_0000;
 ///
 /// [`Error::Io`] when the file cannot be written; those of reading the samples.
 pub fn write_waveforms(index: &MiniSeedIndex, path: &Path) -> Result<()> {
-    let fail = |e| Error::io("write", path, e);
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = tempfile::NamedTempFile::new_in(folder).map_err(|e| Error::io("create", path, e))?;
-    let mut zip = ZipWriter::new(BufWriter::new(file.as_file()));
-    for same_id in index.pieces().chunk_by(|a, b| a.id == b.id) {
-        for (k, piece) in same_id.iter().enumerate() {
-            let mut name: String = piece.id.to_string().chars().map(safe).collect();
-            if same_id.len() > 1 {
-                name += &format!("_{k}");
+    write_atomic(path, |out| {
+        let mut zip = ZipWriter::new(out);
+        for same_id in index.pieces().chunk_by(|a, b| a.id == b.id) {
+            for (k, piece) in same_id.iter().enumerate() {
+                let mut name: String = piece.id.to_string().chars().map(safe).collect();
+                if same_id.len() > 1 {
+                    name += &format!("_{k}");
+                }
+                write_piece(&mut zip, index, piece, &name, path)?;
             }
-            write_piece(&mut zip, index, piece, &name, path)?;
         }
-    }
-    let mut buffer = zip.finish().map_err(|e| fail(e.into()))?;
-    buffer.flush().map_err(fail)?;
-    drop(buffer);
-    file.as_file().sync_all().map_err(fail)?;
-    file.persist(path).map_err(|e| fail(e.error))?;
-    Ok(())
+        zip.finish().map_err(|e| Error::io("write", path, e.into()))?;
+        Ok(())
+    })
 }
 
 fn safe(c: char) -> char {
     if c.is_ascii_graphic() && !matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|') { c } else { '_' }
 }
 
-fn write_piece(
-    zip: &mut ZipWriter<BufWriter<&File>>,
+fn write_piece<W: Write + Seek>(
+    zip: &mut ZipWriter<W>,
     index: &MiniSeedIndex,
     piece: &Piece,
     name: &str,
@@ -60,9 +56,9 @@ fn write_piece(
 ) -> Result<()> {
     let fail = |e| Error::io("write", path, e);
     let (descr, width) = match piece.kind {
-        SampleType::Int32 => ("<i4", 4),
-        SampleType::Float32 => ("<f4", 4),
-        SampleType::Float64 => ("<f8", 8),
+        SampleType::Int32 => (i32::DESCR, 4),
+        SampleType::Float32 => (f32::DESCR, 4),
+        SampleType::Float64 => (f64::DESCR, 8),
     };
     // A fixed time of change, 1980-01-01: the bytes must not depend on the clock.
     let options = SimpleFileOptions::default()
@@ -70,31 +66,24 @@ fn write_piece(
         .last_modified_time(DateTime::default());
     let large = piece.samples.saturating_mul(width) >= LARGE;
     zip.start_file(format!("{name}.npy"), options.large_file(large)).map_err(|e| fail(e.into()))?;
-    zip.write_all(&npy_header(descr, &format!("({},)", piece.samples))).map_err(fail)?;
+    let length = usize::try_from(piece.samples).map_err(|_| Error::Input(format!("{name} is too long")))?;
+    zip.write_all(&header(descr, &[length])).map_err(fail)?;
     let mut reader = index.reader(piece);
     let mut bytes = Vec::new();
     while let Some((samples, range)) = reader.next_samples()? {
         bytes.clear();
         match samples {
-            Samples::Int32(v) => v[range].iter().for_each(|x| bytes.extend(x.to_le_bytes())),
-            Samples::Float32(v) => v[range].iter().for_each(|x| bytes.extend(x.to_le_bytes())),
-            Samples::Float64(v) => v[range].iter().for_each(|x| bytes.extend(x.to_le_bytes())),
+            Samples::Int32(v) => v[range].iter().for_each(|x| x.put(&mut bytes)),
+            Samples::Float32(v) => v[range].iter().for_each(|x| x.put(&mut bytes)),
+            Samples::Float64(v) => v[range].iter().for_each(|x| x.put(&mut bytes)),
         }
         zip.write_all(&bytes).map_err(fail)?;
     }
+    bytes.clear();
+    Time(piece.start_us).put(&mut bytes);
     zip.start_file(format!("{name}_start.npy"), options).map_err(|e| fail(e.into()))?;
-    zip.write_all(&npy_header("<M8[us]", "()")).map_err(fail)?;
-    zip.write_all(&piece.start_us.to_le_bytes()).map_err(fail)
-}
-
-/// Header of a .npy file, version 1.0, padded to a multiple of 64 bytes.
-fn npy_header(descr: &str, shape: &str) -> Vec<u8> {
-    let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
-    let length = (10 + dict.len() + 1).next_multiple_of(64) - 10;
-    let mut out = b"\x93NUMPY\x01\x00".to_vec();
-    out.extend((length as u16).to_le_bytes());
-    out.extend(format!("{dict:<width$}\n", width = length - 1).bytes());
-    out
+    zip.write_all(&header(Time::DESCR, &[])).map_err(fail)?;
+    zip.write_all(&bytes).map_err(fail)
 }
 
 #[cfg(test)]
