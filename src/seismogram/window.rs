@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Bytes read at once: long enough that seeking and system calls do not count.
+/// Bytes read first: who wants a record or two does not pay for more.
+const FIRST_READ: u64 = 4096;
+/// Bytes read at once in the end, doubling up to it: long enough that seeking and system calls do not count.
 const READ_AHEAD: u64 = 256 * 1024;
 
 /// Reads slices of a file, forwards mostly, without holding more than [`READ_AHEAD`] or the slice asked for.
@@ -17,6 +19,8 @@ pub(super) struct Window {
     /// Offset in the file of `bytes[0]`.
     start: u64,
     bytes: Vec<u8>,
+    /// Bytes to read next time.
+    ahead: u64,
 }
 
 impl Window {
@@ -24,7 +28,7 @@ impl Window {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
         let length = file.metadata().map_err(|e| Error::io("read", path, e))?.len();
-        Ok(Self { file, path: path.to_path_buf(), length, start: 0, bytes: Vec::new() })
+        Ok(Self { file, path: path.to_path_buf(), length, start: 0, bytes: Vec::new(), ahead: FIRST_READ })
     }
 
     /// Length of the file in bytes when it was opened.
@@ -49,7 +53,8 @@ impl Window {
         self.bytes.clear();
         self.start = offset;
         self.file.seek(SeekFrom::Start(offset)).map_err(fail)?;
-        self.file.by_ref().take(wanted.max(READ_AHEAD)).read_to_end(&mut self.bytes).map_err(fail)?;
+        self.file.by_ref().take(wanted.max(self.ahead)).read_to_end(&mut self.bytes).map_err(fail)?;
+        self.ahead = (2 * self.ahead).min(READ_AHEAD);
         Ok(())
     }
 }
