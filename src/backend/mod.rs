@@ -5,10 +5,14 @@
 
 pub mod cpu;
 
+use std::sync::Arc;
+
+use rayon::ThreadPool;
 use serde::Serialize;
 
 use crate::batch::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
-use crate::error::Result;
+use crate::config::BackendChoice;
+use crate::error::{Error, Result};
 use crate::plan::{ImagePlan, ScatteringPlan};
 
 /// Who computes, in words, for logs and `run.json`.
@@ -65,4 +69,15 @@ pub trait Backend: Send {
     /// # Errors
     /// [`crate::Error::Device`] where the device fails.
     fn scatter(&mut self, plan: &ScatteringPlan, segments: &SegmentBlock) -> Result<CoefficientBlock>;
+}
+
+/// The backend that `compute.backend` asks for.
+///
+/// # Errors
+/// [`crate::Error::Device`] where a GPU is asked for and there is none.
+pub fn open(choice: BackendChoice, pool: Arc<ThreadPool>) -> Result<Box<dyn Backend>> {
+    match choice {
+        BackendChoice::Auto | BackendChoice::Cpu => Ok(Box::new(cpu::CpuBackend::new(pool))),
+        BackendChoice::Gpu => Err(Error::Device("no GPU backend in this build; use --backend cpu".into())),
+    }
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use crate::clustering::{Covariance, Criterion};
 use crate::error::{Error, Result};
+use crate::reduction::ScalingKind;
 use crate::time::{Micros, TimePattern, parse_compact};
 use table::Section;
 
@@ -273,19 +275,6 @@ pub struct Seismogram {
     pub highpass_hz: Option<f64>,
 }
 
-/// Scaling of the coefficient matrix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScalingKind {
-    /// Logarithms as they are.
-    None,
-    /// Zero mean and unit deviation a column.
-    Standard,
-    /// The whole matrix onto 0..1.
-    MinMax,
-    /// Standard, and every order weighs the same.
-    Balanced,
-}
-
 /// Reduction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reduce {
@@ -316,28 +305,6 @@ pub enum Method {
     Agglomerative,
 }
 
-/// Shape of a Gaussian mixture's covariances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CovarianceKind {
-    /// A matrix a component.
-    Full,
-    /// A diagonal a component.
-    Diag,
-    /// One matrix for all.
-    Tied,
-    /// A variance a component.
-    Spherical,
-}
-
-/// Criterion for the number of components.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Criterion {
-    /// Akaike.
-    Aic,
-    /// Bayes.
-    Bic,
-}
-
 /// Linkage of agglomerative clustering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkageKind {
@@ -363,7 +330,7 @@ pub struct Cluster {
     /// GMM: components.
     pub gmm_components: usize,
     /// GMM: covariances.
-    pub gmm_covariance: CovarianceKind,
+    pub gmm_covariance: Covariance,
     /// GMM: selection of the number of components.
     pub gmm_select: Option<Criterion>,
     /// GMM: fewest and most components tried.
@@ -750,10 +717,10 @@ fn cluster(root: &Table) -> Result<Cluster> {
         gmm_covariance: gmm.choice(
             "covariance",
             &[
-                ("full", CovarianceKind::Full),
-                ("diag", CovarianceKind::Diag),
-                ("tied", CovarianceKind::Tied),
-                ("spherical", CovarianceKind::Spherical),
+                ("full", Covariance::Full),
+                ("diag", Covariance::Diag),
+                ("tied", Covariance::Tied),
+                ("spherical", Covariance::Spherical),
             ],
         )?,
         gmm_select: gmm

@@ -193,12 +193,25 @@ pub fn state(day_file: &Path, source: &Source) -> State {
     }
 }
 
-/// What tells one version of a stored file from another: its record's fingerprint, else its length and time of change.
-pub fn identity(day_file: &Path) -> String {
-    if let Some(record) = Record::read(day_file) {
-        return record.fingerprint;
+/// The fingerprint that the next stage's source names: the record's, or that of a foreign file's length and time of change.
+pub fn fingerprint(day_file: &Path) -> String {
+    match Record::read(day_file) {
+        Some(record) => record.fingerprint,
+        None => stamp(day_file),
     }
-    match day_file.metadata() {
+}
+
+/// What tells one content of a stored file from another: as [`fingerprint`], and what was left out of it.
+pub fn identity(day_file: &Path) -> String {
+    match Record::read(day_file) {
+        Some(r) => fingerprint_of(&[&r.fingerprint, &r.images.join("\n"), &r.bytes.to_string()]),
+        None => stamp(day_file),
+    }
+}
+
+/// Length and time of change of a file.
+fn stamp(path: &Path) -> String {
+    match path.metadata() {
         Ok(meta) => format!("{} bytes, changed {:?}", meta.len(), meta.modified().ok()),
         Err(_) => "missing".into(),
     }

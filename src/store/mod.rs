@@ -2,5 +2,7 @@
 
 pub mod atomic;
 pub mod day;
+pub mod lock;
 pub mod npy;
 pub mod npz;
+

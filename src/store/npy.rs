@@ -41,18 +41,6 @@ impl Element for Time {
     }
 }
 
-/// A complex number in single precision.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Complex64(pub f32, pub f32);
-
-impl Element for Complex64 {
-    const DESCR: &'static str = "<c8";
-    fn put(self, out: &mut Vec<u8>) {
-        self.0.put(out);
-        self.1.put(out);
-    }
-}
-
 /// The bytes in front of an array's data, version 1.0, padded so that the data is aligned to 64 bytes.
 pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let mut dimensions = shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
