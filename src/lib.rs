@@ -27,6 +27,7 @@ pub mod plots;
 pub mod progress;
 pub mod reduction;
 pub mod segment;
+pub mod seismogram;
 pub mod stages;
 pub mod store;
 pub mod summary;
