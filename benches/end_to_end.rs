@@ -25,7 +25,10 @@ fn main() -> Outcome<()> {
     SynthArchive::new(&SynthOptions { images, ..SynthOptions::default() })?.write(&archive, || {})?;
     let bytes: u64 = files(&archive)?.iter().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
     let all = std::thread::available_parallelism()?.get();
-    println!("{images} screenshots of 1920 x 800 pixels, {:.2} MB each; medians of {rounds} rounds", bytes as f64 / 1e6 / images as f64);
+    println!(
+        "{images} screenshots of 1920 x 800 pixels, {:.2} MB each; medians of {rounds} rounds",
+        bytes as f64 / 1e6 / images as f64
+    );
     println!("{:>8} {:>18} {:>14} {:>7} {:>12}", "threads", "decode ms/image", "run ms/image", "ratio", "images/s");
     for threads in if all > 1 { vec![1, all] } else { vec![1] } {
         let (mut decode, mut run) = (Vec::new(), Vec::new());

@@ -169,6 +169,26 @@ pub(crate) enum Command {
         #[command(flatten)]
         folders: Folders,
     },
+    /// MiniSEED in, coefficients and scattergram out
+    Seismogram {
+        /// MiniSEED files, or folders of them
+        #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+        input: Vec<PathBuf>,
+        /// Folder for results (output.path)
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+        /// Draw the second order at this first-order frequency
+        ///
+        /// The filter nearest to it is taken. Default: 1 Hz.
+        #[arg(long, value_name = "HZ")]
+        f1: Option<f64>,
+        /// Also write the samples that were read, for checking
+        #[arg(long, value_name = "F.npz")]
+        waveforms: Option<PathBuf>,
+        /// Who computes (compute.backend)
+        #[arg(long, value_enum)]
+        backend: Option<BackendName>,
+    },
     /// Arrays of segments in, coefficients out
     Scatter {
         /// Segments (n, bins) or (n, channels, bins)

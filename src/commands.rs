@@ -8,7 +8,7 @@ use anyhow::Result;
 use scatterfall::backend::{self, Backend};
 use scatterfall::config::Config;
 use scatterfall::progress::{Context, Observer, threads};
-use scatterfall::stages::{clip, cluster, reduce, scatter, visualize};
+use scatterfall::stages::{clip, cluster, reduce, scatter, seismogram, visualize};
 use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::RunSummary;
 use scatterfall::synth::{Layout, SynthArchive, SynthOptions};
@@ -74,6 +74,22 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         }
         Command::Reduce { folders } => alone(&common, folders, "reduce", |ctx| reduce::compute(ctx, None).map(|_| ())),
         Command::Cluster { folders } => alone(&common, folders, "cluster", |ctx| cluster::compute(ctx).map(|_| ())),
+        Command::Seismogram { input, output, f1, waveforms, backend } => {
+            if f1.is_some_and(|hz| !(hz.is_finite() && hz > 0.0)) {
+                return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0").into());
+            }
+            let folders = Folders { input: None, output };
+            let session = Session::new(&common, Settings { folders, backend, ..Settings::default() })?;
+            let request = seismogram::Request { inputs: input, f1_hz: f1, waveforms };
+            let ctx = session.context();
+            let mut backend = session.backend()?;
+            let (stations, left_out) = pipeline::seismogram(&ctx, backend.as_mut(), &request)?;
+            for s in stations {
+                let (name, folder) = (&s.name, s.output.display());
+                say(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
+            }
+            Ok(left_out.len())
+        }
         Command::Scatter { input, output, pooling, backend } => {
             let mut common = common;
             let pooled = pooling != Some(PoolingName::None);

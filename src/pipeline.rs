@@ -13,11 +13,11 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::archive::Catalogue;
+use crate::archive::{Catalogue, LeftOut};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::progress::Context;
-use crate::stages::{cluster, design, images, reduce, transform, visualize};
+use crate::stages::{cluster, design, images, reduce, seismogram, transform, visualize};
 use crate::summary::RunSummary;
 
 /// Runs every stage.
@@ -60,6 +60,25 @@ pub fn transform(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSumm
     compute_transform(ctx, backend, None, &mut summary)?;
     summary.finish(ctx.config, None, Some(backend.info()))?;
     Ok(summary)
+}
+
+/// Seismograms: every station's coefficients and scattergram.
+///
+/// # Errors
+/// Those of the stage.
+pub fn seismogram(
+    ctx: &Context<'_>,
+    backend: &mut dyn Backend,
+    request: &seismogram::Request,
+) -> Result<(Vec<seismogram::StationSummary>, Vec<LeftOut>)> {
+    let mut summary = RunSummary::default();
+    let done = timed(&mut summary, "seismogram", || seismogram::compute(ctx, backend, request))?;
+    for station in &done.0 {
+        let figures = json!({ "segments": station.segments, "left_out_at_gaps": station.left_out });
+        summary.figures.insert(station.name.clone(), figures);
+    }
+    summary.finish_with(ctx.config, done.1.clone(), Some(backend.info()))?;
+    Ok(done)
 }
 
 /// A stage after the transform alone: its name, and what it does.

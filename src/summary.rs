@@ -52,6 +52,20 @@ impl RunSummary {
         self.stages.insert(stage.to_owned(), time.as_secs_f64());
     }
 
+    /// Writes `run.json` for a command without an archive of images.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn finish_with(
+        &mut self,
+        config: &Config,
+        left_out: Vec<LeftOut>,
+        backend: Option<&BackendInfo>,
+    ) -> Result<()> {
+        self.left_out = left_out;
+        write(&config.output.path.join("run.json"), self, config, &self.left_out, backend)
+    }
+
     /// Gathers what the stored days tell, and writes `run.json`.
     ///
     /// `catalogue` is given where this command read the archive; other commands keep what the last one said.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::StageRecord;
 use super::reduce::independent_file;
-use super::rows::{image_names, read_matrix, read_places, stored_windows};
+use super::rows::{image_names, read_matrix, read_places, stored_geometry};
 use crate::anomaly::{Event, LEAST_ROWS, PlaceNormals, events, quantile};
 use crate::clustering::{Covariances, Gmm, GmmOptions, KMeans, KMeansOptions, NOISE, sizes};
 use crate::config::{Baseline, Config, Method};
@@ -19,7 +19,7 @@ use crate::progress::Context;
 use crate::store::atomic::{write_atomic, write_bytes};
 use crate::store::day::{Stage, identity};
 use crate::store::npz::{NpzFile, write_npz};
-use crate::time::{iso, micros};
+use crate::time::iso;
 
 /// The folder of the clustering's results.
 pub fn folder(output: &Path) -> PathBuf {
@@ -81,7 +81,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
     let mut file = NpzFile::open(source)?;
     let components = read_matrix(&mut file, source, "features")?;
     let places = read_places(&mut file, source, Some(components.nrows()))?;
-    let geometry = Geometry::new(config, stored_windows(config));
+    let geometry = stored_geometry(config);
 
     let finite: Vec<usize> =
         (0..components.nrows()).filter(|&i| components.row(i).iter().all(|v| v.is_finite())).collect();
@@ -296,9 +296,4 @@ fn number(score: f64) -> String {
 /// A field of a CSV file, quoted where it must be (RFC 4180).
 fn csv_field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
-}
-
-/// Time after the last row's start that it still covers.
-pub(super) fn duration(config: &Config) -> i64 {
-    micros(config.input.duration_s)
 }

@@ -7,6 +7,7 @@ pub mod images;
 pub mod reduce;
 pub mod rows;
 pub mod scatter;
+pub mod seismogram;
 pub mod transform;
 pub mod visualize;
 

@@ -39,6 +39,17 @@ pub(crate) fn stored_windows(config: &Config) -> Option<usize> {
     shape.first().copied()
 }
 
+/// The geometry of the stored rows: that of the images they are from, or of a seismogram's segments.
+pub(super) fn stored_geometry(config: &Config) -> Geometry {
+    let output = &config.output.path;
+    let first = Stage::Scattering.days(output).unwrap_or_default().into_iter().next();
+    let record = first.and_then(|day| Record::read(&Stage::Scattering.file(output, &day)));
+    match record.and_then(|r| r.source.config["seismogram"]["segment_s"].as_f64()) {
+        Some(segment_s) => Geometry { segment_km: 0.0, duration_s: segment_s, period_km: None, offset_km: 0.0 },
+        None => Geometry::new(config, stored_windows(config)),
+    }
+}
+
 /// File names of images by their times, from the records of the stored days.
 pub(super) fn image_names(output: &Path) -> Result<HashMap<Micros, String>> {
     let mut names = HashMap::new();
@@ -109,7 +120,7 @@ impl<'a> StoredRows<'a> {
                     .into(),
             ));
         }
-        let geometry = Geometry::new(config, stored_windows(config));
+        let geometry = stored_geometry(config);
         Ok(Self { files, orders, columns, exclude: &config.exclude, geometry, places, rows })
     }
 

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::cluster::{duration, folder};
-use super::rows::{read_places, stored_windows};
+use super::cluster::folder;
+use super::rows::{read_places, stored_geometry};
 use crate::config::{Config, Picture};
 use crate::error::{Error, Result};
-use crate::places::{Geometry, Places};
+use crate::places::Places;
 use crate::plots::counts::{Counts, save_counts};
 use crate::progress::Context;
 use crate::stages::reduce::independent_file;
 use crate::store::npz::NpzFile;
+use crate::time::micros;
 
 /// Draws the pictures that the configuration asks for; returns their files.
 ///
@@ -41,7 +42,7 @@ fn read_labels(path: &Path) -> Result<Vec<i32>> {
 
 /// How often each cluster occurs at one place.
 fn cluster_counts(config: &Config, places: &Places, labels: &[i32]) -> Result<Vec<PathBuf>> {
-    let geometry = Geometry::new(config, stored_windows(config));
+    let geometry = stored_geometry(config);
     let wanted = config.visualize.occurrences_km;
     // Of each image the row nearest the wanted place; the first of two that are equally near.
     let (mut times, mut nearest): (Vec<i64>, Vec<(f64, i32)>) = (Vec::new(), Vec::new());
@@ -64,7 +65,7 @@ fn cluster_counts(config: &Config, places: &Places, labels: &[i32]) -> Result<Ve
     let input = Counts {
         times: &times,
         labels: &chosen,
-        duration: duration(config),
+        duration: micros(geometry.duration_s),
         accumulate: config.visualize.accumulate_files,
         place_km: wanted,
     };
