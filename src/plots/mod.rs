@@ -8,6 +8,7 @@ pub mod axis;
 pub mod canvas;
 pub mod counts;
 pub mod palette;
+pub mod scattergram;
 pub mod time_axis;
 
 pub use canvas::Canvas;
