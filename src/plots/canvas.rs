@@ -42,6 +42,11 @@ impl Rect {
     pub fn height(&self) -> f64 {
         self.bottom - self.top
     }
+
+    /// True where `other` lies inside, edges included.
+    pub fn contains(&self, other: Rect) -> bool {
+        other.left >= self.left && other.top >= self.top && other.right <= self.right && other.bottom <= self.bottom
+    }
 }
 
 /// How a line is drawn.
