@@ -241,7 +241,7 @@ fn grid((x, y): (f64, f64)) -> (i32, i32) {
 /// Writes a picture as a PNG under a temporary name, then renames it.
 pub(super) fn save_png(picture: &RgbImage, path: &Path) -> Result<()> {
     let mut bytes = Vec::new();
-    PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive)
+    PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive)
         .write_image(picture.as_raw(), picture.width(), picture.height(), ExtendedColorType::Rgb8)
         .map_err(|e| Error::io("write", path, std::io::Error::other(e)))?;
     write_atomic(path, &bytes)
