@@ -1,0 +1,137 @@
+//! The CPU backend: every core, one image or a few segments at a time each; complete, and the reference of the others.
+
+mod features;
+mod gabor;
+mod lanes;
+mod pool;
+mod scatter;
+mod slope;
+mod spectrum;
+mod value;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ndarray::{Array2, Array3, Axis};
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use super::{Backend, BackendInfo, ImageResults, Ticket};
+use crate::batch::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
+use crate::error::{Error, Result};
+use crate::plan::{ImagePlan, ScatteringPlan};
+use features::FeatureKernel;
+pub use scatter::ScatteringKernel;
+
+/// All cores of the machine.
+pub struct CpuBackend {
+    info: BackendInfo,
+    pool: Arc<ThreadPool>,
+    /// Kernels (tables, FFT plans) of the plan that was used last.
+    images: Option<(ImagePlan, ImageKernels)>,
+    segments: Option<(ScatteringPlan, ScatteringKernel)>,
+    done: VecDeque<(Ticket, ImageResults)>,
+    next: u64,
+}
+
+struct ImageKernels {
+    features: FeatureKernel,
+    scattering: Option<ScatteringKernel>,
+}
+
+impl CpuBackend {
+    /// A backend that computes on `pool`.
+    pub fn new(pool: Arc<ThreadPool>) -> Self {
+        let info = BackendInfo {
+            kind: "cpu",
+            device: format!("{} CPU, {} threads", std::env::consts::ARCH, pool.current_num_threads()),
+            detail: format!("{:?}", pulp::Arch::new()),
+        };
+        Self { info, pool, images: None, segments: None, done: VecDeque::new(), next: 0 }
+    }
+}
+
+impl Backend for CpuBackend {
+    fn info(&self) -> &BackendInfo {
+        &self.info
+    }
+
+    fn depth(&self) -> usize {
+        1
+    }
+
+    fn batch_images(&self, plan: &ImagePlan, memory_bytes: usize) -> usize {
+        // The pixels, while this batch computes, the next waits and the one after is being decoded; the features and
+        // coefficients on their way to the disk are small beside them, but not for tiny images.
+        let pixels = 3 * plan.features.rows * plan.features.columns;
+        let windows = plan.features.windows * plan.features.features.len();
+        let coefficients = plan.scattering.as_ref().map_or(0, |(cut, network)| {
+            cut.count(cut.windows) * network.channels * network.widths().iter().sum::<usize>()
+        });
+        let each = 3 * (pixels + 4 * (windows + coefficients));
+        // More than some hundred images a batch bring nothing but waiting at the ends.
+        (memory_bytes / each.max(1)).clamp(1, 256)
+    }
+
+    fn submit(&mut self, plan: &ImagePlan, batch: Vec<Pixels>) -> Result<Ticket> {
+        if self.images.as_ref().is_none_or(|(p, _)| p != plan) {
+            let kernels = ImageKernels {
+                features: FeatureKernel::new(&plan.features),
+                scattering: plan.scattering.as_ref().map(|(_, network)| ScatteringKernel::new(network)),
+            };
+            self.images = Some((plan.clone(), kernels));
+        }
+        let Some((plan, kernels)) = &self.images else {
+            return Err(Error::Device("the CPU backend lost its kernels".into()));
+        };
+        let results = self.pool.install(|| compute(plan, kernels, batch));
+        let ticket = Ticket(self.next);
+        self.next += 1;
+        self.done.push_back((ticket, results));
+        Ok(ticket)
+    }
+
+    fn collect(&mut self, ticket: Ticket) -> Result<ImageResults> {
+        match self.done.pop_front() {
+            Some((t, results)) if t == ticket => Ok(results),
+            _ => Err(Error::Device(format!("batch {} was not submitted, or is collected out of order", ticket.0))),
+        }
+    }
+
+    fn scatter(&mut self, plan: &ScatteringPlan, segments: &SegmentBlock) -> Result<CoefficientBlock> {
+        if self.segments.as_ref().is_none_or(|(p, _)| p != plan) {
+            self.segments = Some((plan.clone(), ScatteringKernel::new(plan)));
+        }
+        let Some((_, kernel)) = &self.segments else {
+            return Err(Error::Device("the CPU backend lost its kernels".into()));
+        };
+        Ok(self.pool.install(|| kernel.transform(segments)))
+    }
+}
+
+/// One image after another on every core; results land at their place, so the order never depends on threads.
+fn compute(plan: &ImagePlan, kernels: &ImageKernels, batch: Vec<Pixels>) -> ImageResults {
+    let n = batch.len();
+    let f = &plan.features;
+    let mut values = Array3::zeros((n, f.windows, f.features.len()));
+    let mut residual = vec![0.0; n];
+    values.axis_iter_mut(Axis(0)).into_par_iter().zip(residual.par_iter_mut()).zip(batch).for_each_init(
+        || kernels.features.scratch(),
+        |scratch, ((out, residual), pixels)| {
+            *residual = kernels.features.compute(&pixels, scratch, out);
+        },
+    );
+    let coefficients = plan.scattering.as_ref().zip(kernels.scattering.as_ref()).map(|((cut, network), kernel)| {
+        let per_image = cut.count(cut.windows);
+        let mut orders: Vec<Array2<f32>> =
+            network.widths().iter().map(|w| Array2::zeros((n * per_image, network.channels * w))).collect();
+        kernel.transform_into(n * per_image, &mut orders, |row, channel, samples| {
+            let (image, start) = (row / per_image, row % per_image * cut.hop);
+            let image = values.index_axis(Axis(0), image);
+            let series = image.column(channel);
+            samples.iter_mut().zip(series.iter().skip(start)).for_each(|(s, v)| *s = *v);
+        });
+        CoefficientBlock { orders }
+    });
+    ImageResults { features: FeatureBlock { values, residual }, coefficients }
+}
