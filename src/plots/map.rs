@@ -14,7 +14,7 @@ const LEFT: f64 = 110.0;
 const RIGHT: f64 = 1460.0;
 
 /// More clusters than this are not named in legends, nor drawn as lines.
-pub(super) const MOST_NAMED: i32 = 12;
+pub const MOST_NAMED: i32 = 12;
 
 /// The cluster at each time and distance, by majority where a pixel holds several rows.
 pub fn cluster_map(rows: &Rows<'_>) -> Canvas {
