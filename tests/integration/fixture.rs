@@ -176,7 +176,7 @@ impl Fixture {
     }
 
     /// Runs a command of the program into a folder of choice.
-    pub(crate) fn into(&self, output: &Path, name: &str, more: &[&str]) -> Outcome {
+    pub(crate) fn cmd_into(&self, output: &Path, name: &str, more: &[&str]) -> Outcome {
         let outcome = Outcome::of(self.command(name, output, more).output().expect("the program starts"));
         assert_whole(output);
         outcome
@@ -184,7 +184,7 @@ impl Fixture {
 
     /// Runs a command of the program into `output`.
     pub(crate) fn cmd(&self, name: &str, more: &[&str]) -> Outcome {
-        self.into(&self.output(), name, more)
+        self.cmd_into(&self.output(), name, more)
     }
 
     /// Runs `run` into `output`.
