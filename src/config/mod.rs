@@ -424,11 +424,12 @@ impl Config {
     /// The defaults, with `file` laid over them and then every `section.key=value` of `overrides`.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::ConfigText`] and [`Error::Config`] for what is wrong in it.
+    /// [`Error::ConfigText`] if the file cannot be read or is no TOML, [`Error::Config`] for what is wrong in it.
     pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
         let mut layers = Vec::new();
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+            let unreadable = |e| Error::ConfigText(format!("cannot read {}: {e}", path.display()));
+            let text = std::fs::read_to_string(path).map_err(unreadable)?;
             layers.push(table::parse(&text, &path.display().to_string())?);
         }
         for text in overrides {
