@@ -4,6 +4,8 @@
 //! out. Nothing here knows files or the command line.
 
 pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 
 use serde::Serialize;
 
