@@ -14,7 +14,6 @@
 const PADDED: u32 = N + N / 32u;
 
 var<workgroup> work: array<f32, PLANES * TEAMS * PADDED>;
-var<private> v: array<vec2<f32>, SLOTS>;
 // Sums of a prime step, an item each: real part's cosine and sine sums, the imaginary part's.
 var<private> prime_sums: array<vec4<f32>, PRIME_ITEMS>;
 
@@ -70,113 +69,16 @@ fn take(team: u32, lane: u32, r: u32, plane: u32) {
     }
 }
 
-// Twiddle factors of the i-th butterfly; the last step's are all one.
-fn turn(lane: u32, i: u32, r: u32, s: u32) {
-    let b = lane + i * LANES;
-    if s * r < N && b < N / r {
-        for (var k = 1u; k < r; k++) {
-            v[i * r + k] = cmul(v[i * r + k], twiddles[(b - b % s) * k]);
+// Butterflies and twiddle factors of one step; the last step's factors are all one.
+fn radix(lane: u32, r: u32, s: u32) {
+    for (var i = 0u; i * LANES < N / r; i++) {
+        butterfly(r, i * r);
+        let b = lane + i * LANES;
+        if s * r < N && b < N / r {
+            for (var k = 1u; k < r; k++) {
+                v[i * r + k] = cmul(v[i * r + k], twiddles[(b - b % s) * k]);
+            }
         }
-    }
-}
-
-// z times -i.
-fn quarter(z: vec2<f32>) -> vec2<f32> {
-    return vec2<f32>(z.y, -z.x);
-}
-
-fn radix_2(lane: u32, s: u32) {
-    for (var i = 0u; i * LANES < N / 2u; i++) {
-        let o = 2u * i;
-        let a = v[o];
-        let b = v[o + 1u];
-        v[o] = a + b;
-        v[o + 1u] = a - b;
-        turn(lane, i, 2u, s);
-    }
-}
-
-fn radix_3(lane: u32, s: u32) {
-    const SIN_60: f32 = 0.8660254037844386;
-    for (var i = 0u; i * LANES < N / 3u; i++) {
-        let o = 3u * i;
-        let sum = v[o + 1u] + v[o + 2u];
-        let side = quarter(v[o + 1u] - v[o + 2u]) * SIN_60;
-        let middle = v[o] - 0.5 * sum;
-        v[o] = v[o] + sum;
-        v[o + 1u] = middle + side;
-        v[o + 2u] = middle - side;
-        turn(lane, i, 3u, s);
-    }
-}
-
-fn butterfly_4(o: u32, step: u32) {
-    let a = v[o] + v[o + 2u * step];
-    let b = v[o] - v[o + 2u * step];
-    let c = v[o + step] + v[o + 3u * step];
-    let d = quarter(v[o + step] - v[o + 3u * step]);
-    v[o] = a + c;
-    v[o + step] = b + d;
-    v[o + 2u * step] = a - c;
-    v[o + 3u * step] = b - d;
-}
-
-fn radix_4(lane: u32, s: u32) {
-    for (var i = 0u; i * LANES < N / 4u; i++) {
-        butterfly_4(4u * i, 1u);
-        turn(lane, i, 4u, s);
-    }
-}
-
-fn radix_5(lane: u32, s: u32) {
-    const COS_72: f32 = 0.30901699437494745;
-    const COS_144: f32 = -0.8090169943749475;
-    const SIN_72: f32 = 0.9510565162951535;
-    const SIN_144: f32 = 0.5877852522924732;
-    for (var i = 0u; i * LANES < N / 5u; i++) {
-        let o = 5u * i;
-        let x = v[o];
-        let sum_1 = v[o + 1u] + v[o + 4u];
-        let sum_2 = v[o + 2u] + v[o + 3u];
-        let side_1 = quarter(v[o + 1u] - v[o + 4u]);
-        let side_2 = quarter(v[o + 2u] - v[o + 3u]);
-        let near_1 = x + COS_72 * sum_1 + COS_144 * sum_2;
-        let near_2 = x + COS_144 * sum_1 + COS_72 * sum_2;
-        let far_1 = SIN_72 * side_1 + SIN_144 * side_2;
-        let far_2 = SIN_144 * side_1 - SIN_72 * side_2;
-        v[o] = x + sum_1 + sum_2;
-        v[o + 1u] = near_1 + far_1;
-        v[o + 2u] = near_2 + far_2;
-        v[o + 3u] = near_2 - far_2;
-        v[o + 4u] = near_1 - far_1;
-        turn(lane, i, 5u, s);
-    }
-}
-
-fn radix_8(lane: u32, s: u32) {
-    const SIN_45: f32 = 0.7071067811865476;
-    for (var i = 0u; i * LANES < N / 8u; i++) {
-        let o = 8u * i;
-        // Even and odd inputs by fours: results k of the even and of the odd are in slots 2 k and 2 k + 1.
-        butterfly_4(o, 2u);
-        butterfly_4(o + 1u, 2u);
-        let a0 = v[o];
-        let a1 = v[o + 2u];
-        let a2 = v[o + 4u];
-        let a3 = v[o + 6u];
-        let b0 = v[o + 1u];
-        let b1 = cmul(v[o + 3u], vec2<f32>(SIN_45, -SIN_45));
-        let b2 = quarter(v[o + 5u]);
-        let b3 = cmul(v[o + 7u], vec2<f32>(-SIN_45, -SIN_45));
-        v[o] = a0 + b0;
-        v[o + 1u] = a1 + b1;
-        v[o + 2u] = a2 + b2;
-        v[o + 3u] = a3 + b3;
-        v[o + 4u] = a0 - b0;
-        v[o + 5u] = a1 - b1;
-        v[o + 6u] = a2 - b2;
-        v[o + 7u] = a3 - b3;
-        turn(lane, i, 8u, s);
     }
 }
 

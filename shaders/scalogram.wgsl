@@ -41,13 +41,19 @@ fn scalogram(
     let path = params.first + select(0u, number, here);
     let input = path / params.filters * HALF;
     let support = supports[path % params.filters];
+    // Inputs have means far above their variation, and rounding in a transform is relative to its largest value: bin 0 stays
+    // out of it and is added to every sample afterwards.
+    var level = vec2<f32>(0.0);
+    if support.x == 0u && support.y > 0u {
+        level = cmul(spectra[input], filters[support.z]).yx;
+    }
 
     pool_clear(local);
     for (var slot = 0u; slot < SLOTS; slot++) {
         let i = input_index(lane, slot);
         v[slot] = vec2<f32>(0.0);
         // Below the first bin the difference wraps around to a large number.
-        if i < N && i - support.x < support.y {
+        if i > 0u && i < N && i - support.x < support.y {
             // The input is real: the upper half of its spectrum is the lower's mirror image.
             var x = spectra[input + select(i, N - i, i >= HALF)];
             x.y = select(x.y, -x.y, i >= HALF);
@@ -58,10 +64,16 @@ fn scalogram(
     transform(team, lane);
     for (var slot = 0u; slot < SLOTS; slot++) {
         let i = output_index(lane, slot);
-        let power = dot(v[slot], v[slot]);
-        v[slot].x = power;
+        let y = v[slot] + level;
+        let power = dot(y, y);
         let shifted = select(i - params.pooled_from, i + N - params.pooled_from, i < params.pooled_from);
         keys[slot] = select(NONE, bitcast<u32>(power), i < N && shifted < params.pooled_count);
+        if FORWARD == 1u {
+            // |y| - |level| without the difference of two large numbers.
+            let sum = sqrt(power) + length(level);
+            let above = 2.0 * dot(level, v[slot]) + dot(v[slot], v[slot]);
+            v[slot].x = select(0.0, above / sum, sum > 0.0);
+        }
     }
     // Counters were cleared before; a transform of a single step has no barrier of its own.
     workgroupBarrier();
@@ -72,20 +84,20 @@ fn scalogram(
     if FORWARD == 1u {
         var sum = 0.0;
         for (var slot = 0u; slot < SLOTS; slot++) {
-            v[slot].x = sqrt(v[slot].x);
             sum += select(0.0, v[slot].x, output_index(lane, slot) < N);
         }
-        // The mean is taken out of what is transformed, and put back where it belongs.
+        // What is left of the mean is taken out as well; all of it comes back in bin 0.
         let mean = team_sum(team, lane, sum) / f32(N);
         for (var slot = 0u; slot < SLOTS; slot++) {
             v[slot].x -= mean;
         }
+        let total = (mean + length(level)) * f32(N);
         pass_on_real(team, lane);
         transform(team, lane);
         for (var slot = 0u; slot < SLOTS; slot++) {
             let i = output_index(lane, slot);
             if here && i < HALF {
-                next[path * HALF + i] = v[slot] + vec2<f32>(select(0.0, mean * f32(N), i == 0u), 0.0);
+                next[path * HALF + i] = v[slot] + vec2<f32>(select(0.0, total, i == 0u), 0.0);
             }
         }
     }

@@ -158,11 +158,12 @@ fn features_agree() {
         for (rows, columns, text) in [
             (96, 67, ""),
             (1, 40, "features.window = 4"),
-            (2, 2, "features = { window = 1, step = 1 }"),
+            (2, 2, "features.window = 1\nfeatures.step = 1"),
             (67, 1, "features.window = 1"),
             (100, 33, "value.colormap = 'gray'"),
-            (536, 35, "features = { window = 5, step = 3 }\nvalue.colormap = 'viridis'"),
+            (536, 35, "features.window = 5\nfeatures.step = 3\nvalue.colormap = 'viridis'"),
             (500, 18, ""),
+            (211, 9, ""), // a prime that goes through device memory
         ] {
             let config = Config::from_text(&format!("{ALL_FEATURES}\nsegments.bins = 1000000\n{text}"));
             let config = config.expect("valid");
@@ -198,6 +199,7 @@ fn segments(rows: usize, channels: usize, bins: usize) -> SegmentBlock {
 }
 
 const TWO: &str = "banks = [{ octaves = 4, resolution = 3, quality = 1.0 }, { octaves = 2, resolution = 2, quality = 1.0 }]\n";
+const ONE: &str = "banks = [{ octaves = 3, resolution = 1, quality = 1.0 }]\n";
 const THREE: &str = "banks = [{ octaves = 3, resolution = 2, quality = 1.0 }, { octaves = 2, resolution = 1, quality = 2.0 }, { octaves = 2, resolution = 1, quality = 1.0 }]\n";
 
 fn network_plan(text: &str, channels: usize, bins: usize) -> ScatteringPlan {
@@ -226,6 +228,13 @@ fn coefficients_agree() {
             (TWO.to_owned(), 1000),
             (TWO.to_owned(), 2000),
             (TWO.to_owned(), 2048),
+            (TWO.to_owned(), 211),
+            (TWO.to_owned() + "taper_alpha = 0.2", 149),
+            (TWO.to_owned() + "pooling = 'mean'", 139),
+            (TWO.to_owned() + "pooling = 'max'", 139),
+            (TWO.to_owned(), 4096),
+            (TWO.to_owned(), 5000),
+            (ONE.to_owned(), 10_007),
         ] {
             let plan = network_plan(&text, 2, bins);
             let input = segments(if bins < 200 { 9 } else { 2 }, 2, bins);

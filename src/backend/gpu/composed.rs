@@ -7,8 +7,9 @@ use wgpu::naga::{Expression, Literal};
 
 use super::device::Caps;
 use super::images::{self, sizes};
+use super::long::{self, LongShape};
 use super::kernels::{Reflection, Source};
-use super::params::{ImageParams, Params, QuantileParams, ResidualParams, ScalogramParams, SpectrumParams, ValueParams, WindowParams};
+use super::params::{ImageParams, LongParams, Params, QuantileParams, ResidualParams, ScalogramParams, SpectrumParams, ValueParams, WindowParams};
 use super::scatter;
 use crate::config::Pooling;
 
@@ -103,6 +104,24 @@ fn every_length_composes_and_fits() {
                 let source = scatter::scalogram_source(&fft, pooling, forward);
                 fits(&source, &reflected::<ScalogramParams>(&source), &caps);
             }
+        }
+    }
+}
+
+#[test]
+fn long_lengths_compose_and_fit() {
+    for n in [11, 859, 4096, 5000, 10_007, 65_536, 65_537] {
+        let shape = LongShape::new(n);
+        let samples = shape.samples();
+        fits(&samples, &reflected::<SpectrumParams>(&samples), &Caps::DEFAULT);
+        let mut all = vec![shape.columns(), shape.product(), shape.convolve(), shape.moduli(), shape.half()];
+        all.extend([Pooling::Median, Pooling::Mean, Pooling::Max].map(|p| shape.pool(p)));
+        all.extend([2, 3, 4, 5, 8].map(|r| shape.step(r)));
+        all.push(images::long_peak_source(&shape));
+        for source in all {
+            let reflection = reflected::<LongParams>(&source);
+            fits(&source, &reflection, &Caps::DEFAULT);
+            assert_eq!(reflection.invocations, long::LONG_WG, "{}", source.name);
         }
     }
 }

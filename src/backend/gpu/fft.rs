@@ -93,7 +93,7 @@ impl WorkgroupFft {
                     line("workgroupBarrier();".into());
                 }
             }
-            let step = if prime { format!("prime_turn(lane, {r}u, {stride}u);") } else { format!("radix_{r}(lane, {stride}u);") };
+            let step = if prime { format!("prime_turn(lane, {r}u, {stride}u);") } else { format!("radix(lane, {r}u, {stride}u);") };
             line(step);
             put = format!("{}(team, lane, {r}u, {stride}u", if prime { "prime_put" } else { "put" });
             stride *= r;

@@ -8,13 +8,15 @@ use super::buffers::{Pool, table};
 use super::device::{Caps, Gpu};
 use super::fft::{WorkgroupFft, twiddles};
 use super::kernels::{Kernel, Source};
-use super::params::{ImageParams, QuantileParams, ResidualParams, ValueParams, WindowParams};
+use super::long::{LongFft, LongShape, tiles};
+use super::params::{ImageParams, LongParams, QuantileParams, ResidualParams, ValueParams, WindowParams};
 use super::recorder::Recorder;
 use crate::colormap::Colormap;
 use crate::config::Feature;
 use crate::error::{Error, Result};
 use crate::plan::{FeaturePlan, GaborKernel};
 
+const BUTTERFLIES: &str = include_str!("../../../shaders/butterflies.wgsl");
 const COLUMNS: &str = include_str!("../../../shaders/columns.wgsl");
 const PLANES: &str = include_str!("../../../shaders/planes.wgsl");
 const PEAK: &str = include_str!("../../../shaders/peak.wgsl");
@@ -71,8 +73,13 @@ pub(super) fn windows_source() -> Source {
 
 /// The dominant frequency of columns whose transform is `fft`.
 pub(super) fn frequency_source(fft: &WorkgroupFft) -> Source {
-    let parts = [PLANES, COLUMNS, PEAK, FFT, include_str!("../../../shaders/frequency.wgsl")];
+    let parts = [PLANES, COLUMNS, PEAK, BUTTERFLIES, FFT, include_str!("../../../shaders/frequency.wgsl")];
     Source::new("frequency", &fft.constants(), &parts, &fft.program())
+}
+
+/// The dominant frequency of long columns, after their transform.
+pub(super) fn long_peak_source(shape: &LongShape) -> Source {
+    shape.peak(PLANES, PEAK)
 }
 
 /// The transform of a column of `rows` values, with frequency.wgsl's own words of workgroup memory.
@@ -95,10 +102,12 @@ pub(super) struct ImageStage {
     frequency: Option<Frequency>,
 }
 
-struct Frequency {
-    kernel: Kernel,
-    teams: usize,
-    twiddles: wgpu::Buffer,
+/// The dominant frequency's kernels.
+enum Frequency {
+    /// Columns that are transformed in workgroup memory.
+    Workgroup { kernel: Kernel, teams: usize, twiddles: wgpu::Buffer },
+    /// Columns that are transformed through device memory.
+    Long { fft: LongFft, columns: Kernel, peak: Kernel },
 }
 
 impl ImageStage {
@@ -204,8 +213,7 @@ impl ImageStage {
             rec.dispatch(slope, columns.div_ceil(sizes::COLUMN_TEAMS), &shape, &buffers)?;
         }
         if let Some(f) = &self.frequency {
-            let buffers = [("index", index), ("twiddles", &f.twiddles), ("columns", statistics)];
-            rec.dispatch(&f.kernel, columns.div_ceil(f.teams), &shape, &buffers)?;
+            f.record(rec, gpu, pool, &shape, index, statistics)?;
         }
         if let Some(quantiles) = &self.quantiles {
             let params = QuantileParams {
@@ -259,11 +267,45 @@ impl ImageStage {
 
 impl Frequency {
     fn new(gpu: &Gpu, rows: usize) -> Result<Self> {
-        let Some(fft) = frequency_fft(rows, &gpu.caps) else {
-            return Err(Error::Device(format!("images of {rows} rows: use --backend cpu")));
-        };
-        let kernel = Kernel::new::<ImageParams>(gpu, &frequency_source(&fft))?;
-        Ok(Self { kernel, teams: fft.teams, twiddles: table(gpu, "twiddles", &twiddles(rows), BufferUsages::STORAGE)? })
+        if let Some(fft) = frequency_fft(rows, &gpu.caps) {
+            let kernel = Kernel::new::<ImageParams>(gpu, &frequency_source(&fft))?;
+            let twiddles = table(gpu, "twiddles", &twiddles(rows), BufferUsages::STORAGE)?;
+            return Ok(Self::Workgroup { kernel, teams: fft.teams, twiddles });
+        }
+        let shape = LongShape::new(rows);
+        let columns = Kernel::new::<LongParams>(gpu, &shape.columns())?;
+        let peak = Kernel::new::<LongParams>(gpu, &long_peak_source(&shape))?;
+        Ok(Self::Long { fft: LongFft::new(gpu, shape)?, columns, peak })
+    }
+
+    fn record(
+        &self,
+        rec: &mut Recorder,
+        gpu: &Gpu,
+        pool: &mut Pool,
+        shape: &ImageParams,
+        index: &wgpu::Buffer,
+        statistics: &wgpu::Buffer,
+    ) -> Result<()> {
+        let all = shape.images * shape.columns;
+        match self {
+            Self::Workgroup { kernel, teams, twiddles } => {
+                let buffers = [("index", index), ("twiddles", twiddles), ("columns", statistics)];
+                rec.dispatch(kernel, (all as usize).div_ceil(*teams), shape, &buffers)
+            }
+            Self::Long { fft, columns, peak } => {
+                for (first, count) in tiles(all, fft.tile(&gpu.caps)) {
+                    let work = fft.work(gpu, pool, count as usize)?;
+                    let params = LongParams { transforms: count, first, columns: all, ..LongParams::default() };
+                    let buffers = [("index", index), ("chirps", &fft.chirps), ("work", &work[0])];
+                    rec.dispatch(columns, count as usize, &params, &buffers)?;
+                    let [results, _] = fft.run(rec, &params, work)?;
+                    let buffers = [("work", &results), ("chirps", &fft.chirps), ("columns", statistics)];
+                    rec.dispatch(peak, count as usize, &params, &buffers)?;
+                }
+                Ok(())
+            }
+        }
     }
 }
 

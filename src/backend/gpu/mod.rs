@@ -12,12 +12,14 @@ mod device;
 mod fft;
 mod images;
 mod kernels;
+mod long;
 mod params;
 mod recorder;
 mod scatter;
 mod timing;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ndarray::{Array2, Array3};
@@ -29,8 +31,7 @@ use self::images::ImageStage;
 pub use self::recorder::Traffic;
 use self::recorder::{Arena, Recorder};
 use self::scatter::{ScatterStage, Series};
-use self::timing::Timer;
-pub use self::timing::Timings;
+use self::timing::{Timer, Timings};
 use super::cpu::{order_0, power_of_two_below};
 use super::{Backend, BackendInfo, ImageResults, Ticket};
 use crate::batch::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
@@ -63,7 +64,7 @@ pub struct GpuBackend {
 }
 
 struct ImageKernels {
-    plan: ImagePlan,
+    plan: Arc<ImagePlan>,
     features: ImageStage,
     scattering: Option<ScatterStage>,
 }
@@ -80,7 +81,7 @@ struct Pending {
     slot: Slot,
     submission: wgpu::SubmissionIndex,
     images: usize,
-    plan: ImagePlan,
+    plan: Arc<ImagePlan>,
     bytes: u64,
 }
 
@@ -124,11 +125,6 @@ impl GpuBackend {
         })
     }
 
-    /// What kernels and transfers took so far.
-    pub fn timings(&self) -> &Timings {
-        &self.timings
-    }
-
     /// What went to and from the device so far.
     pub fn traffic(&self) -> Traffic {
         self.traffic
@@ -154,10 +150,10 @@ impl GpuBackend {
 
     fn start(&mut self, plan: &ImagePlan, batch: &[Pixels]) -> Result<Pending> {
         self.gpu.check()?;
-        if self.images.as_ref().is_none_or(|kernels| kernels.plan != *plan) {
+        if self.images.as_ref().is_none_or(|kernels| *kernels.plan != *plan) {
             let scattering = plan.scattering.as_ref().map(|(_, network)| ScatterStage::new(&self.gpu, network)).transpose()?;
             let features = ImageStage::new(&self.gpu, &plan.features)?;
-            self.images = Some(ImageKernels { plan: plan.clone(), features, scattering });
+            self.images = Some(ImageKernels { plan: Arc::new(plan.clone()), features, scattering });
         }
         let mut slot = self.slot()?;
         let Some(kernels) = &self.images else { return Err(Error::Device("the GPU backend lost its kernels".into())) };
@@ -182,7 +178,7 @@ impl GpuBackend {
 
         let begun = Instant::now();
         let staged = slot.staging.upload(gpu, batch.iter().map(|p| p.rgb.as_slice()))?;
-        self.timings.add("upload", begun.elapsed());
+        add(&mut self.timings, "upload", begun);
 
         let mut rec = Recorder::new(gpu, &self.arena, &mut self.traffic, slot.timer.as_mut());
         rec.upload(&staged, &pixels, pixel_bytes);
@@ -208,14 +204,14 @@ impl GpuBackend {
         let submission = rec.submit(&read, bytes)?;
         let ticket = Ticket(self.next);
         self.next += 1;
-        Ok(Pending { ticket, slot, submission, images, plan: plan.clone(), bytes })
+        Ok(Pending { ticket, slot, submission, images, plan: Arc::clone(&kernels.plan), bytes })
     }
 
     /// Reads the words of a submission's results, and its times, and frees its slot.
     fn finish(&mut self, mut slot: Slot, submission: wgpu::SubmissionIndex, bytes: u64) -> Result<Vec<f32>> {
         let begun = Instant::now();
         self.gpu.wait(submission.clone())?;
-        self.timings.add("waiting", begun.elapsed());
+        add(&mut self.timings, "waiting", begun);
         let begun = Instant::now();
         let time_bytes = slot.timer.as_ref().map_or(0, Timer::bytes);
         let timings = &mut self.timings;
@@ -229,7 +225,7 @@ impl GpuBackend {
             bytemuck::cast_slice_mut(&mut words).copy_from_slice(results);
             words
         })?;
-        self.timings.add("readback", begun.elapsed());
+        add(&mut self.timings, "readback", begun);
         self.free.push(slot);
         Ok(words)
     }
@@ -250,7 +246,7 @@ impl GpuBackend {
         }
         let begun = Instant::now();
         let staged = slot.staging.upload(gpu, std::iter::once(bytemuck::cast_slice(samples)))?;
-        self.timings.add("upload", begun.elapsed());
+        add(&mut self.timings, "upload", begun);
         let mut rec = Recorder::new(gpu, &self.arena, &mut self.traffic, slot.timer.as_mut());
         rec.upload(&staged, &uploaded, sample_bytes);
         let series = Series {
@@ -356,6 +352,15 @@ impl Backend for GpuBackend {
         }
         Ok(CoefficientBlock { orders })
     }
+
+    fn seconds(&self) -> BTreeMap<&'static str, f64> {
+        self.timings.clone()
+    }
+}
+
+/// Adds the time since `begun`.
+fn add(timings: &mut Timings, name: &'static str, begun: Instant) {
+    *timings.entry(name).or_default() += begun.elapsed().as_secs_f64();
 }
 
 /// Room for the coefficients of `rows` segments.

@@ -14,7 +14,7 @@ pub(super) trait Params: Pod {
 macro_rules! params {
     ($($name:ident { $($field:ident: $type:ty),* $(,)? })*) => {$(
         #[repr(C)]
-        #[derive(Clone, Copy, Debug, Pod, Zeroable)]
+        #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
         pub(super) struct $name {
             $(pub(super) $field: $type),*
         }
@@ -43,6 +43,9 @@ params! {
     SpectrumParams {
         signals: u32, first: u32, channels: u32, segments: u32,
         image_stride: u32, segment_stride: u32, channel_stride: u32, sample_stride: u32,
+    }
+    LongParams {
+        transforms: u32, first: u32, stride: u32, filters: u32, pooled_from: u32, pooled_count: u32, out: u32, columns: u32,
     }
     ScalogramParams { paths: u32, first: u32, filters: u32, pooled_from: u32, pooled_count: u32, out: u32 }
 }

@@ -6,14 +6,16 @@ use super::buffers::{Pool, table};
 use super::device::{Caps, Gpu};
 use super::fft::{WorkgroupFft, twiddles};
 use super::kernels::{Kernel, Source};
+use super::long::LongScatter;
 use super::params::{ScalogramParams, SpectrumParams};
 use super::recorder::Recorder;
 use crate::config::{Oversampling, Pooling};
 use crate::error::{Error, Result};
 use crate::plan::ScatteringPlan;
 
+const BUTTERFLIES: &str = include_str!("../../../shaders/butterflies.wgsl");
 const FFT: &str = include_str!("../../../shaders/fft.wgsl");
-const SCALE: &str = include_str!("../../../shaders/scale.wgsl");
+pub(super) const SCALE: &str = include_str!("../../../shaders/scale.wgsl");
 const POOL: &str = include_str!("../../../shaders/pool.wgsl");
 
 /// pool.wgsl: counters a transform, in words of workgroup memory; a test holds it against the shader.
@@ -33,7 +35,8 @@ pub(super) fn segment_fft(bins: usize, caps: &Caps) -> Option<WorkgroupFft> {
 
 /// The spectrum of a segment's channel.
 pub(super) fn spectrum_source(fft: &WorkgroupFft) -> Source {
-    Source::new("spectrum", &fft.constants(), &[SCALE, FFT, include_str!("../../../shaders/spectrum.wgsl")], &fft.program())
+    let parts = [SCALE, BUTTERFLIES, FFT, include_str!("../../../shaders/spectrum.wgsl")];
+    Source::new("spectrum", &fft.constants(), &parts, &fft.program())
 }
 
 /// One filter of a layer; `forward`: another layer follows.
@@ -41,11 +44,12 @@ pub(super) fn scalogram_source(fft: &WorkgroupFft, pooling: Pooling, forward: bo
     let mut constants = fft.constants();
     constants.push(("POOLING", pooling_number(pooling)));
     constants.push(("FORWARD", u32::from(forward)));
-    let parts = [FFT, POOL, include_str!("../../../shaders/scalogram.wgsl")];
+    let parts = [BUTTERFLIES, FFT, POOL, include_str!("../../../shaders/scalogram.wgsl")];
     Source::new("scalogram", &constants, &parts, &fft.program())
 }
 
-fn pooling_number(pooling: Pooling) -> u32 {
+/// pool.wgsl's number.
+pub(super) fn pooling_number(pooling: Pooling) -> u32 {
     match pooling {
         Pooling::Median => 0,
         Pooling::Mean => 1,
@@ -74,6 +78,18 @@ struct Layer {
     pooled_from: usize,
 }
 
+/// One layer's paths, for one chunk of signals.
+pub(super) struct LayerPass<'a> {
+    pub(super) params: ScalogramParams,
+    pub(super) supports: &'a wgpu::Buffer,
+    pub(super) filters: &'a wgpu::Buffer,
+    /// Spectra of the layer's inputs.
+    pub(super) input: &'a wgpu::Buffer,
+    /// Where those of the next layer's go, if there is one.
+    pub(super) next: Option<&'a wgpu::Buffer>,
+    pub(super) coefficients: &'a wgpu::Buffer,
+}
+
 /// Kernels and tables of one plan.
 pub(super) struct ScatterStage {
     bins: usize,
@@ -83,37 +99,45 @@ pub(super) struct ScatterStage {
     /// Coefficients a signal of each order from 1.
     widths: Vec<usize>,
     taper: wgpu::Buffer,
-    twiddles: wgpu::Buffer,
+    way: Way,
+}
+
+/// Where transforms take place.
+enum Way {
+    /// In workgroup memory, from spectrum to pooled value.
+    Workgroup(InWorkgroup),
+    /// Step by step through device memory.
+    Long(LongScatter),
+}
+
+struct InWorkgroup {
     teams: usize,
+    twiddles: wgpu::Buffer,
     spectrum: Kernel,
     /// For layers that another follows.
     inner: Option<Kernel>,
     last: Kernel,
+    /// Stands for the next layer's input where there is none.
+    nothing: wgpu::Buffer,
 }
 
 impl ScatterStage {
     pub(super) fn new(gpu: &Gpu, plan: &ScatteringPlan) -> Result<Self> {
         if plan.oversampling != Oversampling::Full {
-            let expected = "\"full\" for the GPU (--backend cpu may take it)";
-            return Err(Error::config("network.oversampling", "1, 2 or 4", expected));
+            return Err(Error::config("network.oversampling", "1, 2 or 4", "\"full\" on the GPU; or use --backend cpu"));
         }
-        let Some(fft) = segment_fft(plan.bins, &gpu.caps) else {
-            return Err(Error::Device(format!("segments of {} samples: use --backend cpu", plan.bins)));
+        let way = match segment_fft(plan.bins, &gpu.caps) {
+            Some(fft) => Way::Workgroup(InWorkgroup::new(gpu, plan, &fft)?),
+            None => Way::Long(LongScatter::new(gpu, plan)?),
         };
-        let layers = (0..plan.layers.len()).map(|k| Layer::new(gpu, plan, k)).collect::<Result<Vec<_>>>()?;
-        let scalogram = |forward| Kernel::new::<ScalogramParams>(gpu, &scalogram_source(&fft, plan.pooling, forward));
         Ok(Self {
             bins: plan.bins,
             channels: plan.channels,
             pooled: plan.pooled.len(),
+            layers: (0..plan.layers.len()).map(|k| Layer::new(gpu, plan, k)).collect::<Result<Vec<_>>>()?,
             widths: plan.widths()[usize::from(plan.order_0)..].to_vec(),
             taper: table(gpu, "taper", &taper(plan), BufferUsages::STORAGE)?,
-            twiddles: table(gpu, "twiddles", &twiddles(plan.bins), BufferUsages::STORAGE)?,
-            teams: fft.teams,
-            spectrum: Kernel::new::<SpectrumParams>(gpu, &spectrum_source(&fft))?,
-            inner: if layers.len() > 1 { Some(scalogram(true)?) } else { None },
-            last: scalogram(false)?,
-            layers,
+            way,
         })
     }
 
@@ -143,21 +167,20 @@ impl ScatterStage {
         let signals = segments * self.channels;
         let [largest, all] = self.spectra_bytes();
         let at_once = (gpu.caps.binding_bytes.min(gpu.caps.buffer_bytes) / largest).min(SPECTRA_BYTES / all).max(1);
-        let at_once = usize::try_from(at_once).unwrap_or(usize::MAX);
-        for first in (0..signals).step_by(at_once.min(signals).max(1)) {
-            self.record_signals(rec, gpu, pool, signals, first..signals.min(first + at_once), series, coefficients)?;
+        let at_once = usize::try_from(at_once).unwrap_or(usize::MAX).min(signals).max(1);
+        for first in (0..signals).step_by(at_once) {
+            let chunk = Chunk { signals, first, count: at_once.min(signals - first) };
+            self.record_chunk(rec, gpu, pool, &chunk, series, coefficients)?;
         }
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call, from the function above")]
-    fn record_signals(
+    fn record_chunk(
         &self,
         rec: &mut Recorder,
         gpu: &Gpu,
         pool: &mut Pool,
-        signals: usize,
-        these: std::ops::Range<usize>,
+        chunk: &Chunk,
         series: &Series,
         coefficients: &wgpu::Buffer,
     ) -> Result<()> {
@@ -165,11 +188,10 @@ impl ScatterStage {
         const SPECTRA: [&str; 2] = ["spectra", "other spectra"];
         let number = |n: usize| u32::try_from(n).map_err(|_| Error::Device(format!("{n} is too large for the device")));
         let half = self.bins / 2 + 1;
-        let count = these.len();
-        let mut input = pool.get(gpu, SPECTRA[0], (8 * half * count) as u64)?;
+        let mut input = pool.get(gpu, SPECTRA[0], (8 * half * chunk.count) as u64)?;
         let params = SpectrumParams {
-            signals: number(count)?,
-            first: number(these.start)?,
+            signals: number(chunk.count)?,
+            first: number(chunk.first)?,
             channels: number(self.channels)?,
             segments: number(series.segments)?,
             image_stride: number(series.image_stride)?,
@@ -177,36 +199,89 @@ impl ScatterStage {
             channel_stride: number(series.channel_stride)?,
             sample_stride: number(series.sample_stride)?,
         };
-        let buffers =
-            [("series", series.buffer), ("taper", &self.taper), ("twiddles", &self.twiddles), ("spectra", &input)];
-        rec.dispatch(&self.spectrum, count.div_ceil(self.teams), &params, &buffers)?;
-
+        match &self.way {
+            Way::Workgroup(way) => way.record_spectra(rec, &params, series, &self.taper, &input)?,
+            Way::Long(way) => way.record_spectra(rec, gpu, pool, &params, series, &self.taper, &input)?,
+        }
         let mut order_at = 0;
         for (k, (layer, &width)) in self.layers.iter().zip(&self.widths).enumerate() {
-            let follows = self.inner.as_ref().filter(|_| k + 1 < self.layers.len());
-            let paths = count * width;
-            let next = pool.get(gpu, SPECTRA[(k + 1) % 2], if follows.is_some() { (8 * half * paths) as u64 } else { 4 })?;
-            let params = ScalogramParams {
-                paths: number(paths)?,
-                first: 0,
-                filters: number(layer.filters)?,
-                pooled_from: number(layer.pooled_from)?,
-                pooled_count: number(self.pooled)?,
-                out: number(order_at + these.start * width)?,
+            let paths = chunk.count * width;
+            let next = if k + 1 < self.layers.len() {
+                Some(pool.get(gpu, SPECTRA[(k + 1) % 2], (8 * half * paths) as u64)?)
+            } else {
+                None
             };
-            let buffers = [
-                ("spectra", &input),
-                ("supports", &layer.supports),
-                ("filters", &layer.spectra),
-                ("twiddles", &self.twiddles),
-                ("coefficients", coefficients),
-                ("next", &next),
-            ];
-            rec.dispatch(follows.unwrap_or(&self.last), paths.div_ceil(self.teams), &params, &buffers)?;
-            order_at += signals * width;
-            input = next;
+            let pass = LayerPass {
+                params: ScalogramParams {
+                    paths: number(paths)?,
+                    first: 0,
+                    filters: number(layer.filters)?,
+                    pooled_from: number(layer.pooled_from)?,
+                    pooled_count: number(self.pooled)?,
+                    out: number(order_at + chunk.first * width)?,
+                },
+                supports: &layer.supports,
+                filters: &layer.spectra,
+                input: &input,
+                next: next.as_ref(),
+                coefficients,
+            };
+            match &self.way {
+                Way::Workgroup(way) => way.record_layer(rec, &pass)?,
+                Way::Long(way) => way.record_layer(rec, gpu, pool, &pass)?,
+            }
+            order_at += chunk.signals * width;
+            if let Some(next) = next {
+                input = next;
+            }
         }
         Ok(())
+    }
+}
+
+/// Signals that are worked on at once, of all that are asked for.
+struct Chunk {
+    signals: usize,
+    first: usize,
+    count: usize,
+}
+
+impl InWorkgroup {
+    fn new(gpu: &Gpu, plan: &ScatteringPlan, fft: &WorkgroupFft) -> Result<Self> {
+        let scalogram = |forward| Kernel::new::<ScalogramParams>(gpu, &scalogram_source(fft, plan.pooling, forward));
+        Ok(Self {
+            teams: fft.teams,
+            twiddles: table(gpu, "twiddles", &twiddles(plan.bins), BufferUsages::STORAGE)?,
+            spectrum: Kernel::new::<SpectrumParams>(gpu, &spectrum_source(fft))?,
+            inner: if plan.layers.len() > 1 { Some(scalogram(true)?) } else { None },
+            last: scalogram(false)?,
+            nothing: table(gpu, "nothing", &[0u32; 4], BufferUsages::STORAGE)?,
+        })
+    }
+
+    fn record_spectra(
+        &self,
+        rec: &mut Recorder,
+        params: &SpectrumParams,
+        series: &Series,
+        taper: &wgpu::Buffer,
+        spectra: &wgpu::Buffer,
+    ) -> Result<()> {
+        let buffers = [("series", series.buffer), ("taper", taper), ("twiddles", &self.twiddles), ("spectra", spectra)];
+        rec.dispatch(&self.spectrum, (params.signals as usize).div_ceil(self.teams), params, &buffers)
+    }
+
+    fn record_layer(&self, rec: &mut Recorder, pass: &LayerPass) -> Result<()> {
+        let kernel = self.inner.as_ref().filter(|_| pass.next.is_some()).unwrap_or(&self.last);
+        let buffers = [
+            ("spectra", pass.input),
+            ("supports", pass.supports),
+            ("filters", pass.filters),
+            ("twiddles", &self.twiddles),
+            ("coefficients", pass.coefficients),
+            ("next", pass.next.unwrap_or(&self.nothing)),
+        ];
+        rec.dispatch(kernel, (pass.params.paths as usize).div_ceil(self.teams), &pass.params, &buffers)
     }
 }
 
@@ -239,7 +314,7 @@ impl Layer {
 
 /// spectrum.wgsl's table: the taper, and its transform in double precision.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "single precision tables")]
-fn taper(plan: &ScatteringPlan) -> Vec<[f32; 4]> {
+pub(super) fn taper(plan: &ScatteringPlan) -> Vec<[f32; 4]> {
     use rustfft::num_complex::Complex64;
     let Some(taper) = &plan.taper else {
         let mut out = vec![[1.0, 0.0, 0.0, 0.0]; plan.bins];

@@ -1,9 +1,7 @@
 //! What each kernel and each transfer takes.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use serde::Serialize;
 use wgpu::BufferUsages;
 
 use super::device::Gpu;
@@ -12,20 +10,9 @@ use crate::error::Result;
 /// Dispatches of a batch that are timed; further ones (long segments take many) are not.
 const TIMED: u32 = 256;
 
-/// Times since the backend was opened, by what took them: `upload` and `readback` are the host's copying, `waiting` its
+/// Seconds since the backend was opened, by what took them: `upload` and `readback` are the host's copying, `waiting` its
 /// waiting for the device, everything else is a kernel on the device.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Timings {
-    /// Seconds by name.
-    pub seconds: BTreeMap<&'static str, f64>,
-}
-
-impl Timings {
-    /// Adds to one of the times.
-    pub fn add(&mut self, name: &'static str, time: Duration) {
-        *self.seconds.entry(name).or_default() += time.as_secs_f64();
-    }
-}
+pub(super) type Timings = BTreeMap<&'static str, f64>;
 
 /// Time stamps of one batch in flight.
 pub(super) struct Timer {
@@ -90,7 +77,7 @@ impl Timer {
         for (name, pair) in self.names.iter().zip(bytes.chunks_exact(16)) {
             let stamp = |b: &[u8]| b.try_into().map_or(0, u64::from_le_bytes);
             let ticks = stamp(&pair[8..]).saturating_sub(stamp(&pair[..8]));
-            *timings.seconds.entry(name).or_default() += ticks as f64 * self.nanoseconds * 1e-9;
+            *timings.entry(name).or_default() += ticks as f64 * self.nanoseconds * 1e-9;
         }
     }
 }
