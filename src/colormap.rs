@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn gray_is_the_rounded_mean() {
-        for (rgb, want) in [([0, 0, 0], 0), ([255, 255, 255], 255), ([1, 0, 0], 0), ([1, 1, 0], 1), ([10, 20, 31], 20)] {
+        for (rgb, want) in [([0, 0, 0], 0), ([255, 255, 255], 255), ([1, 0, 0], 0), ([1, 1, 0], 1), ([10, 20, 31], 20)]
+        {
             assert_eq!(Colormap::Gray.nearest(rgb).0, want, "{rgb:?}");
         }
     }
@@ -124,7 +125,12 @@ mod tests {
         let rows = "1 2 3\n".repeat(256);
         assert!(parse(&rows).is_some(), "256 rows");
         assert!(parse(&rows.replace(' ', ", ")).is_some(), "commas");
-        for bad in [rows.replacen('1', "256", 1), rows.replacen("1 2 3", "1 2", 1), rows.clone() + "1 2 3", rows[6..].to_owned()] {
+        for bad in [
+            rows.replacen('1', "256", 1),
+            rows.replacen("1 2 3", "1 2", 1),
+            rows.clone() + "1 2 3",
+            rows[6..].to_owned(),
+        ] {
             assert!(parse(&bad).is_none(), "must be refused");
         }
         assert!(Colormap::load("no such map").is_err_and(|e| e.is_usage()), "neither a name nor a file");

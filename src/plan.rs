@@ -161,7 +161,8 @@ impl ScatteringPlan {
             (Some(&a), Some(&b)) => a..b + 1,
             _ => {
                 let alpha = network.taper_alpha.unwrap_or_default();
-                let expected = format!("a taper that leaves at least one of {bins} samples untouched (a smaller alpha)");
+                let expected =
+                    format!("a taper that leaves at least one of {bins} samples untouched (a smaller alpha)");
                 return Err(Error::config("network.taper_alpha", alpha, expected));
             }
         };
@@ -236,7 +237,12 @@ pub struct ImagePlan {
 }
 
 /// SciPy's `tukey(n, alpha)` (symmetric).
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small whole numbers")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small whole numbers"
+)]
 fn tukey(n: usize, alpha: f64) -> Vec<f64> {
     use std::f64::consts::PI;
     if alpha <= 0.0 || n <= 1 {

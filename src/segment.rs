@@ -39,7 +39,12 @@ impl Segmentation {
     ///
     /// # Errors
     /// [`Error::Config`] where an image on its own is shorter than a segment.
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked ranges")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked ranges"
+    )]
     pub fn new(segments: &Segments, windows: usize, image_km: f64, offset_km: f64) -> Result<Self> {
         let windows_per_km = windows as f64 / image_km;
         let bins = match segments.length {
@@ -47,7 +52,8 @@ impl Segmentation {
             SegmentLength::Km(km) => (km * windows_per_km).round_ties_even().max(1.0) as usize,
         };
         if segments.continuity == Continuity::PerImage && bins > windows {
-            let expected = format!("at most the {windows} windows ({image_km} km) of an image, or continuity = \"concatenated\"");
+            let expected =
+                format!("at most the {windows} windows ({image_km} km) of an image, or continuity = \"concatenated\"");
             return Err(match segments.length {
                 SegmentLength::Bins(b) => Error::config("segments.bins", b, expected),
                 SegmentLength::Km(km) => Error::config("segments.length_km", km, expected),
@@ -115,7 +121,8 @@ mod tests {
 
     #[test]
     fn the_default_gives_eight_segments_an_image() {
-        let s = Segmentation::new(&segments(SegmentLength::Km(3.0), 0.2, Continuity::PerImage), 859, 20.0, 0.0).expect("fits");
+        let s = Segmentation::new(&segments(SegmentLength::Km(3.0), 0.2, Continuity::PerImage), 859, 20.0, 0.0)
+            .expect("fits");
         assert_eq!((s.bins, s.hop, s.count(859)), (129, 104, 8), "859 windows over 20 km");
         let rows = s.rows(&(2..3), 7);
         assert_eq!((rows.len(), rows[1].image, rows[1].window), (8, 2, 104), "rows of the third image");
@@ -125,14 +132,17 @@ mod tests {
     #[test]
     fn half_rounds_to_even_and_never_to_zero() {
         let bins = |km: f64| {
-            Segmentation::new(&segments(SegmentLength::Km(km), 0.2, Continuity::PerImage), 10, 10.0, 0.0).expect("fits").bins
+            Segmentation::new(&segments(SegmentLength::Km(km), 0.2, Continuity::PerImage), 10, 10.0, 0.0)
+                .expect("fits")
+                .bins
         };
         assert_eq!([bins(2.5), bins(3.5), bins(0.1)], [2, 4, 1], "numpy's round");
     }
 
     #[test]
     fn runs_end_at_gaps_and_midnight() {
-        let s = Segmentation::new(&segments(SegmentLength::Bins(4), 0.0, Continuity::Concatenated), 3, 20.0, 0.0).expect("fits");
+        let s = Segmentation::new(&segments(SegmentLength::Bins(4), 0.0, Continuity::Concatenated), 3, 20.0, 0.0)
+            .expect("fits");
         let minute = 60_000_000;
         let times = [DAY_US - 2 * minute, DAY_US - minute, DAY_US, DAY_US + minute, DAY_US + 3 * minute];
         assert_eq!(s.runs(&times, 60.0), [0..2, 2..4, 4..5], "midnight, then a missing minute");

@@ -127,7 +127,16 @@ mod tests {
         let p = TimePattern::new(None, 0.0).expect("the default");
         assert_eq!(p.read("Waterfall_RMS_20250515_000100"), Some(at("20250515_000100")), "the usual name");
         assert_eq!(p.read("20250515_000100"), Some(at("20250515_000100")), "nothing before");
-        for bad in ["", "_", "x", "a_20251315_000000", "a_20250515_240000", "a_2025051_0000000", "a_20250515", "é_2025é515_000000"] {
+        for bad in [
+            "",
+            "_",
+            "x",
+            "a_20251315_000000",
+            "a_20250515_240000",
+            "a_2025051_0000000",
+            "a_20250515",
+            "é_2025é515_000000",
+        ] {
             assert_eq!(p.read(bad), None, "{bad} has no time");
         }
     }

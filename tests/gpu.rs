@@ -118,7 +118,10 @@ fn worst_features(got: ArrayView2<f32>, want: ArrayView2<f32>) -> Vec<f32> {
     columns
         .map(|(got, want)| {
             let largest = want.iter().fold(f32::MIN_POSITIVE, |a, v| a.max(v.abs()));
-            got.iter().zip(want).map(|(g, w)| if g.is_finite() { (g - w).abs() / largest } else { f32::INFINITY }).fold(0.0, f32::max)
+            got.iter()
+                .zip(want)
+                .map(|(g, w)| if g.is_finite() { (g - w).abs() / largest } else { f32::INFINITY })
+                .fold(0.0, f32::max)
         })
         .collect()
 }
@@ -135,7 +138,11 @@ fn assert_features(what: &str, config: &Config, got: &ImageResults, want: &Image
         if feature.name() == "dominant_frequency" {
             let pairs = got_values.column(k).into_iter().zip(want_values.column(k).to_vec()).collect::<Vec<_>>();
             let same = pairs.iter().filter(|(g, w)| (**g - w).abs() <= FEATURES * w.abs()).count();
-            assert!(same as f64 >= SAME_FREQUENCY * pairs.len() as f64, "{what}, dominant frequency: {same} of {}", pairs.len());
+            assert!(
+                same as f64 >= SAME_FREQUENCY * pairs.len() as f64,
+                "{what}, dominant frequency: {same} of {}",
+                pairs.len()
+            );
         } else {
             assert!(error <= FEATURES, "{what}, {}: {error}", feature.name());
         }
@@ -198,7 +205,8 @@ fn segments(rows: usize, channels: usize, bins: usize) -> SegmentBlock {
     out
 }
 
-const TWO: &str = "banks = [{ octaves = 4, resolution = 3, quality = 1.0 }, { octaves = 2, resolution = 2, quality = 1.0 }]\n";
+const TWO: &str =
+    "banks = [{ octaves = 4, resolution = 3, quality = 1.0 }, { octaves = 2, resolution = 2, quality = 1.0 }]\n";
 const ONE: &str = "banks = [{ octaves = 3, resolution = 1, quality = 1.0 }]\n";
 const THREE: &str = "banks = [{ octaves = 3, resolution = 2, quality = 1.0 }, { octaves = 2, resolution = 1, quality = 2.0 }, { octaves = 2, resolution = 1, quality = 1.0 }]\n";
 

@@ -110,7 +110,8 @@ fn halves(backend: &mut dyn Backend, plan: &ImagePlan, batch: &[Pixels]) -> Resu
 }
 
 fn join(first: ImageResults, second: ImageResults) -> Result<ImageResults> {
-    let values = concatenate(Axis(0), &[first.features.values.view(), second.features.values.view()]).map_err(other_shape)?;
+    let values =
+        concatenate(Axis(0), &[first.features.values.view(), second.features.values.view()]).map_err(other_shape)?;
     let residual = [first.features.residual, second.features.residual].concat();
     let coefficients = match (first.coefficients, second.coefficients) {
         (Some(first), Some(second)) => Some(join_blocks(&first, &second)?),
@@ -121,7 +122,8 @@ fn join(first: ImageResults, second: ImageResults) -> Result<ImageResults> {
 
 fn join_blocks(first: &CoefficientBlock, second: &CoefficientBlock) -> Result<CoefficientBlock> {
     let pairs = first.orders.iter().zip(&second.orders);
-    let orders = pairs.map(|(a, b)| concatenate(Axis(0), &[a.view(), b.view()]).map_err(other_shape)).collect::<Result<_>>()?;
+    let orders =
+        pairs.map(|(a, b)| concatenate(Axis(0), &[a.view(), b.view()]).map_err(other_shape)).collect::<Result<_>>()?;
     Ok(CoefficientBlock { orders })
 }
 
@@ -233,7 +235,16 @@ mod tests {
     fn fake(kind: &'static str) -> Fake {
         let info = BackendInfo { kind, device: kind.into(), detail: String::new() };
         let waiting = VecDeque::new();
-        Fake { info, depth: 3, fail_submits: vec![], fail_collects: vec![], most: 100, submits: 0, collects: 0, waiting }
+        Fake {
+            info,
+            depth: 3,
+            fail_submits: vec![],
+            fail_collects: vec![],
+            most: 100,
+            submits: 0,
+            collects: 0,
+            waiting,
+        }
     }
 
     fn lost() -> Error {
@@ -300,11 +311,15 @@ mod tests {
                 let values: Vec<f32> = results.features.values.iter().copied().collect();
                 let want: Vec<f32> = (0..4).map(|i| (10 * k + i) as f32).collect();
                 assert_eq!(values, want, "batch {k} is complete and in order");
-                assert!(results.features.residual.iter().all(|r| *r == results.features.residual[0]), "one backend a batch");
+                assert!(
+                    results.features.residual.iter().all(|r| *r == results.features.residual[0]),
+                    "one backend a batch"
+                );
                 who.push(results.features.residual[0]);
             }
             if number < 6 {
-                let batch = (0..4).map(|i| Pixels { rows: 1, columns: 1, rgb: vec![10 * number as u8 + i; 3] }).collect();
+                let batch =
+                    (0..4).map(|i| Pixels { rows: 1, columns: 1, rgb: vec![10 * number as u8 + i; 3] }).collect();
                 flight.push_back((number, backend.submit(&plan, batch).expect("never fails")));
             }
         }
@@ -339,7 +354,11 @@ mod tests {
         for (most, kind) in [(5, "gpu"), (3, "gpu"), (2, "cpu")] {
             let mut backend = Failover::new(Box::new(Fake { most, ..fake("gpu") }), Box::new(fake("cpu")));
             let block = backend.scatter(&plan, &segments).expect("never fails");
-            assert_eq!(block.orders[0].iter().copied().collect::<Vec<_>>(), [0.0, 1.0, 2.0, 3.0, 4.0], "at most {most}");
+            assert_eq!(
+                block.orders[0].iter().copied().collect::<Vec<_>>(),
+                [0.0, 1.0, 2.0, 3.0, 4.0],
+                "at most {most}"
+            );
             assert_eq!(backend.info().kind, kind, "at most {most}");
         }
     }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use crate::clustering::{Covariance, Criterion};
 use crate::error::{Error, Result};
+use crate::reduction::ScalingKind;
 use crate::time::{Micros, TimePattern, parse_compact};
 use table::Section;
 
@@ -273,19 +275,6 @@ pub struct Seismogram {
     pub highpass_hz: Option<f64>,
 }
 
-/// Scaling of the coefficient matrix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScalingKind {
-    /// Logarithms as they are.
-    None,
-    /// Zero mean and unit deviation a column.
-    Standard,
-    /// The whole matrix onto 0..1.
-    MinMax,
-    /// Standard, and every order weighs the same.
-    Balanced,
-}
-
 /// Reduction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reduce {
@@ -316,28 +305,6 @@ pub enum Method {
     Agglomerative,
 }
 
-/// Shape of a Gaussian mixture's covariances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CovarianceKind {
-    /// A matrix a component.
-    Full,
-    /// A diagonal a component.
-    Diag,
-    /// One matrix for all.
-    Tied,
-    /// A variance a component.
-    Spherical,
-}
-
-/// Criterion for the number of components.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Criterion {
-    /// Akaike.
-    Aic,
-    /// Bayes.
-    Bic,
-}
-
 /// Linkage of agglomerative clustering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkageKind {
@@ -363,7 +330,7 @@ pub struct Cluster {
     /// GMM: components.
     pub gmm_components: usize,
     /// GMM: covariances.
-    pub gmm_covariance: CovarianceKind,
+    pub gmm_covariance: Covariance,
     /// GMM: selection of the number of components.
     pub gmm_select: Option<Criterion>,
     /// GMM: fewest and most components tried.
@@ -638,10 +605,8 @@ fn segments(s: &Section) -> Result<Segments> {
     Ok(Segments {
         length: s.count_if("bins", 1, 1 << 24)?.map_or(SegmentLength::Km(km), SegmentLength::Bins),
         overlap: s.number("overlap", "a share from 0 up to (not including) 1", |v| (0.0..1.0).contains(&v))?,
-        continuity: s.choice(
-            "continuity",
-            &[("per-image", Continuity::PerImage), ("concatenated", Continuity::Concatenated)],
-        )?,
+        continuity: s
+            .choice("continuity", &[("per-image", Continuity::PerImage), ("concatenated", Continuity::Concatenated)])?,
     })
 }
 
@@ -664,16 +629,19 @@ fn network(s: &Section) -> Result<Network> {
     };
     let oversampling = match s.get("oversampling") {
         Some(Value::String(t)) if t == "full" => Oversampling::Full,
-        Some(Value::Integer(n @ (1 | 2 | 4))) => Oversampling::Times(if *n == 1 { 1 } else if *n == 2 { 2 } else { 4 }),
+        Some(Value::Integer(n @ (1 | 2 | 4))) => Oversampling::Times(if *n == 1 {
+            1
+        } else if *n == 2 {
+            2
+        } else {
+            4
+        }),
         Some(other) => return Err(s.error("oversampling", other, "\"full\", 1, 2 or 4")),
         None => Oversampling::Full,
     };
     Ok(Network {
         order_0: s.flag("order_0")?,
-        pooling: s.choice(
-            "pooling",
-            &[("median", Pooling::Median), ("mean", Pooling::Mean), ("max", Pooling::Max)],
-        )?,
+        pooling: s.choice("pooling", &[("median", Pooling::Median), ("mean", Pooling::Mean), ("max", Pooling::Max)])?,
         normalize: s.choice("normalize", &[("none", Normalize::None), ("l1", Normalize::L1), ("l2", Normalize::L2)])?,
         taper_alpha: s.number_if("taper_alpha", "a number from 0 to 1", |v| (0.0..=1.0).contains(&v))?,
         oversampling,
@@ -686,10 +654,8 @@ fn seismogram(s: &Section) -> Result<Seismogram> {
     Ok(Seismogram {
         segment_s: s.number("segment_s", "seconds, above 0", |v| v > 0.0)?,
         overlap: s.number("overlap", "a share from 0 up to (not including) 1", |v| (0.0..1.0).contains(&v))?,
-        detrend: s.choice(
-            "detrend",
-            &[("none", Detrend::None), ("demean", Detrend::Demean), ("linear", Detrend::Linear)],
-        )?,
+        detrend: s
+            .choice("detrend", &[("none", Detrend::None), ("demean", Detrend::Demean), ("linear", Detrend::Linear)])?,
         highpass_hz: s.number_if("highpass_hz", "Hz, above 0", |v| v > 0.0)?,
     })
 }
@@ -750,10 +716,10 @@ fn cluster(root: &Table) -> Result<Cluster> {
         gmm_covariance: gmm.choice(
             "covariance",
             &[
-                ("full", CovarianceKind::Full),
-                ("diag", CovarianceKind::Diag),
-                ("tied", CovarianceKind::Tied),
-                ("spherical", CovarianceKind::Spherical),
+                ("full", Covariance::Full),
+                ("diag", Covariance::Diag),
+                ("tied", Covariance::Tied),
+                ("spherical", Covariance::Spherical),
             ],
         )?,
         gmm_select: gmm

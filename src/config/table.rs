@@ -26,10 +26,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("value", &["colormap", "db_min", "db_max", "max_residual"]),
     ("features", &["window", "step", "names"]),
     ("segments", &["length_km", "bins", "overlap", "continuity"]),
-    (
-        "network",
-        &["order_0", "pooling", "normalize", "taper_alpha", "oversampling", "sampling_rate", "banks"],
-    ),
+    ("network", &["order_0", "pooling", "normalize", "taper_alpha", "oversampling", "sampling_rate", "banks"]),
     ("network.banks", &["octaves", "resolution", "quality"]),
     ("seismogram", &["segment_s", "overlap", "detrend", "highpass_hz"]),
     ("reduce", &["run_pca", "pca_components", "ica_components", "scaling", "floor", "seed"]),
@@ -60,9 +57,8 @@ fn one_line(message: &str) -> String {
 
 /// Parses one `section.key=value` of the command line. A value that is not TOML is taken as a string.
 pub(super) fn parse_override(text: &str) -> Result<Table> {
-    let (path, value) = text
-        .split_once('=')
-        .ok_or_else(|| Error::ConfigText(format!("--set {text}: expected section.key=value")))?;
+    let (path, value) =
+        text.split_once('=').ok_or_else(|| Error::ConfigText(format!("--set {text}: expected section.key=value")))?;
     let value = value.trim();
     let value = format!("value = {value}")
         .parse::<Table>()
@@ -272,14 +268,12 @@ impl<'a> Section<'a> {
     }
 
     fn choice_of<T: Copy>(&self, key: &str, value: &Value, choices: &[(&str, T)]) -> Result<T> {
-        value
-            .as_str()
-            .and_then(|s| choices.iter().find(|(name, _)| *name == s))
-            .map(|(_, choice)| *choice)
-            .ok_or_else(|| {
+        value.as_str().and_then(|s| choices.iter().find(|(name, _)| *name == s)).map(|(_, choice)| *choice).ok_or_else(
+            || {
                 let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
                 self.error(key, value, &names.join(", "))
-            })
+            },
+        )
     }
 }
 

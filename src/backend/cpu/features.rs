@@ -101,7 +101,11 @@ impl FeatureKernel {
     }
 
     /// Mean over each window of a value a column that was summed over `rows` rows.
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "features are stored in single precision")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "features are stored in single precision"
+    )]
     fn mean_of_columns(&self, per_column: &[f64], rows: usize, feature: usize, out: &mut ArrayViewMut2<f32>) {
         let n = (rows * self.plan.window) as f64;
         for w in 0..self.plan.windows {
@@ -112,7 +116,11 @@ impl FeatureKernel {
     }
 
     /// `mean` and `std` (n - 1), from sums of whole numbers, which are exact.
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "features are stored in single precision")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "features are stored in single precision"
+    )]
     fn moments(&self, index: &[u8], out: &mut ArrayViewMut2<f32>) {
         let columns = self.plan.columns;
         let (mut sums, mut squares) = (vec![0u64; columns], vec![0u64; columns]);
@@ -179,7 +187,12 @@ impl FeatureKernel {
 }
 
 /// Quantile `q` of `n` counted values, linear between the two nearest.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are small")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts are small"
+)]
 fn quantile(counts: &[u32; 256], n: usize, q: f64) -> f64 {
     let position = q * (n - 1) as f64;
     let below = position.floor() as usize;

@@ -167,7 +167,11 @@ mod tests {
     #[test]
     fn reflection_doubles_the_edge() {
         let at = |n: usize, i: i32| reflect(usize::try_from(i + 24).expect("in reach"), n);
-        assert_eq!([at(4, -1), at(4, -2), at(4, -4), at(4, -5), at(4, 4), at(4, 7), at(4, 8)], [0, 1, 3, 3, 3, 0, 0], "n = 4");
+        assert_eq!(
+            [at(4, -1), at(4, -2), at(4, -4), at(4, -5), at(4, 4), at(4, 7), at(4, 8)],
+            [0, 1, 3, 3, 3, 0, 0],
+            "n = 4"
+        );
         assert_eq!([at(1, -24), at(1, 24), at(100, 0), at(100, 99), at(100, 100)], [0, 0, 0, 99, 99], "extremes");
     }
 

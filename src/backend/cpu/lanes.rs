@@ -7,7 +7,7 @@
 use std::f64::consts::TAU;
 use std::sync::Arc;
 
-use pulp::Simd;
+use pulp::{NullaryFnOnce, Simd};
 use rustfft::{Fft, FftPlanner, num_complex::Complex32};
 
 /// A prime of p costs p^2 products a column; beyond this, Bluestein's way (rustfft) is faster.
@@ -78,17 +78,8 @@ impl LaneFft {
         scratch: &mut [Complex32],
     ) {
         match &self.kind {
-            Kind::Stockham(steps) => {
-                let (mut from, mut to) = (data, other);
-                for step in steps {
-                    step.apply(simd, &from, &mut to);
-                    std::mem::swap(&mut from, &mut to);
-                }
-                if steps.len() % 2 == 1 {
-                    to.re.copy_from_slice(from.re);
-                    to.im.copy_from_slice(from.im);
-                }
-            }
+            // A function of its own: inlined at each call the passes would be compiled several times over.
+            Kind::Stockham(steps) => simd.vectorize(Passes { simd, steps, data, other }),
             Kind::Single(fft) => {
                 let lanes = S::F32_LANES;
                 let (re, im) = (flat::<S>(data.re), flat::<S>(data.im));
@@ -104,6 +95,31 @@ impl LaneFft {
                     }
                 }
             }
+        }
+    }
+}
+
+/// All passes of a transform.
+struct Passes<'a, S: Simd> {
+    simd: S,
+    steps: &'a [Step],
+    data: Buffers<'a, S::f32s>,
+    other: Buffers<'a, S::f32s>,
+}
+
+impl<S: Simd> NullaryFnOnce for Passes<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (mut from, mut to) = (self.data, self.other);
+        for step in self.steps {
+            step.apply(self.simd, &from, &mut to);
+            std::mem::swap(&mut from, &mut to);
+        }
+        if self.steps.len() % 2 == 1 {
+            to.re.copy_from_slice(from.re);
+            to.im.copy_from_slice(from.im);
         }
     }
 }
@@ -136,7 +152,11 @@ fn radices(mut n: usize) -> Option<Vec<usize>> {
     Some(out)
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "twiddles, computed in double precision")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "twiddles, computed in double precision"
+)]
 fn steps(n: usize, radices: &[usize]) -> Vec<Step> {
     let unit = |k: usize, n: usize| {
         let (sin, cos) = (TAU * (k % n) as f64 / n as f64).sin_cos();
@@ -374,7 +394,8 @@ mod tests {
         fn with_simd<S: Simd>(self, simd: S) -> f64 {
             let (n, lanes) = (self.n, S::F32_LANES);
             *self.lanes_checked += lanes;
-            let mut buffers = [vec![0f32; n * lanes], vec![0f32; n * lanes], vec![0f32; n * lanes], vec![0f32; n * lanes]];
+            let mut buffers =
+                [vec![0f32; n * lanes], vec![0f32; n * lanes], vec![0f32; n * lanes], vec![0f32; n * lanes]];
             for k in 0..n {
                 for lane in 0..lanes {
                     buffers[0][k * lanes + lane] = sample(lane, k).re as f32;

@@ -117,14 +117,12 @@ fn compute(plan: &ImagePlan, kernels: &ImageKernels, batch: Vec<Pixels>) -> Imag
     let f = &plan.features;
     let mut values = Array3::zeros((n, f.windows, f.features.len()));
     let mut residual = vec![0.0; n];
-    values
-        .axis_iter_mut(Axis(0))
-        .into_par_iter()
-        .zip(residual.par_iter_mut())
-        .zip(batch)
-        .for_each_init(|| kernels.features.scratch(), |scratch, ((out, residual), pixels)| {
+    values.axis_iter_mut(Axis(0)).into_par_iter().zip(residual.par_iter_mut()).zip(batch).for_each_init(
+        || kernels.features.scratch(),
+        |scratch, ((out, residual), pixels)| {
             *residual = kernels.features.compute(&pixels, scratch, out);
-        });
+        },
+    );
     let coefficients = plan.scattering.as_ref().zip(kernels.scattering.as_ref()).map(|((cut, network), kernel)| {
         let per_image = cut.count(cut.windows);
         let mut orders: Vec<Array2<f32>> =

@@ -195,9 +195,9 @@ mod tests {
                 let values: Vec<f32> = (0..n)
                     .map(|_| match case % 4 {
                         0 => next(),
-                        1 => (next() * 4.0).floor(),          // many equal
+                        1 => (next() * 4.0).floor(),           // many equal
                         2 => 10f32.powf(next() * 60.0 - 30.0), // over 60 powers of ten
-                        _ => 1.0 + next() * 1e-6,             // neighbours in floating point
+                        _ => 1.0 + next() * 1e-6,              // neighbours in floating point
                     })
                     .collect();
                 let mut sorted = values.clone();

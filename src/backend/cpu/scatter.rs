@@ -32,10 +32,13 @@ const SPECTRUM_FLOOR: f64 = 1e-10;
 pub struct ScatteringKernel {
     bins: usize,
     channels: usize,
-    pooling: Pooling,
+    /// `None`: scalograms are kept sample by sample.
+    pooling: Option<Pooling>,
     order_0: bool,
     /// Coefficients a channel, an order.
     widths: Vec<usize>,
+    /// Values of a path: 1 where it is pooled.
+    values: usize,
     taper: Option<Vec<f64>>,
     layers: Vec<Layer>,
     /// Transform of the segments themselves, in double precision: it is one of many, and what rounding a large offset
@@ -61,19 +64,35 @@ struct Filter {
 impl ScatteringKernel {
     /// Tables for `plan`.
     pub fn new(plan: &ScatteringPlan) -> Self {
+        Self::with_pooling(plan, Some(plan.pooling))
+    }
+
+    /// Tables for `plan` without its pooling and order 0: the coefficients of a path are the samples of its scalogram
+    /// (shifted so that they stand at their own time, and only those where the taper is 1).
+    pub fn unpooled(plan: &ScatteringPlan) -> Self {
+        Self::with_pooling(&ScatteringPlan { order_0: false, ..plan.clone() }, None)
+    }
+
+    fn with_pooling(plan: &ScatteringPlan, pooling: Option<Pooling>) -> Self {
         let in_lanes = plan.bins <= LONGEST_IN_LANES && LaneFft::suits(plan.bins);
         let layers = (0..plan.layers.len())
             .map(|k| Layer {
-                filters: plan.spectra(k).rows().into_iter().map(|row| Filter::new(row.as_slice().unwrap_or(&[]))).collect(),
+                filters: plan
+                    .spectra(k)
+                    .rows()
+                    .into_iter()
+                    .map(|row| Filter::new(row.as_slice().unwrap_or(&[])))
+                    .collect(),
                 pooled: unshifted(&plan.pooled, plan.bins, k + 1),
             })
             .collect();
         Self {
             bins: plan.bins,
             channels: plan.channels,
-            pooling: plan.pooling,
+            pooling,
             order_0: plan.order_0,
             widths: plan.widths(),
+            values: if pooling.is_some() { 1 } else { plan.pooled.len() },
             taper: plan.taper.clone(),
             layers,
             input_fft: RealFftPlanner::new().plan_fft_forward(plan.bins),
@@ -85,7 +104,8 @@ impl ScatteringKernel {
     /// Coefficients of `[segment, channel, sample]`.
     pub fn transform(&self, segments: &SegmentBlock) -> CoefficientBlock {
         let rows = segments.dim().0;
-        let mut orders = self.widths.iter().map(|w| Array2::zeros((rows, self.channels * w))).collect::<Vec<_>>();
+        let mut orders: Vec<Array2<f32>> =
+            self.widths.iter().map(|w| Array2::zeros((rows, self.channels * w * self.values))).collect();
         self.transform_into(rows, &mut orders, |row, channel, samples| {
             let source = segments.index_axis(Axis(0), row);
             samples.iter_mut().zip(source.row(channel)).for_each(|(s, v)| *s = *v);
@@ -105,7 +125,10 @@ impl ScatteringKernel {
         let mut groups: Vec<Vec<&mut [f32]>> = (0..signals.div_ceil(GROUP)).map(|_| Vec::new()).collect();
         for (order, width) in orders.iter_mut().zip(&self.widths) {
             if let Some(values) = order.as_slice_mut() {
-                groups.iter_mut().zip(values.chunks_mut(GROUP * width)).for_each(|(g, chunk)| g.push(chunk));
+                groups
+                    .iter_mut()
+                    .zip(values.chunks_mut(GROUP * width * self.values))
+                    .for_each(|(g, chunk)| g.push(chunk));
             }
         }
         let arch = pulp::Arch::new();
@@ -251,11 +274,25 @@ impl<F: Fn(usize, &mut [f32])> WithSimd for Task<'_, F> {
                     continue;
                 }
                 convolve(simd, kernel, w, depth, &layer.filters[filters[depth]]);
-                let mut pooled = [0.0; GROUP];
-                pool_layer(simd, w, layer, kernel.pooling, &mut pooled);
                 let width = kernel.widths[scattered + depth];
-                for lane in 0..here {
-                    out[scattered + depth][(first + lane) * width + path] = pooled[lane] * scale[lane];
+                let out = &mut out[scattered + depth];
+                match kernel.pooling {
+                    Some(pooling) => {
+                        let mut pooled = [0.0; GROUP];
+                        pool_lanes(simd, kept::<S>(w, layer), pooling, &mut pooled[..lanes]);
+                        for lane in 0..here {
+                            out[(first + lane) * width + path] = pooled[lane] * scale[lane];
+                        }
+                    }
+                    None => {
+                        let power: &[f32] = pulp::bytemuck::cast_slice(kept::<S>(w, layer));
+                        for lane in 0..here {
+                            let to = ((first + lane) * width + path) * kernel.values;
+                            let own = power.iter().skip(lane).step_by(lanes);
+                            let samples = out[to..to + kernel.values].iter_mut().zip(own);
+                            samples.for_each(|(o, p)| *o = p.sqrt() * scale[lane]);
+                        }
+                    }
                 }
                 if depth + 1 < kernel.layers.len() {
                     modulus(simd, w);
@@ -338,11 +375,11 @@ fn convolve<S: Simd>(simd: S, kernel: &ScatteringKernel, w: &mut Workspace, dept
     }
 }
 
-/// Pools this layer's samples of `power`, lane by lane.
+/// The samples of `power` that this layer keeps, in their own time's order.
 #[inline(always)]
-fn pool_layer<S: Simd>(simd: S, w: &mut Workspace, layer: &Layer, pooling: Pooling, pooled: &mut [f32; GROUP]) {
+fn kept<'w, S: Simd>(w: &'w mut Workspace, layer: &Layer) -> &'w [S::f32s] {
     let power = vectors::<S>(&mut w.power);
-    let kept = match &layer.pooled[..] {
+    match &layer.pooled[..] {
         [all] if all.len() == power.len() => power,
         ranges => {
             let length: usize = ranges.iter().map(std::ops::Range::len).sum();
@@ -355,8 +392,7 @@ fn pool_layer<S: Simd>(simd: S, w: &mut Workspace, layer: &Layer, pooling: Pooli
             }
             kept
         }
-    };
-    pool_lanes(simd, kept, pooling, &mut pooled[..S::F32_LANES]);
+    }
 }
 
 /// The moduli in `power` become the next layer's input.
@@ -458,7 +494,8 @@ mod tests {
         let mut worst = vec![0.0f64; plan.layers.len()];
         for row in 0..rows {
             for channel in 0..channels {
-                let signal: Vec<f64> = segments.index_axis(Axis(0), row).row(channel).iter().map(|&v| f64::from(v)).collect();
+                let signal: Vec<f64> =
+                    segments.index_axis(Axis(0), row).row(channel).iter().map(|&v| f64::from(v)).collect();
                 for (k, want) in definition(plan, &signal).into_iter().enumerate() {
                     let scale = want.iter().copied().fold(0.0, f64::max);
                     let got = got.orders[k + skip].row(row);
@@ -517,7 +554,10 @@ mod tests {
         assert!(plain.orders.iter().all(|o| o.row(1).iter().all(|&c| c == 0.0)), "silence gives zeros");
         let scaled = kernel.transform(&input.mapv(|v| v * 2f32.powi(80)));
         for (a, b) in plain.orders.iter().zip(&scaled.orders) {
-            assert!(a.iter().zip(b).all(|(a, b)| a * 2f32.powi(80) == *b), "a power of two changes nothing but the scale");
+            assert!(
+                a.iter().zip(b).all(|(a, b)| a * 2f32.powi(80) == *b),
+                "a power of two changes nothing but the scale"
+            );
         }
         input[[4, 0, 17]] = f32::NAN;
         input[[5, 0, 3]] = f32::INFINITY;
@@ -527,6 +567,34 @@ mod tests {
                 let same = a.row(row) == b.row(row);
                 let lost = b.row(row).iter().all(|c| c.is_nan());
                 assert!(if matches!(row, 4 | 5) { lost } else { same }, "row {row}: poison stays in its lane");
+            }
+        }
+    }
+
+    #[test]
+    fn scalograms_pool_to_the_coefficients() {
+        for (text, bins) in [("pooling = 'max'", 48), ("pooling = 'max'\ntaper_alpha = 0.4", 33)] {
+            let banks = "banks = [{ octaves = 2, resolution = 2, quality = 1.0 }, { octaves = 1, resolution = 1, quality = 1.0 }]";
+            let network = network(&format!("[network]\norder_0 = false\n{text}\n{banks}"));
+            let plan = ScatteringPlan::new(&network, 2, bins, 1.0).expect("valid");
+            let input = segments(5, 2, bins, 0.0);
+            let (pooled, whole) =
+                (ScatteringKernel::new(&plan).transform(&input), ScatteringKernel::unpooled(&plan).transform(&input));
+            for (p, w) in pooled.orders.iter().zip(&whole.orders) {
+                let samples = plan.pooled.len();
+                assert_eq!(w.ncols(), p.ncols() * samples, "one sample for each that is pooled");
+                for (p, w) in p.iter().zip(w.as_slice().expect("standard").chunks(samples)) {
+                    assert_eq!(*p, w.iter().copied().fold(0.0, f32::max), "{text}: the maximum of the samples");
+                }
+            }
+            // A wave in the second half only must show in the second half of the shifted scalogram.
+            if bins == 48 {
+                let late =
+                    Array3::from_shape_fn((1, 2, bins), |(_, _, k)| if k >= 36 { [1.0, -1.0][k % 2] } else { 0.0 });
+                let whole = ScatteringKernel::unpooled(&plan).transform(&late);
+                let first: Vec<f32> = whole.orders[0].row(0).iter().take(bins).copied().collect();
+                let (early, tail) = (first[6..30].iter().sum::<f32>(), first[36..].iter().sum::<f32>());
+                assert!(tail > 10.0 * early, "{tail} where the wave is, {early} where not");
             }
         }
     }

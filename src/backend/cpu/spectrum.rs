@@ -68,7 +68,9 @@ mod tests {
     #[test]
     fn waves_constants_and_ties() {
         let wave = |n: usize, k: usize| -> Vec<u8> {
-            (0..n).map(|t| (128.0 + 100.0 * (std::f64::consts::TAU * (k * t) as f64 / n as f64).cos()).round() as u8).collect()
+            (0..n)
+                .map(|t| (128.0 + 100.0 * (std::f64::consts::TAU * (k * t) as f64 / n as f64).cos()).round() as u8)
+                .collect()
         };
         for n in [96, 500, 536, 97, 2] {
             for k in [1, n / 4, n / 2 - 1] {

@@ -31,7 +31,10 @@ impl Pool {
         }
         if size > gpu.caps.binding_bytes.min(gpu.caps.buffer_bytes) {
             let most = gpu.caps.binding_bytes >> 20;
-            return Err(Error::Device(format!("{name} would take {} MiB; the device binds {most} MiB at once", size >> 20)));
+            return Err(Error::Device(format!(
+                "{name} would take {} MiB; the device binds {most} MiB at once",
+                size >> 20
+            )));
         }
         // The old one goes first: the device may not hold both.
         self.buffers.remove(name);
@@ -56,19 +59,28 @@ impl Pool {
 }
 
 fn create(gpu: &Gpu, name: &str, size: u64, usage: BufferUsages, mapped_at_creation: bool) -> Result<wgpu::Buffer> {
-    let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some(name), size, usage, mapped_at_creation });
+    let buffer =
+        gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some(name), size, usage, mapped_at_creation });
     gpu.check()?;
     Ok(buffer)
 }
 
 /// A table that kernels read: written once.
-pub(super) fn table<T: bytemuck::NoUninit>(gpu: &Gpu, name: &str, values: &[T], usage: BufferUsages) -> Result<wgpu::Buffer> {
+pub(super) fn table<T: bytemuck::NoUninit>(
+    gpu: &Gpu,
+    name: &str,
+    values: &[T],
+    usage: BufferUsages,
+) -> Result<wgpu::Buffer> {
     let bytes: &[u8] = bytemuck::cast_slice(values);
     let size = (bytes.len() as u64).max(16).next_multiple_of(4);
     if usage.contains(BufferUsages::STORAGE) && size > gpu.caps.binding_bytes {
         let most = gpu.caps.binding_bytes >> 20;
         let advice = "use fewer filters, shorter segments or --backend cpu";
-        return Err(Error::Device(format!("{name} take {} MiB; the device binds {most} MiB at once: {advice}", size >> 20)));
+        return Err(Error::Device(format!(
+            "{name} take {} MiB; the device binds {most} MiB at once: {advice}",
+            size >> 20
+        )));
     }
     let buffer = create(gpu, name, size, usage | BufferUsages::COPY_DST, false)?;
     gpu.queue.write_buffer(&buffer, 0, bytes);
@@ -93,7 +105,11 @@ impl Staging {
     }
 
     /// The upload buffer with `parts` written one after another, each padded to whole words.
-    pub(super) fn upload<'a>(&mut self, gpu: &Gpu, parts: impl Iterator<Item = &'a [u8]> + Clone) -> Result<wgpu::Buffer> {
+    pub(super) fn upload<'a>(
+        &mut self,
+        gpu: &Gpu,
+        parts: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Result<wgpu::Buffer> {
         let bytes: u64 = parts.clone().map(|p| (p.len() as u64).next_multiple_of(4)).sum();
         let upload = match self.upload.take() {
             Some(upload) if upload.buffer.size() >= bytes => upload,
@@ -127,7 +143,8 @@ impl Staging {
         match &self.read {
             Some(read) if read.size() >= bytes => Ok(read.clone()),
             _ => {
-                let read = create(gpu, "readback", bytes.max(8), BufferUsages::MAP_READ | BufferUsages::COPY_DST, false)?;
+                let read =
+                    create(gpu, "readback", bytes.max(8), BufferUsages::MAP_READ | BufferUsages::COPY_DST, false)?;
                 self.read = Some(read.clone());
                 Ok(read)
             }
@@ -157,7 +174,9 @@ impl Staging {
             // The device is done with it: ready for writing when the next batch comes.
             upload.ready.store(false, Ordering::SeqCst);
             let ready = Arc::clone(&upload.ready);
-            upload.buffer.map_async(wgpu::MapMode::Write, .., move |result| ready.store(result.is_ok(), Ordering::SeqCst));
+            upload
+                .buffer
+                .map_async(wgpu::MapMode::Write, .., move |result| ready.store(result.is_ok(), Ordering::SeqCst));
             gpu.device.poll(wgpu::PollType::Poll).map_err(|e| failed(e.to_string()))?;
         }
         Ok(result)

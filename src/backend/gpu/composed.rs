@@ -7,9 +7,12 @@ use wgpu::naga::{Expression, Literal};
 
 use super::device::Caps;
 use super::images::{self, sizes};
-use super::long::{self, LongShape};
 use super::kernels::{Reflection, Source};
-use super::params::{ImageParams, LongParams, Params, QuantileParams, ResidualParams, ScalogramParams, SpectrumParams, ValueParams, WindowParams};
+use super::long::{self, LongShape};
+use super::params::{
+    ImageParams, LongParams, Params, QuantileParams, ResidualParams, ScalogramParams, SpectrumParams, ValueParams,
+    WindowParams,
+};
 use super::scatter;
 use crate::config::Pooling;
 
@@ -37,7 +40,11 @@ fn constant(source: &Source, name: &str) -> Option<i64> {
 #[test]
 fn plans_of_images() {
     let all = [
-        (images::value_source(), reflected::<ValueParams>(&images::value_source()), "params pixels colors index distances"),
+        (
+            images::value_source(),
+            reflected::<ValueParams>(&images::value_source()),
+            "params pixels colors index distances",
+        ),
         (images::residual_source(), reflected::<ResidualParams>(&images::residual_source()), "params distances output"),
         (images::moments_source(), reflected::<ImageParams>(&images::moments_source()), "params index columns"),
         (images::gabor_source(), reflected::<ImageParams>(&images::gabor_source()), "params index taps columns"),
@@ -47,7 +54,11 @@ fn plans_of_images() {
     ];
     for (source, reflection, bindings) in all {
         assert_eq!(names(&reflection).join(" "), bindings, "{}", source.name);
-        assert!(reflection.bindings.iter().enumerate().all(|(k, b)| b.number as usize == k), "{}: no gaps", source.name);
+        assert!(
+            reflection.bindings.iter().enumerate().all(|(k, b)| b.number as usize == k),
+            "{}: no gaps",
+            source.name
+        );
         fits(&source, &reflection, &Caps::DEFAULT);
     }
 }
@@ -133,7 +144,8 @@ fn errors_name_the_shader_and_the_line() {
     assert!(error.starts_with("shader broken:") && error.contains("return nothing"), "{error}");
     let other = images::value_source().reflect::<ImageParams>().err().map(|e| e.to_string()).unwrap_or_default();
     assert!(other.contains("has no structure ImageParams"), "{other}");
-    let moved = Source::new("moved", &[], &["struct ImageParams { rows: u32, images: u32, columns: u32, stride: u32 }"], "");
+    let moved =
+        Source::new("moved", &[], &["struct ImageParams { rows: u32, images: u32, columns: u32, stride: u32 }"], "");
     let moved = moved.reflect::<ImageParams>().err().map(|e| e.to_string()).unwrap_or_default();
     assert!(moved.contains("in WGSL and"), "a field out of place shows: {moved}");
 }

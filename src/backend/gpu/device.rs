@@ -44,8 +44,13 @@ pub struct Caps {
 
 impl Caps {
     /// What wgpu guarantees by default.
-    pub const DEFAULT: Self =
-        Self { workgroup_bytes: 16 << 10, invocations: 256, binding_bytes: 128 << 20, buffer_bytes: 256 << 20, groups: 65_535 };
+    pub const DEFAULT: Self = Self {
+        workgroup_bytes: 16 << 10,
+        invocations: 256,
+        binding_bytes: 128 << 20,
+        buffer_bytes: 256 << 20,
+        groups: 65_535,
+    };
 
     fn new(limits: &wgpu::Limits) -> Self {
         Self {
@@ -165,8 +170,9 @@ impl Gpu {
             required_limits: required.clone(),
             ..Default::default()
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
-            .map_err(|e| Error::Device(format!("cannot open the graphics device: {e}; update its driver or use --backend cpu")))?;
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| {
+            Error::Device(format!("cannot open the graphics device: {e}; update its driver or use --backend cpu"))
+        })?;
         let failure = Arc::new(Mutex::new(None));
         let lost = Arc::new(AtomicBool::new(false));
         let note = Arc::clone(&failure);

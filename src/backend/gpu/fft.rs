@@ -42,9 +42,8 @@ impl WorkgroupFft {
             return None;
         }
         let most = caps.invocations.min(n);
-        let (lanes, slots) = (1..=most)
-            .map(|lanes| (lanes, slots(n, &radices, lanes)))
-            .min_by_key(|&(lanes, slots)| {
+        let (lanes, slots) =
+            (1..=most).map(|lanes| (lanes, slots(n, &radices, lanes))).min_by_key(|&(lanes, slots)| {
                 // Registers first; then the work of all lanes together, idle ones included; then speed.
                 (slots.max(SLOTS_WANTED), lanes * rounds_cost(n, &radices, lanes), most - lanes)
             })?;
@@ -57,7 +56,8 @@ impl WorkgroupFft {
     pub(super) fn constants(&self) -> Vec<(&'static str, u32)> {
         let first = self.radices.first().copied().filter(|&r| !is_prime_step(r)).unwrap_or(1);
         let last = self.radices.last().copied().unwrap_or(1);
-        let prime_items = self.radices.iter().filter(|r| is_prime_step(**r)).map(|&r| items(self.n, r).div_ceil(self.lanes));
+        let prime_items =
+            self.radices.iter().filter(|r| is_prime_step(**r)).map(|&r| items(self.n, r).div_ceil(self.lanes));
         let numbers = [
             ("N", self.n),
             ("LANES", self.lanes),
@@ -75,7 +75,8 @@ impl WorkgroupFft {
 
     /// The function `transform` that calls fft.wgsl's steps.
     pub(super) fn program(&self) -> String {
-        let mut text = format!("// Radices of {}: {:?}.\nfn transform(team: u32, lane: u32) {{\n", self.n, self.radices);
+        let mut text =
+            format!("// Radices of {}: {:?}.\nfn transform(team: u32, lane: u32) {{\n", self.n, self.radices);
         // Writing to a string cannot fail.
         let mut line = |l: String| _ = writeln!(text, "    {l}");
         // What writes the previous step's results; at first, the input in its natural order.
@@ -84,8 +85,11 @@ impl WorkgroupFft {
         for (k, &r) in self.radices.iter().enumerate() {
             let prime = is_prime_step(r);
             if k > 0 || prime {
-                let take = if prime { format!("prime_take(team, lane, {r}u") } else { format!("take(team, lane, {r}u") };
-                let both = |call: &str, planes: std::ops::Range<usize>| planes.map(|p| format!("{call}, {p}u);")).collect::<Vec<_>>();
+                let take =
+                    if prime { format!("prime_take(team, lane, {r}u") } else { format!("take(team, lane, {r}u") };
+                let both = |call: &str, planes: std::ops::Range<usize>| {
+                    planes.map(|p| format!("{call}, {p}u);")).collect::<Vec<_>>()
+                };
                 for planes in if self.planes == 2 { vec![0..2] } else { vec![0..1, 1..2] } {
                     both(&put, planes.clone()).into_iter().for_each(&mut line);
                     line("workgroupBarrier();".into());
@@ -93,7 +97,11 @@ impl WorkgroupFft {
                     line("workgroupBarrier();".into());
                 }
             }
-            let step = if prime { format!("prime_turn(lane, {r}u, {stride}u);") } else { format!("radix(lane, {r}u, {stride}u);") };
+            let step = if prime {
+                format!("prime_turn(lane, {r}u, {stride}u);")
+            } else {
+                format!("radix(lane, {r}u, {stride}u);")
+            };
             line(step);
             put = format!("{}(team, lane, {r}u, {stride}u", if prime { "prime_put" } else { "put" });
             stride *= r;

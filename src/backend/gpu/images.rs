@@ -130,7 +130,8 @@ impl ImageStage {
         } else {
             None
         };
-        let kernel_if = |features: &[Feature], make: &dyn Fn() -> Result<Kernel>| wants(features).then(make).transpose();
+        let kernel_if =
+            |features: &[Feature], make: &dyn Fn() -> Result<Kernel>| wants(features).then(make).transpose();
         Ok(Self {
             value: Kernel::new::<ValueParams>(gpu, &value_source())?,
             residual: Kernel::new::<ResidualParams>(gpu, &residual_source())?,
@@ -197,7 +198,8 @@ impl ImageStage {
         let buffers = [("pixels", pixels), ("colors", &self.colors), ("index", index), ("distances", distances)];
         rec.dispatch(&self.value, images * tiles, &params, &buffers)?;
         let out = number(images * plan.windows * plan.features.len())?;
-        let params = ResidualParams { images: n, tiles: number(tiles)?, pixels: number(plan.rows * plan.columns)?, out };
+        let params =
+            ResidualParams { images: n, tiles: number(tiles)?, pixels: number(plan.rows * plan.columns)?, out };
         rec.dispatch(&self.residual, images, &params, &[("distances", distances), ("output", output)])?;
 
         if let Some(moments) = &self.moments {
@@ -388,7 +390,11 @@ mod tests {
                 let color = u32::from_le_bytes([r, g, b, 0]);
                 let entry = table[(color.wrapping_mul(factor) >> (32 - sizes::HASH_BITS)) as usize];
                 assert_eq!(entry & 0xFF_FFFF, color, "{name} {index}");
-                assert_eq!(entry >> 24, u32::from(map.nearest([r, g, b]).0), "{name} {index}: the lowest of equal colours");
+                assert_eq!(
+                    entry >> 24,
+                    u32::from(map.nearest([r, g, b]).0),
+                    "{name} {index}: the lowest of equal colours"
+                );
             }
         }
     }

@@ -272,8 +272,13 @@ impl LongScatter {
         spectra: &wgpu::Buffer,
     ) -> Result<()> {
         let elements = params.transforms as usize * (self.fft.shape.n / 2 + 1);
-        let buffers =
-            [("work", results), ("levels", levels), ("taper", taper), ("chirps", &self.fft.chirps), ("spectra", spectra)];
+        let buffers = [
+            ("work", results),
+            ("levels", levels),
+            ("taper", taper),
+            ("chirps", &self.fft.chirps),
+            ("spectra", spectra),
+        ];
         rec.dispatch(&self.half, elements.div_ceil(LONG_WG), params, &buffers)
     }
 

@@ -151,7 +151,8 @@ impl GpuBackend {
     fn start(&mut self, plan: &ImagePlan, batch: &[Pixels]) -> Result<Pending> {
         self.gpu.check()?;
         if self.images.as_ref().is_none_or(|kernels| *kernels.plan != *plan) {
-            let scattering = plan.scattering.as_ref().map(|(_, network)| ScatterStage::new(&self.gpu, network)).transpose()?;
+            let scattering =
+                plan.scattering.as_ref().map(|(_, network)| ScatterStage::new(&self.gpu, network)).transpose()?;
             let features = ImageStage::new(&self.gpu, &plan.features)?;
             self.images = Some(ImageKernels { plan: Arc::new(plan.clone()), features, scattering });
         }
@@ -231,7 +232,12 @@ impl GpuBackend {
     }
 
     /// Starts the transform of a block of segments whose samples are scaled and finite.
-    fn start_segments(&mut self, plan: &ScatteringPlan, segments: usize, samples: &[f32]) -> Result<(Slot, wgpu::SubmissionIndex, u64)> {
+    fn start_segments(
+        &mut self,
+        plan: &ScatteringPlan,
+        segments: usize,
+        samples: &[f32],
+    ) -> Result<(Slot, wgpu::SubmissionIndex, u64)> {
         let mut slot = self.slot()?;
         let Some((_, stage)) = &self.segments else {
             return Err(Error::Device("the GPU backend lost its kernels".into()));
@@ -283,7 +289,8 @@ impl Backend for GpuBackend {
         // Decoded images, while they wait and are copied, staging for every batch in flight, and the device's own, which on
         // many machines is the same memory.
         let each = pixels + DEPTH * (pixels + coefficients) + device + coefficients;
-        let binding = usize::try_from(self.gpu.caps.binding_bytes.min(self.gpu.caps.buffer_bytes)).unwrap_or(usize::MAX);
+        let binding =
+            usize::try_from(self.gpu.caps.binding_bytes.min(self.gpu.caps.buffer_bytes)).unwrap_or(usize::MAX);
         (memory_bytes / each.max(1)).min(binding / largest.max(coefficients).max(1)).clamp(1, MOST_IMAGES)
     }
 
@@ -326,7 +333,8 @@ impl Backend for GpuBackend {
         let rows = segments.dim().0;
         let each = plan.channels * plan.bins;
         let outputs = plan.channels * ScatterStage::coefficients(plan);
-        let binding = usize::try_from(self.gpu.caps.binding_bytes.min(self.gpu.caps.buffer_bytes) / 4).unwrap_or(usize::MAX);
+        let binding =
+            usize::try_from(self.gpu.caps.binding_bytes.min(self.gpu.caps.buffer_bytes) / 4).unwrap_or(usize::MAX);
         let at_once = (SAMPLES_AT_ONCE.min(binding) / each.max(1)).min(binding / outputs.max(1)).max(1);
 
         // Blocks are in standard layout; a view of another one is copied once.
@@ -339,7 +347,8 @@ impl Backend for GpuBackend {
             if in_flight.len() < DEPTH
                 && let Some((k, block)) = blocks.next()
             {
-                let (slot, submission, bytes) = self.start_segments(plan, block.len() / each, &scaled(block, plan.bins))?;
+                let (slot, submission, bytes) =
+                    self.start_segments(plan, block.len() / each, &scaled(block, plan.bins))?;
                 in_flight.push_back((k * at_once, block, slot, submission, bytes));
                 continue;
             }

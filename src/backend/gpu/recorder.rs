@@ -53,7 +53,12 @@ pub(super) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(gpu: &'a Gpu, arena: &'a Arena, traffic: &'a mut Traffic, mut timer: Option<&'a mut Timer>) -> Self {
+    pub(super) fn new(
+        gpu: &'a Gpu,
+        arena: &'a Arena,
+        traffic: &'a mut Traffic,
+        mut timer: Option<&'a mut Timer>,
+    ) -> Self {
         if let Some(timer) = &mut timer {
             timer.restart();
         }
@@ -101,7 +106,11 @@ impl<'a> Recorder<'a> {
         for binding in &kernel.bindings {
             let resource = if binding.number == 0 {
                 let size = std::num::NonZeroU64::new(size_of::<P>() as u64);
-                wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &self.arena.0, offset: offset as u64, size })
+                wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer: &self.arena.0,
+                    offset: offset as u64,
+                    size,
+                })
             } else {
                 let buffer = buffers.iter().find(|(name, _)| *name == binding.name);
                 buffer.ok_or_else(|| wrong(format!("needs a buffer `{}`", binding.name)))?.1.as_entire_binding()
@@ -113,7 +122,8 @@ impl<'a> Recorder<'a> {
             layout: &kernel.layout,
             entries: &entries,
         });
-        let (x, y) = grid(groups, self.gpu.caps.groups).ok_or_else(|| wrong(format!("{groups} workgroups are too many")))?;
+        let (x, y) =
+            grid(groups, self.gpu.caps.groups).ok_or_else(|| wrong(format!("{groups} workgroups are too many")))?;
         let mut pass = self.encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some(kernel.name),
             timestamp_writes: self.timer.as_mut().and_then(|t| t.next(kernel.name)),

@@ -124,7 +124,11 @@ struct InWorkgroup {
 impl ScatterStage {
     pub(super) fn new(gpu: &Gpu, plan: &ScatteringPlan) -> Result<Self> {
         if plan.oversampling != Oversampling::Full {
-            return Err(Error::config("network.oversampling", "1, 2 or 4", "\"full\" on the GPU; or use --backend cpu"));
+            return Err(Error::config(
+                "network.oversampling",
+                "1, 2 or 4",
+                "\"full\" on the GPU; or use --backend cpu",
+            ));
         }
         let way = match segment_fft(plan.bins, &gpu.caps) {
             Some(fft) => Way::Workgroup(InWorkgroup::new(gpu, plan, &fft)?),

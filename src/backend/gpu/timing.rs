@@ -40,7 +40,12 @@ impl Timer {
             mapped_at_creation: false,
         });
         gpu.check()?;
-        Ok(Some(Self { queries, resolved, names: Vec::new(), nanoseconds: f64::from(gpu.queue.get_timestamp_period()) }))
+        Ok(Some(Self {
+            queries,
+            resolved,
+            names: Vec::new(),
+            nanoseconds: f64::from(gpu.queue.get_timestamp_period()),
+        }))
     }
 
     pub(super) fn restart(&mut self) {

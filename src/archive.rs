@@ -1,0 +1,224 @@
+//! The catalogue of an archive: every image's time, in order; what cannot be used, and why.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use walkdir::WalkDir;
+
+use crate::config::Input;
+use crate::decode;
+use crate::error::{Error, Result};
+use crate::segment::is_gap;
+use crate::time::{Micros, day_name, iso, micros};
+
+/// One image of the archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageRef {
+    /// The file.
+    pub path: PathBuf,
+    /// Its path below the archive's folder, for people.
+    pub name: String,
+    /// Start of the image (UTC).
+    pub time: Micros,
+    /// Length of the file in bytes.
+    pub bytes: u64,
+    /// Time of its last change, in microseconds since 1970 (0 where the file system has none).
+    pub modified: Micros,
+}
+
+/// A file that takes no part, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Path below the archive's folder.
+    pub file: String,
+    /// The reason, in words.
+    pub reason: String,
+}
+
+/// A time without images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// End of the image before (ISO 8601, UTC).
+    pub from: String,
+    /// Start of the image after.
+    pub to: String,
+}
+
+/// An archive's images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Catalogue {
+    /// Usable images in order of time, all of one size.
+    pub images: Vec<ImageRef>,
+    /// Files named like images that are not used.
+    pub left_out: Vec<LeftOut>,
+    /// Width and height of the images in pixels.
+    pub size: (u32, u32),
+}
+
+impl Catalogue {
+    /// Reads the folder `input.path` with its sub-folders, leaving out what lies in `output`.
+    ///
+    /// Only names that end in `.png` count. Of two images of the same minute the first by name is used; images of
+    /// another size than the most common one are left out.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where there is no folder, or no image in it that can be used.
+    pub fn read(input: &Input, output: &Path) -> Result<Self> {
+        let root = &input.path;
+        if !root.exists() {
+            return Err(Error::Input(format!("{}: no such folder; set input.path or --input", root.display())));
+        }
+        let output = output.canonicalize().ok();
+        let mut left_out = Vec::new();
+        let mut candidates = Vec::new();
+        // Links are followed (archives are often gathered by links); walkdir reports a loop as an error.
+        let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
+        let outside_output = |e: &walkdir::DirEntry| {
+            !e.file_type().is_dir() || output.is_none() || e.path().canonicalize().ok() != output
+        };
+        for entry in walk.filter_entry(outside_output) {
+            match entry {
+                Ok(entry) if is_png(entry.path()) => {
+                    if entry.file_type().is_file() {
+                        candidates.push(entry.into_path());
+                    } else if !entry.file_type().is_dir() {
+                        left_out.push(left(root, entry.path(), "not a regular file"));
+                    }
+                }
+                Ok(_) => {}
+                Err(e) => {
+                    let path = e.path().unwrap_or(root).to_path_buf();
+                    if path == *root {
+                        return Err(Error::Input(format!("cannot read the folder {}: {e}", root.display())));
+                    }
+                    let reason = if e.loop_ancestor().is_some() {
+                        "a link that leads back to a folder above it".to_owned()
+                    } else {
+                        format!("cannot be read: {e}")
+                    };
+                    left_out.push(left(root, &path, reason));
+                }
+            }
+        }
+        if candidates.is_empty() && left_out.is_empty() {
+            return Err(Error::Input(format!("{}: no .png files there; set input.path or --input", root.display())));
+        }
+        Self::from_files(input, candidates, left_out)
+    }
+
+    fn from_files(input: &Input, files: Vec<PathBuf>, mut left_out: Vec<LeftOut>) -> Result<Self> {
+        let root = &input.path;
+        let mut images = Vec::new();
+        for path in files {
+            match path.file_stem().and_then(|s| s.to_str()).and_then(|s| input.time_pattern.read(s)) {
+                Some(time) if input.start.is_some_and(|s| time < s) || input.end.is_some_and(|e| time >= e) => {}
+                Some(time) => images.push((time, path)),
+                None => left_out.push(left(root, &path, "the name tells no time (see input.time_pattern)")),
+            }
+        }
+        // The order decides which of two images of a minute is used, so it must not depend on the file system's.
+        images.sort_by(|a, b| (a.0, a.1.file_name(), &a.1).cmp(&(b.0, b.1.file_name(), &b.1)));
+        let probed: Vec<Result<(ImageRef, (u32, u32))>> =
+            images.into_par_iter().map(|(time, path)| probe(root, path, time)).collect();
+        let mut kept = Vec::new();
+        let mut sizes: BTreeMap<(u32, u32), usize> = BTreeMap::new();
+        for result in probed {
+            match result {
+                Ok((image, size)) => {
+                    *sizes.entry(size).or_default() += 1;
+                    kept.push((image, size));
+                }
+                Err(Error::Image { path, reason }) => left_out.push(left(root, &path, reason)),
+                Err(Error::Io { path, source, .. }) => {
+                    left_out.push(left(root, &path, format!("cannot be read: {source}")));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        // Of equally common sizes the one that came first.
+        let most = sizes.values().copied().max().unwrap_or(0);
+        let Some(size) = kept.iter().map(|(_, s)| *s).find(|s| sizes.get(s) == Some(&most)) else {
+            let why = left_out.first().map_or_else(
+                || "none between input.start and input.end".to_owned(),
+                |l| format!("{}: {}", l.file, l.reason),
+            );
+            return Err(Error::Input(format!("{}: no usable image ({why})", root.display())));
+        };
+        let mut images: Vec<ImageRef> = Vec::new();
+        for (image, own) in kept {
+            if own != size {
+                let reason = format!("{} x {} pixels, while most images have {} x {}", own.0, own.1, size.0, size.1);
+                left_out.push(LeftOut { file: image.name, reason });
+                continue;
+            }
+            match images.last_mut() {
+                Some(last) if image.time - last.time < micros(input.duration_s / 2.0) => {
+                    // The first by name is used; names are compared without their folders.
+                    let (used, other) = if file_name(&image) < file_name(last) {
+                        let other = std::mem::replace(last, image);
+                        (&*last, other)
+                    } else {
+                        (&*last, image)
+                    };
+                    let reason = format!("of the same minute as {}", used.name);
+                    left_out.push(LeftOut { file: other.name, reason });
+                }
+                _ => images.push(image),
+            }
+        }
+        left_out.sort();
+        Ok(Self { images, left_out, size })
+    }
+
+    /// The images of each UTC day, in order, as ranges of [`Self::images`].
+    pub fn days(&self) -> Vec<(String, std::ops::Range<usize>)> {
+        let mut days: Vec<(String, std::ops::Range<usize>)> = Vec::new();
+        for (i, image) in self.images.iter().enumerate() {
+            let day = day_name(image.time);
+            match days.last_mut() {
+                Some((name, range)) if *name == day => range.end = i + 1,
+                _ => days.push((day, i..i + 1)),
+            }
+        }
+        days
+    }
+}
+
+/// The times without images between the first and the last of `times` (ascending).
+pub fn gaps(times: &[Micros], duration_s: f64) -> Vec<Gap> {
+    times
+        .windows(2)
+        .filter(|w| is_gap(w[0], w[1], duration_s))
+        .map(|w| Gap { from: iso(w[0] + micros(duration_s)), to: iso(w[1]) })
+        .collect()
+}
+
+fn is_png(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"))
+}
+
+fn file_name(image: &ImageRef) -> Option<&std::ffi::OsStr> {
+    image.path.file_name()
+}
+
+/// A path below `root`, readable even where it is not UTF-8.
+fn below(root: &Path, path: &Path) -> String {
+    let inner = path.strip_prefix(root).ok().filter(|p| !p.as_os_str().is_empty());
+    inner.or_else(|| path.file_name().map(Path::new)).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+fn left(root: &Path, path: &Path, reason: impl Into<String>) -> LeftOut {
+    LeftOut { file: below(root, path), reason: reason.into() }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "microseconds fit 63 bits for 292,000 years")]
+fn probe(root: &Path, path: PathBuf, time: Micros) -> Result<(ImageRef, (u32, u32))> {
+    let meta = path.metadata().map_err(|e| Error::io("read", &path, e))?;
+    let modified =
+        meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_micros() as i64);
+    let size = decode::size(&path)?;
+    Ok((ImageRef { name: below(root, &path), path, time, bytes: meta.len(), modified }, size))
+}

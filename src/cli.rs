@@ -1,0 +1,248 @@
+//! The command line: what can be asked for, in words.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Wavelet scattering, clusters and anomalies of DAS waterfall images.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Common {
+    /// Configuration file (TOML)
+    #[arg(long, global = true, value_name = "F")]
+    pub(crate) config: Option<PathBuf>,
+    /// Set one key; wins over the file
+    ///
+    /// For example --set segments.length_km=1.5 or --set 'features.names=["std","mean","max"]'. May be repeated.
+    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Threads; 0: all cores
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Say more (twice: every batch)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say only what is wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// No progress bar
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+    /// Form of the log on standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Who computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendName {
+    /// A GPU where there is one, else the CPU
+    Auto,
+    /// A GPU, or an error
+    Gpu,
+    /// The CPU
+    Cpu,
+}
+
+/// Pooling over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PoolingName {
+    /// The median
+    Median,
+    /// The mean
+    Mean,
+    /// The largest
+    Max,
+    /// Every sample of the scalograms (small inputs)
+    None,
+}
+
+/// Folders that most commands take.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Folders {
+    /// Folder of the archive (input.path)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) input: Option<PathBuf>,
+    /// Folder for results (output.path)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Which images are read.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Span {
+    /// First time, YYYYMMDD_HHMMSS UTC (input.start)
+    #[arg(long, value_name = "T")]
+    pub(crate) start: Option<String>,
+    /// First time no longer read (input.end)
+    #[arg(long, value_name = "T")]
+    pub(crate) end: Option<String>,
+}
+
+/// What a command is to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Archive in, clusters, anomalies and pictures out
+    Run {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        span: Span,
+        /// Who computes (compute.backend)
+        #[arg(long, value_enum)]
+        backend: Option<BackendName>,
+        /// Remove earlier results first
+        #[arg(long)]
+        fresh: bool,
+        /// Any image left out is an error
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Make a synthetic archive, run it, say where to look
+    Demo {
+        /// Folder for archive and results
+        #[arg(long, value_name = "DIR", default_value = "scatterfall-demo")]
+        output: PathBuf,
+    },
+    /// Cropped pixels as arrays, or a preview of the crop
+    Clip {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        span: Span,
+        /// Only draw the first image with the crop on it
+        #[arg(long, value_name = "F.png")]
+        preview: Option<PathBuf>,
+    },
+    /// Stage 1: window features of every image
+    Features {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        span: Span,
+        /// Who computes (compute.backend)
+        #[arg(long, value_enum)]
+        backend: Option<BackendName>,
+        /// Any image left out is an error
+        #[arg(long)]
+        strict: bool,
+    },
+    /// The scattering network: print it, write its filters
+    Design {
+        #[command(flatten)]
+        folders: Folders,
+    },
+    /// Stage 2: scattering coefficients of stored features
+    Transform {
+        #[command(flatten)]
+        folders: Folders,
+        /// Who computes (compute.backend)
+        #[arg(long, value_enum)]
+        backend: Option<BackendName>,
+    },
+    /// Stage 3: principal and independent components
+    Reduce {
+        #[command(flatten)]
+        folders: Folders,
+    },
+    /// Stage 4: clusters, scores, anomalies
+    Cluster {
+        #[command(flatten)]
+        folders: Folders,
+    },
+    /// MiniSEED in, coefficients and scattergram out
+    Seismogram {
+        /// MiniSEED files, or folders of them
+        #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+        input: Vec<PathBuf>,
+        /// Folder for results (output.path)
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+        /// Draw the second order at this first-order frequency
+        ///
+        /// The filter nearest to it is taken. Default: 1 Hz.
+        #[arg(long, value_name = "HZ")]
+        f1: Option<f64>,
+        /// Also write the samples that were read, for checking
+        #[arg(long, value_name = "F.npz")]
+        waveforms: Option<PathBuf>,
+        /// Who computes (compute.backend)
+        #[arg(long, value_enum)]
+        backend: Option<BackendName>,
+    },
+    /// Arrays of segments in, coefficients out
+    Scatter {
+        /// Segments (n, bins) or (n, channels, bins)
+        #[arg(long, value_name = "F.npy")]
+        input: PathBuf,
+        /// File for order_1, order_2, ...
+        #[arg(long, value_name = "F.npz")]
+        output: PathBuf,
+        /// Pooling (network.pooling), or none for scalograms
+        #[arg(long, value_enum)]
+        pooling: Option<PoolingName>,
+        /// Who computes (compute.backend)
+        #[arg(long, value_enum)]
+        backend: Option<BackendName>,
+    },
+    /// Make a synthetic archive with known events
+    Synth {
+        /// Folder of the archive
+        #[arg(long, value_name = "DIR")]
+        output: PathBuf,
+        /// Minutes, one image each
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        images: u64,
+        /// Of everything random
+        #[arg(long, value_name = "S", default_value_t = 1)]
+        seed: u64,
+        /// Bare plot areas of 96 x 344 pixels
+        #[arg(long)]
+        small: bool,
+    },
+    /// Stage 5: pictures of stored results
+    Visualize {
+        #[command(flatten)]
+        folders: Folders,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_argument_has_help() {
+        for command in Cli::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {} has no help", command.get_name(), argument.get_id());
+            }
+        }
+    }
+}

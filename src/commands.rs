@@ -1,0 +1,267 @@
+//! Each command: its configuration, its stage of the library, and what it says in the end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Result;
+use scatterfall::backend::{self, Backend};
+use scatterfall::config::Config;
+use scatterfall::progress::{Context, Observer, threads};
+use scatterfall::stages::{clip, cluster, reduce, scatter, seismogram, visualize};
+use scatterfall::store::lock::OutputLock;
+use scatterfall::summary::RunSummary;
+use scatterfall::synth::{Layout, SynthArchive, SynthOptions};
+use scatterfall::{Error, pipeline};
+
+use crate::cli::{BackendName, Cli, Command, Common, Folders, PoolingName, Span};
+use crate::terminal::{Progress, say};
+
+/// Options that stand for configuration keys.
+#[derive(Default)]
+struct Settings {
+    folders: Folders,
+    span: Span,
+    backend: Option<BackendName>,
+    strict: bool,
+}
+
+/// Runs the command; returns how many files were left out.
+pub(crate) fn run(cli: Cli) -> Result<usize> {
+    let Cli { command, common } = cli;
+    match command {
+        Command::Run { folders, span, backend, fresh, strict } => {
+            let session = Session::new(&common, Settings { folders, span, backend, strict })?;
+            if fresh {
+                pipeline::remove_results(&session.config.output.path)?;
+            }
+            let mut backend = session.backend()?;
+            let summary = pipeline::run(&session.context(), backend.as_mut())?;
+            session.report(&summary);
+            Ok(summary.left_out.len())
+        }
+        Command::Demo { output } => demo(&common, &output),
+        Command::Clip { folders, span, preview } => {
+            let session = Session::new(&common, Settings { folders, span, ..Settings::default() })?;
+            let mut summary = RunSummary::default();
+            let catalogue = pipeline::read_catalogue(&session.context(), &mut summary)?;
+            if let Some(path) = preview {
+                clip::preview(&session.context(), &catalogue, &path)?;
+                say(format_args!("preview: {}", path.display()));
+                return Ok(0);
+            }
+            let mut left_out = clip::compute(&session.context(), &catalogue)?;
+            left_out.extend(catalogue.left_out);
+            say(format_args!("{} images clipped", catalogue.images.len()));
+            Ok(left_out.len())
+        }
+        Command::Features { folders, span, backend, strict } => {
+            let session = Session::new(&common, Settings { folders, span, backend, strict })?;
+            let summary = pipeline::features(&session.context(), session.backend()?.as_mut())?;
+            session.report(&summary);
+            Ok(summary.left_out.len())
+        }
+        Command::Design { folders } => {
+            let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
+            let network = pipeline::write_design(&session.context())?;
+            say(scatterfall::stages::design::describe(&network));
+            Ok(0)
+        }
+        Command::Transform { folders, backend } => {
+            let session = Session::new(&common, Settings { folders, backend, ..Settings::default() })?;
+            pipeline::transform(&session.context(), session.backend()?.as_mut())?;
+            Ok(0)
+        }
+        Command::Reduce { folders } => alone(&common, folders, "reduce", |ctx| reduce::compute(ctx, None).map(|_| ())),
+        Command::Cluster { folders } => alone(&common, folders, "cluster", |ctx| cluster::compute(ctx).map(|_| ())),
+        Command::Seismogram { input, output, f1, waveforms, backend } => {
+            if f1.is_some_and(|hz| !(hz.is_finite() && hz > 0.0)) {
+                return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0").into());
+            }
+            let folders = Folders { input: None, output };
+            let session = Session::new(&common, Settings { folders, backend, ..Settings::default() })?;
+            let request = seismogram::Request { inputs: input, f1_hz: f1, waveforms };
+            let ctx = session.context();
+            let mut backend = session.backend()?;
+            let (stations, left_out) = pipeline::seismogram(&ctx, backend.as_mut(), &request)?;
+            for s in stations {
+                let (name, folder) = (&s.name, s.output.display());
+                say(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
+            }
+            Ok(left_out.len())
+        }
+        Command::Scatter { input, output, pooling, backend } => {
+            let mut common = common;
+            let pooled = pooling != Some(PoolingName::None);
+            if let (true, Some(pooling)) = (pooled, pooling) {
+                common.set.push(format!("network.pooling={pooling:?}").to_lowercase());
+            }
+            let settings = Settings { backend, ..Settings::default() };
+            let session = Session::without_folder(&common, settings)?;
+            let mut backend = session.backend()?;
+            let n = scatter::compute(&session.context(), backend.as_mut(), &input, &output, pooled)?;
+            say(format_args!("{n} segments: {}", output.display()));
+            Ok(0)
+        }
+        Command::Synth { output, images, seed, small } => {
+            let layout = if small { Layout::SMALL } else { Layout::Screenshot };
+            let images = usize::try_from(images).unwrap_or(usize::MAX);
+            make_archive(&common, &output, &SynthOptions { images, seed, layout, ..SynthOptions::default() })?;
+            say(format_args!("archive    {}", output.display()));
+            say(format_args!("run it     scatterfall run --config {}", output.join("config.toml").display()));
+            Ok(0)
+        }
+        Command::Visualize { folders } => {
+            alone(&common, folders, "visualize", |ctx| visualize::compute(ctx).map(|_| ()))
+        }
+    }
+}
+
+/// A stage that works on stored files alone.
+fn alone(
+    common: &Common,
+    folders: Folders,
+    name: &str,
+    work: impl FnOnce(&Context<'_>) -> scatterfall::Result<()>,
+) -> Result<usize> {
+    let session = Session::new(common, Settings { folders, ..Settings::default() })?;
+    let ctx = session.context();
+    pipeline::stage(&ctx, name, || work(&ctx))?;
+    Ok(0)
+}
+
+/// Minutes of the demonstration's archive.
+const DEMO_IMAGES: usize = 180;
+
+fn demo(common: &Common, output: &Path) -> Result<usize> {
+    let archive = output.join("archive");
+    let options = SynthOptions { images: DEMO_IMAGES, layout: Layout::SMALL, ..SynthOptions::default() };
+    make_archive(common, &archive, &options)?;
+    let mut common = common.clone();
+    // What the user set stays on top of the archive's own configuration.
+    common.config = common.config.or_else(|| Some(archive.join("config.toml")));
+    // So short an archive has few rows: one in fifty is worth a look.
+    common.set.insert(0, "anomaly.quantile=0.98".into());
+    let folders = Folders { input: Some(archive.clone()), output: Some(output.join("output")) };
+    let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
+    let summary = pipeline::run(&session.context(), session.backend()?.as_mut())?;
+    session.report(&summary);
+    say(format_args!("{:10} {} (what really happened)", "truth", archive.join("truth.json").display()));
+    Ok(summary.left_out.len())
+}
+
+/// Writes a synthetic archive.
+fn make_archive(common: &Common, folder: &Path, options: &SynthOptions) -> Result<()> {
+    let config = configuration(common, &Settings::default())?;
+    let progress = Progress::new(common);
+    let archive = SynthArchive::new(options)?;
+    progress.begin("synth", options.images as u64, "images");
+    let written = threads(&config.compute)?.install(|| archive.write(folder, || progress.advance(1, 0)));
+    progress.end();
+    Ok(written?)
+}
+
+/// What a command holds while it runs.
+struct Session {
+    config: Config,
+    pool: Arc<rayon::ThreadPool>,
+    progress: Progress,
+    stop: Arc<AtomicBool>,
+    strict: bool,
+    /// Held as long as the command works in the output folder.
+    _lock: Option<OutputLock>,
+}
+
+impl Session {
+    /// A session that works in the output folder.
+    fn new(common: &Common, settings: Settings) -> Result<Self> {
+        let config = configuration(common, &settings)?;
+        // The archive is looked at before anything is written: a wrong path must not leave a folder behind.
+        if settings.folders.input.is_some() && !config.input.path.exists() {
+            let path = config.input.path.display();
+            return Err(Error::Input(format!("{path}: no such folder; set input.path or --input")).into());
+        }
+        let lock = OutputLock::take(&config.output.path)?;
+        Self::start(common, config, settings.strict, Some(lock))
+    }
+
+    /// A session that writes to files of its own.
+    fn without_folder(common: &Common, settings: Settings) -> Result<Self> {
+        Self::start(common, configuration(common, &settings)?, settings.strict, None)
+    }
+
+    fn start(common: &Common, config: Config, strict: bool, lock: Option<OutputLock>) -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            // A second signal ends the program at once.
+            signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
+            signal_hook::flag::register(signal, Arc::clone(&stop))?;
+        }
+        let pool = threads(&config.compute)?;
+        Ok(Self { pool, progress: Progress::new(common), stop, strict, config, _lock: lock })
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            config: &self.config,
+            pool: Arc::clone(&self.pool),
+            observer: &self.progress,
+            stop: &self.stop,
+            strict: self.strict,
+        }
+    }
+
+    fn backend(&self) -> Result<Box<dyn Backend>> {
+        Ok(backend::open(self.config.compute.backend, Arc::clone(&self.pool))?)
+    }
+
+    fn report(&self, summary: &RunSummary) {
+        let output = &self.config.output.path;
+        say(format_args!(
+            "{} images, {} left out, {} gaps",
+            summary.images,
+            summary.left_out.len(),
+            summary.gaps.len()
+        ));
+        for left in summary.left_out.iter().take(10) {
+            say(format_args!("  left out: {}: {}", left.file, left.reason));
+        }
+        if summary.left_out.len() > 10 {
+            say(format_args!("  ... and {} more, listed in run.json", summary.left_out.len() - 10));
+        }
+        for (what, file) in [
+            ("anomalies", "anomalies.csv"),
+            ("clusters", "clustering_results/clusters.csv"),
+            ("pictures", "visualizations"),
+            ("report", "report.html"),
+            ("details", "run.json"),
+        ] {
+            let path = output.join(file);
+            if path.exists() {
+                say(format_args!("{what:10} {}", path.display()));
+            }
+        }
+    }
+}
+
+fn configuration(common: &Common, settings: &Settings) -> Result<Config> {
+    let mut overrides = common.set.clone();
+    let mut set =
+        |key: &str, value: Option<String>| overrides.extend(value.map(|v| format!("{key}={}", toml::Value::String(v))));
+    let text = |path: &Option<PathBuf>| path.as_ref().map(|p| p.to_string_lossy().into_owned());
+    set("input.path", text(&settings.folders.input));
+    set("output.path", text(&settings.folders.output));
+    set("input.start", settings.span.start.clone());
+    set("input.end", settings.span.end.clone());
+    set("compute.backend", settings.backend.map(|b| format!("{b:?}").to_lowercase()));
+    overrides.extend(common.threads.map(|n| format!("compute.threads={n}")));
+    let mut config = Config::load(common.config.as_deref(), &overrides)?;
+    // A path need not be text; the configuration's own copy is for people to read.
+    if let Some(path) = &settings.folders.input {
+        config.input.path.clone_from(path);
+    }
+    if let Some(path) = &settings.folders.output {
+        config.output.path.clone_from(path);
+    }
+    Ok(config)
+}

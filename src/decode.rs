@@ -1,0 +1,224 @@
+//! From a PNG file to the plot area's pixels.
+//!
+//! Rows above the crop are inflated and dropped, rows below it are not read at all, so neither time nor memory is spent on
+//! axes and margins.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
+
+use crate::batch::Pixels;
+use crate::config::Crop;
+use crate::error::{Error, Result};
+
+/// Width and height in pixels that a PNG file's header declares.
+///
+/// # Errors
+/// [`Error::Io`] where the file cannot be read, [`Error::Image`] where it is no PNG.
+pub fn size(path: &Path) -> Result<(u32, u32)> {
+    let mut head = Vec::with_capacity(24);
+    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    file.take(24).read_to_end(&mut head).map_err(|e| Error::io("read", path, e))?;
+    let number = |at: usize| -> Option<u32> { Some(u32::from_be_bytes(head.get(at..at + 4)?.try_into().ok()?)) };
+    if head.is_empty() {
+        return Err(Error::image(path, "the file is empty"));
+    }
+    match (head.starts_with(b"\x89PNG\r\n\x1a\n"), head.get(12..16), number(16), number(20)) {
+        (true, Some(b"IHDR"), Some(width), Some(height)) if width > 0 && height > 0 => Ok((width, height)),
+        (true, ..) => Err(Error::image(path, "the PNG header is broken")),
+        (false, ..) => Err(Error::image(path, "not a PNG image")),
+    }
+}
+
+/// The plot area of the image in `path`; the whole image where `crop` is `None`.
+///
+/// Palette, grey, 16-bit (rounded to 8) and images with alpha (ignored) become 8-bit RGB.
+///
+/// # Errors
+/// [`Error::Io`] where the file cannot be read (try again later), [`Error::Image`] where its content cannot be used.
+pub fn decode(path: &Path, crop: Option<&Crop>, max_pixels: u64) -> Result<Pixels> {
+    let broken = |reason: String| Error::image(path, reason);
+    // Eight bytes a pixel is the most that a PNG can need; a longer file is something else.
+    let most = max_pixels.saturating_mul(8).saturating_add(1 << 20);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, e))?;
+    if bytes.len() as u64 > most {
+        return Err(broken(format!("longer than {most} bytes, more than input.max_pixels = {max_pixels} can need")));
+    }
+    from_bytes(&bytes, crop, max_pixels).map_err(broken)
+}
+
+/// As [`decode`], from a file's content. The error is the reason in words.
+///
+/// # Errors
+/// Why the content cannot be used.
+pub fn from_bytes(bytes: &[u8], crop: Option<&Crop>, max_pixels: u64) -> std::result::Result<Pixels, String> {
+    if bytes.is_empty() {
+        return Err("the file is empty".into());
+    }
+    check_chunks(bytes)?;
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: 64 << 20 });
+    decoder.set_transformations(Transformations::EXPAND);
+    decoder.set_ignore_text_chunk(true);
+    decoder.ignore_checksums(true);
+    let mut reader = decoder.read_info().map_err(|e| reason(&e))?;
+    let (width, height) = (reader.info().width as usize, reader.info().height as usize);
+    if width as u64 * height as u64 > max_pixels {
+        return Err(format!("{width} x {height} pixels are more than input.max_pixels = {max_pixels}"));
+    }
+    let crop = crop.copied().unwrap_or(Crop { top: 0, bottom: height, left: 0, right: width });
+    if crop.bottom > height || crop.right > width {
+        return Err(outside(&crop, width, height));
+    }
+    let (rows, columns) = (crop.bottom - crop.top, crop.right - crop.left);
+    let (color, depth) = reader.output_color_type();
+    let samples = match color {
+        ColorType::Grayscale => 1,
+        ColorType::GrayscaleAlpha => 2,
+        ColorType::Rgb => 3,
+        ColorType::Rgba => 4,
+        ColorType::Indexed => return Err("a palette that was not expanded".into()),
+    };
+    let mut rgb = Vec::with_capacity(3 * rows * columns);
+    let mut keep = |line: &[u8]| match depth {
+        BitDepth::Eight => to_rgb(&line[crop.left * samples..crop.right * samples], samples, &mut rgb),
+        _ => {
+            let wide = &line[2 * crop.left * samples..2 * crop.right * samples];
+            // To the nearest of 256: 65,535 is 255 times 257.
+            let rounded = |b: &[u8]| ((u32::from(b[0]) << 8 | u32::from(b[1])) * 255 + 32_767) / 65_535;
+            let narrow: Vec<u8> = wide.chunks_exact(2).map(|b| rounded(b) as u8).collect();
+            to_rgb(&narrow, samples, &mut rgb);
+        }
+    };
+    if reader.info().interlaced {
+        let mut frame = vec![0; reader.output_buffer_size().ok_or("the image is too large")?];
+        let line = reader.next_frame(&mut frame).map_err(|e| reason(&e))?.line_size;
+        frame.chunks_exact(line).skip(crop.top).take(rows).for_each(&mut keep);
+    } else {
+        for y in 0..crop.bottom {
+            let row = reader.next_row().map_err(|e| reason(&e))?.ok_or("the image ends early")?;
+            if y >= crop.top {
+                keep(row.data());
+            }
+        }
+    }
+    Ok(Pixels { rows, columns, rgb })
+}
+
+/// Walks a PNG's chunks to its end, holding each against its checksum.
+///
+/// Rows below the crop are never inflated, and the decoder compares a checksum only when it reaches it; so a file that is
+/// damaged, or still being written, is found out here, at a small part of the decoding's cost.
+fn check_chunks(bytes: &[u8]) -> std::result::Result<(), String> {
+    let mut rest = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n").ok_or("not a PNG image")?;
+    loop {
+        let number = |at: usize| -> Option<u32> { Some(u32::from_be_bytes(rest.get(at..at + 4)?.try_into().ok()?)) };
+        let length = number(0).ok_or("the file ends early")? as usize;
+        let (chunk, sum) = (rest.get(4..length.saturating_add(8)), number(length.saturating_add(8)));
+        let (Some(chunk), Some(sum)) = (chunk, sum) else {
+            return Err("the file ends early".into());
+        };
+        if crc32fast::hash(chunk) != sum {
+            return Err("the file is damaged: a checksum is wrong".into());
+        }
+        if chunk.starts_with(b"IEND") {
+            return Ok(());
+        }
+        rest = &rest[length + 12..];
+    }
+}
+
+/// Why a crop does not fit an image.
+pub(crate) fn outside(crop: &Crop, width: usize, height: usize) -> String {
+    format!(
+        "the crop (rows {}..{}, columns {}..{}) reaches outside the image of {width} x {height} pixels; \
+         set [crop], or crop.enabled = false where the whole image is the plot area",
+        crop.top, crop.bottom, crop.left, crop.right
+    )
+}
+
+fn to_rgb(line: &[u8], samples: usize, rgb: &mut Vec<u8>) {
+    match samples {
+        3 => rgb.extend_from_slice(line),
+        4 => rgb.extend(line.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]])),
+        n => rgb.extend(line.chunks_exact(n).flat_map(|p| [p[0]; 3])),
+    }
+}
+
+fn reason(error: &png::DecodingError) -> String {
+    match error {
+        png::DecodingError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => "the file ends early".into(),
+        png::DecodingError::LimitsExceeded => "the image is too large".into(),
+        other => format!("not a readable PNG: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A PNG of `width` x `height` whose samples count up.
+    fn encode(width: u32, height: u32, color: ColorType, depth: BitDepth, data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut encoder = png::Encoder::new(&mut out, width, height);
+        encoder.set_color(color);
+        encoder.set_depth(depth);
+        if color == ColorType::Indexed {
+            encoder.set_palette((0..=255u8).flat_map(|i| [i, 255 - i, 7]).collect::<Vec<u8>>());
+        }
+        encoder.write_header().and_then(|mut w| w.write_image_data(data)).expect("encodes");
+        out
+    }
+
+    const ALL: u64 = 1000;
+
+    #[test]
+    fn every_colour_type_becomes_rgb() {
+        let eight: Vec<u8> = (0..24).map(|i| i * 10).collect();
+        let rgb = |bytes: Vec<u8>| from_bytes(&bytes, None, ALL).expect("decodes").rgb;
+        assert_eq!(rgb(encode(4, 2, ColorType::Rgb, BitDepth::Eight, &eight)), eight, "RGB as it is");
+        let grey = rgb(encode(4, 2, ColorType::Grayscale, BitDepth::Eight, &eight[..8]));
+        assert_eq!(grey[3..6], [10, 10, 10], "grey three times");
+        let alpha = rgb(encode(3, 2, ColorType::Rgba, BitDepth::Eight, &eight));
+        assert_eq!(alpha[..6], [0, 10, 20, 40, 50, 60], "alpha is ignored");
+        let palette = rgb(encode(4, 2, ColorType::Indexed, BitDepth::Eight, &eight[..8]));
+        assert_eq!(palette[3..6], [10, 245, 7], "palette looked up");
+        // 0x0180 = 384 is 1.494 of 257, 0x0181 is 1.498, 0x0182 is 1.502
+        let wide = [0x01, 0x81, 0x01, 0x82, 0xff, 0xff];
+        let deep = rgb(encode(1, 1, ColorType::Rgb, BitDepth::Sixteen, &wide));
+        assert_eq!(deep, [1, 2, 255], "16 bits are rounded, not cut");
+        let ga = rgb(encode(4, 2, ColorType::GrayscaleAlpha, BitDepth::Eight, &eight[..16]));
+        assert_eq!(ga[3..6], [20, 20, 20], "grey with alpha");
+    }
+
+    #[test]
+    fn crops_rows_and_columns() {
+        let data: Vec<u8> = (0..60).collect();
+        let png = encode(5, 4, ColorType::Rgb, BitDepth::Eight, &data);
+        let crop = Crop { top: 1, bottom: 3, left: 2, right: 4 };
+        let pixels = from_bytes(&png, Some(&crop), ALL).expect("decodes");
+        assert_eq!((pixels.rows, pixels.columns), (2, 2), "size");
+        assert_eq!(pixels.rgb, [21, 22, 23, 24, 25, 26, 36, 37, 38, 39, 40, 41], "the middle");
+        let wide = Crop { right: 6, ..crop };
+        assert!(from_bytes(&png, Some(&wide), ALL).is_err_and(|e| e.contains("outside")), "a column too many");
+    }
+
+    #[test]
+    fn broken_files_have_a_reason() {
+        let data: Vec<u8> = (0..60u32).map(|i| (i * i * 7919 % 251) as u8).collect();
+        let png = encode(5, 4, ColorType::Rgb, BitDepth::Eight, &data);
+        for n in 0..png.len() {
+            assert!(from_bytes(&png[..n], None, ALL).is_err(), "cut after {n} of {} bytes", png.len());
+        }
+        assert!(from_bytes(b"hello", None, ALL).is_err_and(|e| e.contains("PNG")), "a text");
+        assert!(from_bytes(&png, None, 19).is_err_and(|e| e.contains("max_pixels")), "a limit");
+        for n in 0..png.len() {
+            let mut flipped = png.clone();
+            flipped[n] ^= 0x55;
+            assert!(from_bytes(&flipped, None, ALL).is_err(), "byte {n} is damaged");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Stations: channels that belong together, and where all of them have data.
+
+use std::collections::BTreeMap;
+
+use tracing::{info, warn};
+
+use super::miniseed::MiniSeedIndex;
+use super::record::TraceId;
+use super::scan::same_rate;
+use super::stretches::{Stretch, resolve};
+use crate::error::{Error, Result};
+
+/// One channel of a station.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// Its codes.
+    pub id: TraceId,
+    /// Where it has data, in the order of time, without overlaps.
+    pub stretches: Vec<Stretch>,
+}
+
+/// Channels of the same network, station, location and sampling rate: what makes a segment.
+#[derive(Clone, Debug)]
+pub struct Station {
+    /// Network code.
+    pub network: String,
+    /// Station code.
+    pub station: String,
+    /// Location code.
+    pub location: String,
+    /// Hz.
+    pub sampling_rate: f64,
+    /// In the order Z, N, E by the last letter of the channel code, then the others, by name among the same.
+    pub channels: Vec<Channel>,
+}
+
+/// The stations of an index, by network, station and location. Channels without a sampling rate are left out with a
+/// warning; where data overlaps, see [`Stretch`].
+///
+/// # Errors
+///
+/// [`Error::Input`] when the sampling rates differ by more than 1e-4 of each other, naming them and their channels: one
+/// scattering network serves one rate. [`Error::Input`] also when no channel is left. Those of reading where data overlaps.
+pub fn stations(index: &MiniSeedIndex) -> Result<Vec<Station>> {
+    let mut channels: BTreeMap<&TraceId, Vec<usize>> = BTreeMap::new();
+    for (p, piece) in index.pieces().iter().enumerate() {
+        if piece.sampling_rate > 0.0 {
+            channels.entry(&piece.id).or_default().push(p);
+        } else {
+            warn!("{}: {} samples without a sampling rate are left out", piece.id, piece.samples);
+        }
+    }
+    let rate = one_rate(index, &channels)?;
+    let mut stations: Vec<Station> = Vec::new();
+    // Ordered by codes, so the channels of a station follow each other.
+    for (id, pieces) in channels {
+        let channel = Channel { id: id.clone(), stretches: resolve(index, &pieces)? };
+        match stations.last_mut() {
+            Some(s) if (&s.network, &s.station, &s.location) == (&id.network, &id.station, &id.location) => {
+                s.channels.push(channel);
+            }
+            _ => stations.push(Station {
+                network: id.network.clone(),
+                station: id.station.clone(),
+                location: id.location.clone(),
+                sampling_rate: rate,
+                channels: vec![channel],
+            }),
+        }
+    }
+    for station in &mut stations {
+        station.channels.sort_by_cached_key(|c| (orientation(&c.id.channel), c.id.channel.clone()));
+        let names: Vec<&str> = station.channels.iter().map(|c| c.id.channel.as_str()).collect();
+        info!("{}: channels {} at {rate} Hz", station.name(), names.join(", "));
+    }
+    Ok(stations)
+}
+
+/// Place of a channel code's orientation in a segment.
+fn orientation(channel: &str) -> usize {
+    let last = channel.chars().last();
+    "ZNE".chars().position(|c| Some(c) == last).unwrap_or(3)
+}
+
+/// The sampling rate of all channels.
+fn one_rate(index: &MiniSeedIndex, channels: &BTreeMap<&TraceId, Vec<usize>>) -> Result<f64> {
+    let mut rates: Vec<(f64, Vec<String>)> = Vec::new();
+    for (id, pieces) in channels {
+        for p in pieces {
+            let rate = index.pieces()[*p].sampling_rate;
+            let name = id.to_string();
+            match rates.iter_mut().find(|(known, _)| same_rate(*known, rate)) {
+                Some((_, names)) if names.last() == Some(&name) => {}
+                Some((_, names)) => names.push(name),
+                None => rates.push((rate, vec![name])),
+            }
+        }
+    }
+    match rates.as_slice() {
+        [] => Err(Error::Input("the MiniSEED files hold no samples of a time series".into())),
+        [(rate, _)] => Ok(*rate),
+        _ => {
+            let list: Vec<String> =
+                rates.iter().map(|(rate, names)| format!("{rate} Hz ({})", names.join(", "))).collect();
+            let list = list.join(", ");
+            Err(Error::Input(format!("different sampling rates: {list}; give the files of one rate at a time")))
+        }
+    }
+}
+
+/// Samples that all channels of a station have.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Common {
+    /// For each channel its stretch, and the first sample of it.
+    pub(super) first: Vec<(usize, u64)>,
+    pub(super) samples: u64,
+}
+
+impl Station {
+    /// `NET.STA.LOC`.
+    pub fn name(&self) -> String {
+        format!("{}.{}.{}", self.network, self.station, self.location)
+    }
+
+    /// Where all channels have data, in the order of time. Samples of different channels belong together that are nearest
+    /// in time (less than half a sampling interval apart); the first channel tells the time.
+    pub(super) fn common(&self) -> Vec<Common> {
+        let n = self.channels.len();
+        let mut at = vec![0; n];
+        // Samples of each channel's current stretch that are given away: none is used twice, however times are rounded.
+        let mut used = vec![0_i64; n];
+        let mut found = Vec::new();
+        loop {
+            let Some(now): Option<Vec<&Stretch>> =
+                self.channels.iter().zip(&at).map(|(c, s)| c.stretches.get(*s)).collect()
+            else {
+                return found;
+            };
+            let offsets: Vec<i64> = now.iter().map(|s| now[0].nearest(s.start_us)).collect();
+            let from = offsets.iter().zip(&used).map(|(o, u)| o.saturating_add(*u)).max().unwrap_or(0);
+            let ends: Vec<i64> = now.iter().zip(&offsets).map(|(s, o)| o.saturating_add_unsigned(s.samples)).collect();
+            let to = ends.iter().copied().min().unwrap_or(0);
+            if to > from {
+                let first = at.iter().zip(&offsets).map(|(s, o)| (*s, from.abs_diff(*o))).collect();
+                found.push(Common { first, samples: to.abs_diff(from) });
+            }
+            for c in 0..n {
+                if ends[c] == to {
+                    at[c] += 1;
+                    used[c] = 0;
+                } else {
+                    used[c] = used[c].max(to.saturating_sub(offsets[c]));
+                }
+            }
+        }
+    }
+
+    /// Samples of the first channel from the first to the last common one, had nothing been missing.
+    pub(super) fn unbroken(&self, commons: &[Common]) -> Option<u64> {
+        let (first, last) = (commons.first()?, commons.last()?);
+        let stretch = |c: &Common| &self.channels[0].stretches[c.first[0].0];
+        let last_us = stretch(last).time_us(last.first[0].1 + last.samples);
+        let begin = i64::try_from(first.first[0].1).ok()?;
+        u64::try_from(stretch(first).nearest(last_us).saturating_sub(begin)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{self, START, Source};
+    use super::*;
+
+    #[test]
+    fn channels_come_as_z_n_e_then_by_name() {
+        let ids = ["XX.A..HH1", "XX.A..HHE", "XX.A..HHZ", "XX.A..HHN", "XX.A..BHZ", "XX.A.10.HHZ", "XX.B..HHZ"];
+        let sources: Vec<Source> = ids.iter().map(|id| (*id, 0, 10)).collect();
+        let (index, _folder) = testing::index(&sources, 100.0);
+        let stations = stations(&index).expect("one rate");
+        let names: Vec<String> = stations.iter().map(Station::name).collect();
+        assert_eq!(names, ["XX.A.", "XX.A.10", "XX.B."], "stations");
+        let channels: Vec<&str> = stations[0].channels.iter().map(|c| c.id.channel.as_str()).collect();
+        assert_eq!(channels, ["BHZ", "HHZ", "HHN", "HHE", "HH1"], "channels");
+    }
+
+    #[test]
+    fn different_rates_are_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        testing::file(&folder, "a", &testing::record("XX.A..HHZ", START, 100.0, &[1, 2]));
+        testing::file(&folder, "b", &testing::record("XX.A..BHZ", START, 20.0, &[1, 2]));
+        let index = MiniSeedIndex::open(&[folder.path().to_path_buf()]).expect("valid files");
+        let words = stations(&index).expect_err("two rates").to_string();
+        for part in ["20 Hz", "100 Hz", "XX.A..HHZ", "XX.A..BHZ"] {
+            assert!(words.contains(part), "{part} in: {words}");
+        }
+    }
+}

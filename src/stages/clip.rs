@@ -1,0 +1,119 @@
+//! The cropped pixels of images as arrays, and a picture that shows whether the crop is right.
+
+use std::path::Path;
+
+use image::RgbImage;
+use ndarray::ArrayView3;
+use rayon::prelude::*;
+
+use crate::archive::{Catalogue, ImageRef, LeftOut};
+use crate::batch::Pixels;
+use crate::colormap::Colormap;
+use crate::config::Crop;
+use crate::decode;
+use crate::error::{Error, Result};
+use crate::plots::preview::{Preview, preview as draw_preview};
+use crate::progress::Context;
+use crate::store::npz::write_npz;
+
+/// Images decoded between two looks at whether to stop.
+const BLOCK: usize = 64;
+
+/// Writes `waterfall_npz/STEM.npz` for every image of the catalogue; returns the images that could not be used.
+///
+/// # Errors
+/// [`Error::Input`] for a crop outside the images, [`Error::Io`] where nothing can be written.
+pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<LeftOut>> {
+    super::images::plan(ctx.config, catalogue.size, false)?;
+    let mut left_out = Vec::new();
+    ctx.observer.begin("clip", catalogue.images.len() as u64, "images");
+    for images in catalogue.images.chunks(BLOCK) {
+        ctx.check()?;
+        let results: Vec<Result<()>> = ctx.pool.install(|| {
+            let clip = |image: &ImageRef| {
+                let pixels = decode::decode(&image.path, ctx.config.crop.as_ref(), ctx.config.input.max_pixels)?;
+                write_waterfall(&ctx.config.output.path, image, &pixels)
+            };
+            images.par_iter().map(clip).collect()
+        });
+        for (image, result) in images.iter().zip(results) {
+            match result {
+                Ok(()) => {}
+                Err(Error::Image { reason, .. }) => left_out.push(LeftOut { file: image.name.clone(), reason }),
+                Err(Error::Io { path, source, .. }) if path == image.path => {
+                    left_out.push(LeftOut { file: image.name.clone(), reason: format!("cannot be read: {source}") });
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        ctx.observer.advance(images.len() as u64, images.iter().map(|i| i.bytes).sum());
+    }
+    ctx.observer.end();
+    match left_out.first() {
+        Some(first) if ctx.strict => {
+            Err(Error::Input(format!("--strict: {} cannot be used: {}", first.file, first.reason)))
+        }
+        _ => Ok(left_out),
+    }
+}
+
+/// Writes one image's plot area: `waterfall` `(time, distance, colour)`.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Store`].
+pub fn write_waterfall(output: &Path, image: &ImageRef, pixels: &Pixels) -> Result<()> {
+    let stem = image.path.file_stem().unwrap_or_default();
+    let mut name = stem.to_os_string();
+    name.push(".npz");
+    let path = output.join("waterfall_npz").join(name);
+    let view = ArrayView3::from_shape((pixels.rows, pixels.columns, 3), &pixels.rgb)
+        .map_err(|e| Error::store(&path, format!("pixels of another size: {e}")))?;
+    write_npz(&path, |out| out.add("waterfall", &view))
+}
+
+/// Draws the first image that can be decoded, with the crop on it and the recognised colours below, to `path`.
+///
+/// # Errors
+/// [`Error::Input`] where no image can be decoded or the crop lies outside it; those of writing.
+pub fn preview(ctx: &Context<'_>, catalogue: &Catalogue, path: &Path) -> Result<()> {
+    let config = ctx.config;
+    let (width, height) = (catalogue.size.0 as usize, catalogue.size.1 as usize);
+    let crop = config.crop.unwrap_or(Crop { top: 0, bottom: height, left: 0, right: width });
+    if crop.bottom > height || crop.right > width {
+        return Err(Error::Input(decode::outside(&crop, width, height)));
+    }
+    let whole = |image| decode::decode(image, None, config.input.max_pixels);
+    let Some((image, pixels)) = catalogue.images.iter().find_map(|i| Some((i, whole(&i.path).ok()?))) else {
+        return Err(Error::Input(format!("{}: no image there can be decoded", config.input.path.display())));
+    };
+    let colormap = Colormap::load(&config.value.colormap)?;
+    let mut known = std::collections::HashMap::new();
+    let (mut indices, mut distance) = (Vec::new(), 0.0);
+    for row in pixels.rgb.chunks_exact(3 * width).skip(crop.top).take(crop.bottom - crop.top) {
+        for p in row[3 * crop.left..3 * crop.right].chunks_exact(3) {
+            let color = [p[0], p[1], p[2]];
+            let (index, squared) = *known.entry(color).or_insert_with(|| colormap.nearest(color));
+            indices.push(index);
+            distance += f64::from(squared).sqrt();
+        }
+    }
+    let screenshot = RgbImage::from_raw(catalogue.size.0, catalogue.size.1, pixels.rgb)
+        .ok_or_else(|| Error::image(&image.path, "pixels of another size"))?;
+    let offset = config.input.distance_offset_km;
+    #[expect(clippy::cast_precision_loss, reason = "a number of pixels")]
+    let residual = distance / indices.len() as f64;
+    let input = Preview {
+        name: &image.name,
+        time: image.time,
+        screenshot: &screenshot,
+        crop: [crop.top, crop.bottom, crop.left, crop.right],
+        indices: &indices,
+        colormap: &colormap,
+        db: (config.value.db_min, config.value.db_max),
+        residual,
+        max_residual: config.value.max_residual,
+        duration_s: config.input.duration_s,
+        distance_km: (offset, offset + config.input.total_distance_km),
+    };
+    draw_preview(&input).save(path)
+}

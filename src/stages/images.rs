@@ -1,0 +1,476 @@
+//! From images to features and, where segments lie within an image, to coefficients in the same pass.
+//!
+//! Three threads joined by short queues: one has the pool decode the next batch, one hands batches to the backend, one
+//! writes. Memory is a few batches, however long the archive.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use super::{clip, features_config, scattering_config};
+use crate::archive::{Catalogue, ImageRef, LeftOut};
+use crate::backend::{Backend, ImageResults, Ticket};
+use crate::batch::Pixels;
+use crate::colormap::Colormap;
+use crate::config::{Config, Continuity, Crop};
+use crate::decode;
+use crate::error::{Error, Result};
+use crate::plan::{FeaturePlan, ImagePlan, ScatteringPlan};
+use crate::progress::Context;
+use crate::segment::Segmentation;
+use crate::store::day::{Record, Source, Stage, State, StoredBackend, state};
+use crate::store::npy::Time;
+use crate::store::npz::NpzStream;
+
+/// What one pass over the images did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImagesSummary {
+    /// Images that were decoded and used.
+    pub images: usize,
+    /// Days computed.
+    pub days: usize,
+    /// Days that were current.
+    pub days_current: usize,
+    /// Time that each part waited for another.
+    pub waits: Waits,
+}
+
+/// Where the time of a pass went: a part that never waits is the bottleneck.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Waits {
+    /// Decoding waited for a free place in the queue.
+    pub decode: Duration,
+    /// Computing waited for decoded images.
+    pub compute: Duration,
+    /// Writing waited for results.
+    pub write: Duration,
+}
+
+/// One day's work.
+struct Job<'a> {
+    day: String,
+    images: &'a [ImageRef],
+    features: Source,
+    scattering: Option<Source>,
+}
+
+/// What is to be computed on a catalogue's images.
+///
+/// # Errors
+/// [`Error::Input`] for a crop outside the images, [`Error::Config`] for what does not fit their size.
+pub fn plan(config: &Config, size: (u32, u32), with_scattering: bool) -> Result<ImagePlan> {
+    let (width, height) = (size.0 as usize, size.1 as usize);
+    let crop = config.crop.unwrap_or(Crop { top: 0, bottom: height, left: 0, right: width });
+    if crop.bottom > height || crop.right > width {
+        return Err(Error::Input(decode::outside(&crop, width, height)));
+    }
+    let (rows, columns) = (crop.bottom - crop.top, crop.right - crop.left);
+    let features = FeaturePlan::new(config, Colormap::load(&config.value.colormap)?, rows, columns)?;
+    let scattering = if with_scattering {
+        let cut = segmentation(config, features.windows)?;
+        let network = network(config, &cut)?;
+        (cut.continuity == Continuity::PerImage).then_some((cut, network))
+    } else {
+        None
+    };
+    Ok(ImagePlan { features, scattering })
+}
+
+/// How images of `windows` windows are cut.
+///
+/// # Errors
+/// [`Error::Config`] where a segment does not fit an image.
+pub fn segmentation(config: &Config, windows: usize) -> Result<Segmentation> {
+    Segmentation::new(&config.segments, windows, config.input.total_distance_km, config.input.distance_offset_km)
+}
+
+/// The network for segments cut this way.
+///
+/// # Errors
+/// [`Error::Config`].
+pub fn network(config: &Config, cut: &Segmentation) -> Result<ScatteringPlan> {
+    ScatteringPlan::new(&config.network, config.features.names.len(), cut.bins, cut.windows_per_km)
+}
+
+/// Computes every day of the catalogue that is not current.
+///
+/// # Errors
+/// The first that is not an image's own; [`Error::Interrupted`] when asked to stop. Finished days stay.
+pub fn compute(
+    ctx: &Context<'_>,
+    backend: &mut dyn Backend,
+    catalogue: &Catalogue,
+    with_scattering: bool,
+) -> Result<ImagesSummary> {
+    let plan = plan(ctx.config, catalogue.size, with_scattering)?;
+    let (jobs, current) = jobs(ctx.config, catalogue, plan.scattering.is_some());
+    let mut summary = ImagesSummary { days: jobs.len(), days_current: current, ..ImagesSummary::default() };
+    if jobs.is_empty() {
+        return Ok(summary);
+    }
+    let batch = match ctx.config.compute.batch_images {
+        // Half of the memory goes to the batches; decoders, queues and the days being written share the other half.
+        0 => backend.batch_images(&plan, ctx.config.compute.memory_bytes / 2),
+        n => n,
+    };
+    let info = StoredBackend::from(backend.info());
+    let total: usize = jobs.iter().map(|j| j.images.len()).sum();
+    ctx.observer.begin("images", total as u64, "images");
+    let (to_compute, decoded) = sync_channel(1);
+    let (to_write, computed) = sync_channel(1);
+    let (jobs, plan) = (&jobs, &plan);
+    let result = thread::scope(|scope| {
+        let decoder = scope.spawn(move || decode_all(ctx, jobs, batch, &to_compute));
+        let writer = scope.spawn(move || write_all(ctx, jobs, plan, &info, &computed));
+        let computing = compute_all(ctx, backend, plan, &decoded, to_write);
+        // Without a receiver the decoder's next send fails, and it ends.
+        drop(decoded);
+        let (decoding, writing) = (joined(decoder.join()), joined(writer.join()));
+        let (waits, written) = (computing, writing);
+        // The writer's error is the cause where the others only found a queue closed.
+        let (images, write) = written?;
+        let compute = waits?;
+        let decode = decoding?;
+        Ok((images, Waits { decode, compute, write }))
+    });
+    ctx.observer.end();
+    (summary.images, summary.waits) = result?;
+    Ok(summary)
+}
+
+/// A thread that panicked is a fault of the program; it ends the run as an error like any other.
+fn joined<T>(result: thread::Result<Result<T>>) -> Result<T> {
+    result.unwrap_or_else(|_| Err(Error::Device("a worker of the program failed; please report it".into())))
+}
+
+fn jobs<'a>(config: &Config, catalogue: &'a Catalogue, with_scattering: bool) -> (Vec<Job<'a>>, usize) {
+    let output = &config.output.path;
+    let mut current = 0;
+    let mut jobs = Vec::new();
+    for (day, range) in catalogue.days() {
+        let images = &catalogue.images[range];
+        let features = Source::of_images(features_config(config), images);
+        let scattering =
+            with_scattering.then(|| Source::of_stage(scattering_config(config, 0), features.fingerprint()));
+        // Where only the coefficients are out of date the stored features serve; that is the transform stage's work.
+        if state(&Stage::Features.file(output, &day), &features) == State::Missing {
+            jobs.push(Job { day, images, features, scattering });
+        } else {
+            current += 1;
+        }
+    }
+    (jobs, current)
+}
+
+/// A batch on its way to the backend.
+struct Decoded<'a> {
+    job: usize,
+    images: Vec<&'a ImageRef>,
+    pixels: Vec<Pixels>,
+    failed: Vec<Failed>,
+    /// The last of its day.
+    last: bool,
+}
+
+/// An image that could not be decoded.
+struct Failed {
+    left_out: LeftOut,
+    /// It may work next time.
+    again: bool,
+}
+
+fn decode_all<'a>(
+    ctx: &Context<'_>,
+    jobs: &'a [Job<'a>],
+    batch: usize,
+    to_compute: &SyncSender<Decoded<'a>>,
+) -> Result<Duration> {
+    let input = &ctx.config.input;
+    let mut waited = Duration::ZERO;
+    for (job, j) in jobs.iter().enumerate() {
+        let batches = j.images.len().div_ceil(batch);
+        for (k, images) in j.images.chunks(batch).enumerate() {
+            ctx.check()?;
+            let results: Vec<Result<Pixels>> = ctx.pool.install(|| {
+                let decode = |image: &ImageRef| {
+                    let pixels = decode::decode(&image.path, ctx.config.crop.as_ref(), input.max_pixels)?;
+                    if ctx.config.output.waterfall_npz {
+                        clip::write_waterfall(&ctx.config.output.path, image, &pixels)?;
+                    }
+                    Ok(pixels)
+                };
+                images.par_iter().map(decode).collect()
+            });
+            let mut decoded =
+                Decoded { job, images: Vec::new(), pixels: Vec::new(), failed: Vec::new(), last: k + 1 == batches };
+            for (image, result) in images.iter().zip(results) {
+                let (reason, again) = match result {
+                    Ok(pixels) => {
+                        decoded.images.push(image);
+                        decoded.pixels.push(pixels);
+                        continue;
+                    }
+                    Err(Error::Image { reason, .. }) => (reason, false),
+                    Err(Error::Io { path, source, .. }) if path == image.path => {
+                        (format!("cannot be read: {source}"), true)
+                    }
+                    Err(other) => return Err(other),
+                };
+                tracing::warn!("{} is left out: {reason}", image.name);
+                decoded.failed.push(Failed { left_out: LeftOut { file: image.name.clone(), reason }, again });
+            }
+            let bytes = images.iter().map(|i| i.bytes).sum();
+            let start = Instant::now();
+            if to_compute.send(decoded).is_err() {
+                return Ok(waited);
+            }
+            waited += start.elapsed();
+            ctx.observer.advance(images.len() as u64, bytes);
+        }
+    }
+    Ok(waited)
+}
+
+/// A batch on its way to the disk.
+struct Computed<'a> {
+    job: usize,
+    images: Vec<&'a ImageRef>,
+    results: Option<ImageResults>,
+    failed: Vec<Failed>,
+    last: bool,
+}
+
+fn compute_all<'a>(
+    ctx: &Context<'_>,
+    backend: &mut dyn Backend,
+    plan: &ImagePlan,
+    decoded: &Receiver<Decoded<'a>>,
+    to_write: SyncSender<Computed<'a>>,
+) -> Result<Duration> {
+    let mut waited = Duration::ZERO;
+    let mut flying: std::collections::VecDeque<(Option<Ticket>, Computed<'a>)> = std::collections::VecDeque::new();
+    let land = |backend: &mut dyn Backend, (ticket, mut batch): (Option<Ticket>, Computed<'a>)| -> Result<bool> {
+        batch.results = ticket.map(|t| backend.collect(t)).transpose()?;
+        Ok(to_write.send(batch).is_ok())
+    };
+    loop {
+        let start = Instant::now();
+        let Ok(batch) = decoded.recv() else { break };
+        waited += start.elapsed();
+        ctx.check()?;
+        let Decoded { job, images, pixels, failed, last } = batch;
+        let ticket = if pixels.is_empty() { None } else { Some(backend.submit(plan, pixels)?) };
+        flying.push_back((ticket, Computed { job, images, results: None, failed, last }));
+        while flying.len() >= backend.depth().max(1) {
+            if let Some(oldest) = flying.pop_front()
+                && !land(backend, oldest)?
+            {
+                return Ok(waited);
+            }
+        }
+    }
+    while let Some(oldest) = flying.pop_front() {
+        if !land(backend, oldest)? {
+            break;
+        }
+    }
+    Ok(waited)
+}
+
+fn write_all(
+    ctx: &Context<'_>,
+    jobs: &[Job<'_>],
+    plan: &ImagePlan,
+    backend: &StoredBackend,
+    computed: &Receiver<Computed<'_>>,
+) -> Result<(usize, Duration)> {
+    let (mut images, mut waited) = (0, Duration::ZERO);
+    let mut writer: Option<DayWriter> = None;
+    loop {
+        let start = Instant::now();
+        let Ok(batch) = computed.recv() else { break };
+        waited += start.elapsed();
+        let (job, last) = (batch.job, batch.last);
+        let mut day = match writer.take() {
+            Some(day) => day,
+            None => DayWriter::new(ctx, &jobs[job], plan)?,
+        };
+        day.append(batch, plan)?;
+        if last {
+            images += day.names.len();
+            day.finish(ctx, &jobs[job], backend)?;
+        } else {
+            writer = Some(day);
+        }
+    }
+    Ok((images, waited))
+}
+
+/// The files of a day, growing.
+struct DayWriter {
+    features: NpzStream,
+    values: usize,
+    times: usize,
+    residual: usize,
+    scattering: Option<ScatteringWriter>,
+    names: Vec<String>,
+    left_out: Vec<LeftOut>,
+    incomplete: bool,
+    max_residual: f64,
+    /// Images whose colours are doubtful.
+    doubtful: usize,
+}
+
+impl DayWriter {
+    fn new(ctx: &Context<'_>, job: &Job<'_>, plan: &ImagePlan) -> Result<Self> {
+        let output = &ctx.config.output.path;
+        let f = &plan.features;
+        let mut features = NpzStream::new(Stage::Features.file(output, &job.day));
+        let values = features.declare::<f32>("features", &[f.windows, f.features.len()])?;
+        let times = features.declare::<Time>("times", &[])?;
+        let distance = features.declare::<f64>("distance", &[])?;
+        let residual = features.declare::<f32>("residual", &[])?;
+        features.append(distance, window_distances(ctx.config, f.windows))?;
+        let scattering = match &plan.scattering {
+            Some((_, network)) => {
+                Some(ScatteringWriter::new(NpzStream::new(Stage::Scattering.file(output, &job.day)), network)?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            features,
+            values,
+            times,
+            residual,
+            scattering,
+            names: Vec::new(),
+            left_out: Vec::new(),
+            incomplete: false,
+            max_residual: ctx.config.value.max_residual,
+            doubtful: 0,
+        })
+    }
+
+    fn append(&mut self, batch: Computed<'_>, plan: &ImagePlan) -> Result<()> {
+        for failed in batch.failed {
+            self.incomplete |= failed.again;
+            self.left_out.push(failed.left_out);
+        }
+        let Some(results) = batch.results else { return Ok(()) };
+        for (k, image) in batch.images.iter().enumerate() {
+            let residual = f64::from(results.features.residual[k]);
+            if residual > self.max_residual {
+                let reason = format!(
+                    "its colours are {residual:.0} away from the colour map on average, more than value.max_residual = {}: \
+                     wrong [crop] or value.colormap?",
+                    self.max_residual
+                );
+                tracing::warn!("{} is left out: {reason}", image.name);
+                self.left_out.push(LeftOut { file: image.name.clone(), reason });
+                continue;
+            }
+            self.doubtful += usize::from(residual > self.max_residual / 4.0);
+            let values = results.features.values.index_axis(ndarray::Axis(0), k);
+            self.features.append(self.values, values.iter().copied())?;
+            self.features.append(self.times, [Time(image.time)])?;
+            self.features.append(self.residual, [results.features.residual[k]])?;
+            if let (Some(writer), Some(coefficients), Some((cut, _))) =
+                (&mut self.scattering, &results.coefficients, &plan.scattering)
+            {
+                let number = self.names.len();
+                let per_image = cut.count(cut.windows);
+                for (i, row) in cut.rows(&(number..number + 1), 0).into_iter().enumerate() {
+                    let coefficients = coefficients.orders.iter().map(|o| o.row(k * per_image + i));
+                    writer.append(
+                        coefficients.map(|r| r.to_slice().unwrap_or(&[])),
+                        row.distance_km,
+                        image.time,
+                        number,
+                    )?;
+                }
+            }
+            self.names.push(image.name.clone());
+        }
+        Ok(())
+    }
+
+    fn finish(self, ctx: &Context<'_>, job: &Job<'_>, backend: &StoredBackend) -> Result<()> {
+        if let (true, Some(first)) = (ctx.strict, self.left_out.first()) {
+            return Err(Error::Input(format!("--strict: {} cannot be used: {}", first.file, first.reason)));
+        }
+        if self.doubtful > 0 {
+            tracing::warn!(
+                "{} images of {} have colours far from the colour map (see `residual` in the features); \
+                 check [crop] and value.colormap with `scatterfall clip --preview`",
+                self.doubtful,
+                job.day
+            );
+        }
+        let output = &ctx.config.output.path;
+        let record = |source: &Source, bytes, left_out: &[LeftOut]| Record {
+            fingerprint: source.fingerprint(),
+            source: source.clone(),
+            backend: backend.clone(),
+            bytes,
+            images: self.names.clone(),
+            left_out: left_out.to_vec(),
+            incomplete: self.incomplete,
+        };
+        let file = Stage::Features.file(output, &job.day);
+        self.features.finish(|bytes| record(&job.features, bytes, &self.left_out).write(&file))?;
+        if let (Some(writer), Some(source)) = (self.scattering, &job.scattering) {
+            let file = Stage::Scattering.file(output, &job.day);
+            writer.stream.finish(|bytes| record(source, bytes, &[]).write(&file))?;
+        }
+        tracing::debug!(day = job.day, images = self.names.len(), "day written");
+        Ok(())
+    }
+}
+
+/// Distance of each window's first column in km.
+#[expect(clippy::cast_precision_loss, reason = "window numbers are far below 2^53")]
+fn window_distances(config: &Config, windows: usize) -> impl Iterator<Item = f64> {
+    let per_km = windows as f64 / config.input.total_distance_km;
+    let offset = config.input.distance_offset_km;
+    (0..windows).map(move |j| j as f64 / per_km + offset)
+}
+
+/// The coefficients of a day, growing.
+pub(super) struct ScatteringWriter {
+    pub(super) stream: NpzStream,
+    orders: Vec<usize>,
+    distance: usize,
+    times: usize,
+    image: usize,
+}
+
+impl ScatteringWriter {
+    pub(super) fn new(mut stream: NpzStream, network: &ScatteringPlan) -> Result<Self> {
+        let first = network.first_order();
+        let orders = (first..first + network.widths().len())
+            .map(|k| stream.declare::<f32>(format!("order_{k}"), &network.row_shape(k)))
+            .collect::<Result<_>>()?;
+        let distance = stream.declare::<f64>("distance", &[])?;
+        let times = stream.declare::<Time>("times", &[])?;
+        let image = stream.declare::<i64>("image", &[])?;
+        Ok(Self { stream, orders, distance, times, image })
+    }
+
+    /// Appends one row: its coefficients an order, its place, its time, its image's number in the day.
+    pub(super) fn append<'r>(
+        &mut self,
+        orders: impl Iterator<Item = &'r [f32]>,
+        distance_km: f64,
+        time: i64,
+        image: usize,
+    ) -> Result<()> {
+        for (&handle, row) in self.orders.iter().zip(orders) {
+            self.stream.append(handle, row.iter().copied())?;
+        }
+        self.stream.append(self.distance, [distance_km])?;
+        self.stream.append(self.times, [Time(time)])?;
+        self.stream.append(self.image, [i64::try_from(image).unwrap_or(i64::MAX)])
+    }
+}

@@ -1,0 +1,121 @@
+//! The stages, each from its files to its files. `pipeline` strings them together; each also is a command of its own.
+
+pub mod clip;
+pub mod cluster;
+pub mod design;
+pub mod images;
+pub mod reduce;
+pub mod rows;
+pub mod scatter;
+pub mod seismogram;
+pub mod transform;
+pub mod visualize;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::config::{Config, Continuity};
+use crate::error::{Error, Result};
+use crate::store::atomic::write_bytes;
+use crate::store::day::{NUMBERS, Record, Stage, fingerprint_of};
+
+/// What features depend on, as far as numbers and places go.
+fn features_config(config: &Config) -> Value {
+    let table = crate::colormap::Colormap::load(&config.value.colormap);
+    let colors = match &table {
+        // A file may change under its name.
+        Ok(crate::colormap::Colormap::Table(t)) => fingerprint_of(&[&format!("{t:?}")]),
+        _ => config.value.colormap.clone(),
+    };
+    json!({
+        "crop": config.sections(&["crop"])["crop"],
+        "features": config.sections(&["features"])["features"],
+        "colors": colors,
+        "max_residual": config.value.max_residual,
+        "duration_s": config.input.duration_s,
+        "total_distance_km": config.input.total_distance_km,
+        "distance_offset_km": config.input.distance_offset_km,
+        "time": format!("{:?}", config.input.time_pattern),
+    })
+}
+
+/// What coefficients depend on beside the features.
+fn scattering_config(config: &Config, images_before: usize) -> Value {
+    let mut sections = config.sections(&["segments", "network"]);
+    if let Some(network) = sections["network"].as_object_mut() {
+        network.remove("sampling_rate");
+    }
+    // Distance runs on through concatenated images, so it depends on how many came before.
+    let concatenated = config.segments.continuity == Continuity::Concatenated;
+    sections["images_before"] = json!(if concatenated { images_before } else { 0 });
+    sections
+}
+
+/// The record of a stage that is not stored by days.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StageRecord {
+    numbers: u32,
+    config: Value,
+    /// Identities of the files it was made from.
+    before: Vec<String>,
+}
+
+impl StageRecord {
+    pub(crate) fn new(config: Value, before: Vec<String>) -> Self {
+        Self { numbers: NUMBERS, config, before }
+    }
+
+    /// True where `path` holds this very record and all of `files` are there.
+    pub(crate) fn is_current(&self, path: &Path, files: &[PathBuf]) -> bool {
+        let stored = std::fs::read(path).ok().and_then(|t| serde_json::from_slice::<Self>(&t).ok());
+        stored.as_ref() == Some(self) && files.iter().all(|f| f.is_file())
+    }
+
+    /// Removes the record before its files change, so that half a stage never looks finished.
+    pub(crate) fn remove(path: &Path) -> Result<()> {
+        match std::fs::remove_file(path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("replace", path, e)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        write_bytes(path, text.as_bytes())
+    }
+}
+
+/// The stored days of `stage` that belong together: those of `wanted` (all where that is `None`), and foreign ones.
+///
+/// # Errors
+/// [`Error::Input`] where nothing is stored, naming the command that makes it.
+pub(crate) fn stored_days(output: &Path, stage: Stage, wanted: Option<&[String]>) -> Result<Vec<String>> {
+    let all = stage.days(output)?;
+    let total = all.len();
+    let kept: Vec<String> = match wanted {
+        Some(wanted) => all
+            .into_iter()
+            .filter(|day| wanted.contains(day) || Record::read(&stage.file(output, day)).is_none())
+            .collect(),
+        None => all,
+    };
+    if total > kept.len() {
+        tracing::warn!(
+            "{} stored days in {} are not of this archive and are left aside; --fresh removes them",
+            total - kept.len(),
+            stage.folder(output).display()
+        );
+    }
+    if kept.is_empty() {
+        let command = match stage {
+            Stage::Features => "features",
+            Stage::Scattering => "transform",
+        };
+        let folder = stage.folder(output);
+        return Err(Error::Input(format!("{}: nothing there; run `scatterfall {command}` first", folder.display())));
+    }
+    Ok(kept)
+}

@@ -1,0 +1,120 @@
+//! From coefficients to principal and independent components.
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array1, Array2, Axis, Slice};
+use serde_json::json;
+
+use super::StageRecord;
+use super::rows::StoredRows;
+use crate::config::Config;
+use crate::error::Result;
+use crate::places::Places;
+use crate::progress::Context;
+use crate::reduction::{Ica, IcaOptions, Moments, Pca, Scaling, scores};
+use crate::store::day::identity;
+use crate::store::npy::Time;
+use crate::store::npz::write_npz;
+
+/// Independent components of the rows.
+pub fn independent_file(output: &Path) -> PathBuf {
+    output.join("pca_ica").join("independent_components.npz")
+}
+
+/// Principal components of the rows.
+pub fn principal_file(output: &Path) -> PathBuf {
+    output.join("pca_ica").join("principal_components.npz")
+}
+
+fn record_file(output: &Path) -> PathBuf {
+    output.join("pca_ica").join("record.json")
+}
+
+/// Reduces the stored coefficients, of `wanted` days where given; false where the results on disk are current.
+///
+/// # Errors
+/// Those of reading and writing; [`crate::Error::Input`] where no row is finite.
+pub fn compute(ctx: &Context<'_>, wanted: Option<&[String]>) -> Result<bool> {
+    let config = ctx.config;
+    let output = &config.output.path;
+    let rows = StoredRows::open(config, wanted)?;
+    let record = StageRecord::new(
+        json!({ "reduce": config.sections(&["reduce"])["reduce"], "exclude": config.sections(&["exclude"])["exclude"],
+                "order_0": config.network.order_0 }),
+        rows.files().iter().map(|f| identity(f)).collect(),
+    );
+    let mut files = vec![independent_file(output)];
+    files.extend(config.reduce.run_pca.then(|| principal_file(output)));
+    if record.is_current(&record_file(output), &files) {
+        return Ok(false);
+    }
+    StageRecord::remove(&record_file(output))?;
+    if !config.reduce.run_pca {
+        // What an earlier run with other settings left would not belong to these components.
+        StageRecord::remove(&principal_file(output))?;
+    }
+    ctx.observer.begin("reduce", 0, "rows");
+    let result = ctx.pool.install(|| reduce(config, &rows));
+    ctx.observer.end();
+    result?;
+    record.write(&record_file(output))?;
+    Ok(true)
+}
+
+fn reduce(config: &Config, rows: &StoredRows<'_>) -> Result<()> {
+    let settings = &config.reduce;
+    let moments = Moments::accumulate(rows, settings.floor)?;
+    if moments.not_finite > 0 {
+        tracing::warn!("{} rows are not finite: they take no part, and are labelled -1", moments.not_finite);
+    }
+    let scaling = Scaling::fit(settings.scaling, &moments);
+    let pca = Pca::fit(&moments, &scaling, settings.pca_components.max(settings.ica_components))?;
+    let found = pca.components.nrows();
+    if let Some(limit) = &pca.limit {
+        tracing::warn!("fewer components than asked for: {limit}");
+    }
+    let all = scores(rows, &scaling, &pca)?;
+    let output = &config.output.path;
+    if settings.run_pca {
+        let own = pca.truncated(settings.pca_components.min(found));
+        let scores = all.values.slice_axis(Axis(1), Slice::from(..own.components.nrows()));
+        write_npz(&principal_file(output), |out| {
+            out.add("features", &scores)?;
+            out.add("explained_variance_ratio", &own.explained_variance_ratio)?;
+            out.add("components", &own.components)?;
+            out.add("mean", &own.mean)?;
+            add_places(out, &rows.places)
+        })?;
+    }
+    let own = pca.truncated(settings.ica_components.min(found));
+    let whitened = all.values.slice_axis(Axis(1), Slice::from(..own.components.nrows()));
+    let options = IcaOptions { seed: settings.seed, ..IcaOptions::default() };
+    let ica = Ica::fit(whitened, &all.fitted, &own, &options)?;
+    if !ica.converged {
+        tracing::warn!(
+            "the independent components did not converge after {} starts of {} iterations; \
+             fewer (reduce.ica_components) may",
+            ica.starts,
+            options.max_iterations
+        );
+    }
+    tracing::info!(
+        components = ica.unmixing.nrows(),
+        iterations = ica.iterations,
+        converged = ica.converged,
+        "reduced"
+    );
+    let independent: Array2<f64> = ica.transform(whitened);
+    write_npz(&independent_file(output), |out| {
+        out.add("features", &independent)?;
+        out.add("mixing", &ica.mixing)?;
+        out.add("unmixing", &ica.unmixing)?;
+        out.add("mean", &ica.mean)?;
+        add_places(out, &rows.places)
+    })
+}
+
+fn add_places(out: &mut crate::store::npz::Arrays<'_>, places: &Places) -> Result<()> {
+    out.add("times", &places.times.iter().map(|&t| Time(t)).collect::<Array1<_>>())?;
+    out.add("distance", &Array1::from(places.distance.clone()))
+}

@@ -1,0 +1,101 @@
+//! Plain arrays of segments: .npy in, coefficients out.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use ndarray::Array3;
+
+use crate::backend::Backend;
+use crate::backend::cpu::ScatteringKernel;
+use crate::error::{Error, Result};
+use crate::plan::ScatteringPlan;
+use crate::progress::Context;
+use crate::store::npy::NpyReader;
+use crate::store::npz::NpzStream;
+
+/// Samples read and transformed at a time.
+const BLOCK_SAMPLES: usize = 1 << 20;
+
+/// Transforms the segments in `input`, `(n, bins)` or `(n, channels, bins)`, to `order_1`, `order_2`, ... in `output`.
+///
+/// The arrays have the input's axes but the last, then one axis a layer. `pooled` false keeps the scalograms, with
+/// time as the last axis. The input is streamed; returns the number of segments.
+///
+/// # Errors
+/// [`Error::Store`] for an input that is no such array, [`Error::Input`] for scalograms that do not fit the memory.
+pub fn compute(
+    ctx: &Context<'_>,
+    backend: &mut dyn Backend,
+    input: &Path,
+    output: &Path,
+    pooled: bool,
+) -> Result<usize> {
+    let file = File::open(input).map_err(|e| Error::io("open", input, e))?;
+    let bytes = file.metadata().map_err(|e| Error::io("read", input, e))?.len();
+    let wrong = |reason: String| Error::store(input, reason);
+    let mut reader = NpyReader::new(BufReader::with_capacity(1 << 20, file), bytes).map_err(wrong)?;
+    let (n, channels, bins, flat) = match *reader.shape() {
+        [n, bins] => (n, 1, bins, true),
+        [n, channels, bins] => (n, channels, bins, false),
+        ref other => return Err(wrong(format!("its shape is {other:?}, not (n, bins) or (n, channels, bins)"))),
+    };
+    if n == 0 || channels == 0 || bins == 0 {
+        return Err(wrong(format!("there are no samples in an array of the shape {:?}", reader.shape())));
+    }
+    let plan = ScatteringPlan::new(&ctx.config.network, channels, bins, ctx.config.network.sampling_rate)?;
+    super::design::warn_of_long_wavelets(&plan);
+    let unpooled = if pooled { None } else { Some(unpooled(ctx, &plan, n)?) };
+    let first = if pooled { plan.first_order() } else { 1 };
+    let orders = plan.widths().len() - usize::from(plan.order_0 && !pooled);
+    let mut stream = NpzStream::new(output.to_path_buf());
+    let handles = (first..first + orders)
+        .map(|k| {
+            let mut shape = plan.row_shape(k);
+            if flat {
+                shape.remove(0);
+            }
+            if !pooled {
+                shape.push(plan.pooled.len());
+            }
+            stream.declare::<f32>(format!("order_{k}"), &shape)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let block = (BLOCK_SAMPLES / (channels * bins)).clamp(1, n);
+    let mut samples = Vec::new();
+    ctx.observer.begin("scatter", n as u64, "segments");
+    for from in (0..n).step_by(block) {
+        ctx.check()?;
+        let rows = block.min(n - from);
+        reader.read::<f32>(rows * channels * bins, &mut samples).map_err(wrong)?;
+        let segments = Array3::from_shape_vec((rows, channels, bins), std::mem::take(&mut samples))
+            .map_err(|e| wrong(e.to_string()))?;
+        let coefficients = match &unpooled {
+            Some(kernel) => ctx.pool.install(|| kernel.transform(&segments)),
+            None => backend.scatter(&plan, &segments)?,
+        };
+        for (&handle, order) in handles.iter().zip(&coefficients.orders) {
+            stream.append(handle, order.iter().copied())?;
+        }
+        samples = segments.into_raw_vec_and_offset().0;
+        ctx.observer.advance(rows as u64, (rows * channels * bins * 4) as u64);
+    }
+    ctx.observer.end();
+    stream.finish(|_| Ok(()))?;
+    Ok(n)
+}
+
+/// The kernel that keeps scalograms, where they fit the memory.
+fn unpooled(ctx: &Context<'_>, plan: &ScatteringPlan, n: usize) -> Result<ScatteringKernel> {
+    let paths: usize = plan.widths().iter().sum();
+    let bytes = [n, plan.channels, paths, plan.pooled.len(), 4].iter().try_fold(1usize, |a, &b| a.checked_mul(b));
+    let limit = ctx.config.compute.memory_bytes;
+    if bytes.is_none_or(|b| b > limit) {
+        return Err(Error::Input(format!(
+            "the scalograms of {n} segments need {} MiB, more than compute.memory_mib = {}; pool them, or take fewer segments",
+            bytes.map_or_else(|| "far too many".to_owned(), |b| (b >> 20).to_string()),
+            limit >> 20
+        )));
+    }
+    Ok(ScatteringKernel::unpooled(plan))
+}
