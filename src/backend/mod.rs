@@ -4,7 +4,11 @@
 //! out. Nothing here knows files or the command line.
 
 pub mod cpu;
+pub mod failover;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::ThreadPool;
@@ -69,15 +73,41 @@ pub trait Backend: Send {
     /// # Errors
     /// [`crate::Error::Device`] where the device fails.
     fn scatter(&mut self, plan: &ScatteringPlan, segments: &SegmentBlock) -> Result<CoefficientBlock>;
+
+    /// Seconds that transfers and kernels took so far, by name; empty where a backend does not measure.
+    fn seconds(&self) -> BTreeMap<&'static str, f64> {
+        BTreeMap::new()
+    }
 }
 
-/// The backend that `compute.backend` asks for.
+/// The backend that serves `choice`; what it falls back to computes on `pool`.
+///
+/// `auto` takes a discrete or integrated GPU where there is one, the CPU otherwise; `gpu` insists on an adapter of any kind.
+/// A GPU that fails in mid-run is followed by the CPU ([`failover`]).
 ///
 /// # Errors
-/// [`crate::Error::Device`] where a GPU is asked for and there is none.
+/// [`crate::Error::Device`] where `gpu` is asked for and there is none that can be opened.
 pub fn open(choice: BackendChoice, pool: Arc<ThreadPool>) -> Result<Box<dyn Backend>> {
-    match choice {
-        BackendChoice::Auto | BackendChoice::Cpu => Ok(Box::new(cpu::CpuBackend::new(pool))),
-        BackendChoice::Gpu => Err(Error::Device("no GPU backend in this build; use --backend cpu".into())),
+    let cpu = Box::new(cpu::CpuBackend::new(pool));
+    if choice == BackendChoice::Cpu {
+        return Ok(cpu);
     }
+    match open_gpu(choice) {
+        Ok(gpu) => Ok(Box::new(failover::Failover::new(gpu, cpu))),
+        Err(error) if choice == BackendChoice::Auto => {
+            tracing::info!("CPU backend, {}: {error}", cpu.info().device);
+            Ok(cpu)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(feature = "gpu")]
+fn open_gpu(choice: BackendChoice) -> Result<Box<dyn Backend>> {
+    Ok(Box::new(gpu::GpuBackend::open(choice, gpu::DeviceLimits::Adapter)?))
+}
+
+#[cfg(not(feature = "gpu"))]
+fn open_gpu(_: BackendChoice) -> Result<Box<dyn Backend>> {
+    Err(Error::Device("this program was built without the `gpu` feature: use --backend cpu".into()))
 }

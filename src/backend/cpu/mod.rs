@@ -22,6 +22,8 @@ use crate::error::{Error, Result};
 use crate::plan::{ImagePlan, ScatteringPlan};
 use features::FeatureKernel;
 pub use scatter::ScatteringKernel;
+#[cfg(feature = "gpu")]
+pub(super) use scatter::{order_0, power_of_two_below};
 
 /// All cores of the machine.
 pub struct CpuBackend {

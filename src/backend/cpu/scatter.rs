@@ -400,7 +400,7 @@ fn modulus(w: &mut Workspace) {
 
 /// Mean and maximum of the absolute samples, standard deviation (n) of the samples; NaN where one is not finite.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "stored in single precision")]
-fn order_0(samples: &[f32]) -> [f32; ORDER_0_VALUES] {
+pub(in crate::backend) fn order_0(samples: &[f32]) -> [f32; ORDER_0_VALUES] {
     if samples.iter().any(|s| !s.is_finite()) {
         return [f32::NAN; ORDER_0_VALUES];
     }
@@ -413,7 +413,7 @@ fn order_0(samples: &[f32]) -> [f32; ORDER_0_VALUES] {
 }
 
 /// The largest power of two not above the largest absolute sample; 1 for silence, NaN where a sample is not finite.
-fn power_of_two_below(samples: &[f32]) -> f32 {
+pub(in crate::backend) fn power_of_two_below(samples: &[f32]) -> f32 {
     const EXPONENT: u32 = 0x7F80_0000;
     if samples.iter().any(|s| !s.is_finite()) {
         return f32::NAN;

@@ -1,0 +1,258 @@
+//! The GPU backend against the CPU's. These tests need an adapter; Mesa's lavapipe (Debian's mesa-vulkan-drivers), which
+//! computes on the CPU, is enough.
+#![cfg(feature = "gpu")]
+
+use std::sync::Arc;
+
+use ndarray::{Array3, ArrayView2, Axis};
+use scatterfall::backend::cpu::CpuBackend;
+use scatterfall::backend::gpu::{DeviceLimits, GpuBackend};
+use scatterfall::backend::{Backend, ImageResults};
+use scatterfall::batch::{CoefficientBlock, Pixels, SegmentBlock};
+use scatterfall::colormap::Colormap;
+use scatterfall::config::{BackendChoice, Config};
+use scatterfall::plan::{FeaturePlan, ImagePlan, ScatteringPlan};
+use scatterfall::segment::Segmentation;
+
+/// Coefficients may differ by this part of the largest of their row, channel and order: what DESIGN asks of single precision.
+const ORDERS_1_AND_2: f32 = 1e-5;
+/// The same from the third order on, where moduli of moduli have lost a digit.
+const FURTHER_ORDERS: f32 = 5e-5;
+/// Features may differ by this part of the largest of their column.
+const FEATURES: f32 = 2e-4;
+/// Share of windows whose dominant frequency is the same: two peaks may be equal to the last digit.
+const SAME_FREQUENCY: f64 = 0.998;
+
+fn gpu(limits: DeviceLimits) -> GpuBackend {
+    let mut gpu = GpuBackend::open(BackendChoice::Gpu, limits).expect("needs a Vulkan adapter, lavapipe is enough");
+    gpu.set_poison(true);
+    gpu
+}
+
+fn cpu() -> CpuBackend {
+    CpuBackend::new(Arc::new(rayon::ThreadPoolBuilder::new().build().expect("threads start")))
+}
+
+/// Numbers from 0 up to 1.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1u64 << 24) as f32
+    }
+}
+
+fn image_plan(config: &Config, rows: usize, columns: usize) -> ImagePlan {
+    let map = Colormap::load(&config.value.colormap).expect("comes with the program");
+    let features = FeaturePlan::new(config, map, rows, columns).expect("fits");
+    let km = config.input.total_distance_km;
+    let scattering = Segmentation::new(&config.segments, features.windows, km, 0.0).ok().map(|cut| {
+        let channels = features.features.len();
+        let plan = ScatteringPlan::new(&config.network, channels, cut.bins, cut.windows_per_km).expect("valid");
+        (cut, plan)
+    });
+    ImagePlan { features, scattering }
+}
+
+/// Waves and noise in the map's colours, every 50th pixel off the map.
+fn image(plan: &FeaturePlan, seed: u64) -> Pixels {
+    let mut random = Random(seed);
+    let (rows, columns) = (plan.rows, plan.columns);
+    let mut rgb = Vec::with_capacity(3 * rows * columns);
+    let cycles = 3 + seed % 9;
+    for t in 0..rows {
+        for x in 0..columns {
+            let angle = std::f32::consts::TAU * (cycles * t as u64 % rows as u64) as f32 / rows as f32;
+            let wave = 60.0 * (angle + x as f32 * 0.05).sin() * (x as f32 * 0.013).cos();
+            let value = (120.0 + wave + 40.0 * (random.next() - 0.5)).clamp(0.0, 255.0) as u8;
+            let mut color = plan.colormap.color(value);
+            if random.next() < 0.02 {
+                color = [(random.next() * 255.0) as u8, color[1].saturating_add(9), color[2]];
+            }
+            rgb.extend(color);
+        }
+    }
+    Pixels { rows, columns, rgb }
+}
+
+fn run(backend: &mut impl Backend, plan: &ImagePlan, batch: &[Pixels]) -> ImageResults {
+    let ticket = backend.submit(plan, batch.to_vec()).expect("submitted");
+    backend.collect(ticket).expect("collected")
+}
+
+/// Worst difference of each order over the largest value of row, channel and order; NaN must meet NaN.
+fn worst(plan: &ScatteringPlan, got: &CoefficientBlock, want: &CoefficientBlock) -> Vec<f32> {
+    assert_eq!(got.orders.len(), want.orders.len(), "the same orders");
+    let orders = got.orders.iter().zip(&want.orders).zip(plan.widths());
+    orders
+        .map(|((got, want), width)| {
+            assert_eq!(got.dim(), want.dim(), "the same shape");
+            let pairs = got.rows().into_iter().zip(want.rows());
+            let mut worst = 0.0f32;
+            for (got, want) in pairs {
+                for (got, want) in got.exact_chunks(width).into_iter().zip(want.exact_chunks(width)) {
+                    let largest = want.iter().fold(f32::MIN_POSITIVE, |a, v| a.max(v.abs()));
+                    for (g, w) in got.iter().zip(want) {
+                        assert_eq!(g.is_nan(), w.is_nan(), "NaN where the other has one: {g} and {w}");
+                        worst = worst.max(if w.is_nan() { 0.0 } else { (g - w).abs() / largest });
+                    }
+                }
+            }
+            worst
+        })
+        .collect()
+}
+
+fn assert_orders(what: &str, plan: &ScatteringPlan, got: &CoefficientBlock, want: &CoefficientBlock) {
+    for (k, worst) in worst(plan, got, want).into_iter().enumerate() {
+        let order = k + plan.first_order();
+        let limit = if order < 3 { ORDERS_1_AND_2 } else { FURTHER_ORDERS };
+        assert!(worst <= limit, "{what}, order {order}: {worst}");
+    }
+}
+
+/// Worst difference of every feature over the largest of its column.
+fn worst_features(got: ArrayView2<f32>, want: ArrayView2<f32>) -> Vec<f32> {
+    let columns = got.columns().into_iter().zip(want.columns());
+    columns
+        .map(|(got, want)| {
+            let largest = want.iter().fold(f32::MIN_POSITIVE, |a, v| a.max(v.abs()));
+            got.iter()
+                .zip(want)
+                .map(|(g, w)| if g.is_finite() { (g - w).abs() / largest } else { f32::INFINITY })
+                .fold(0.0, f32::max)
+        })
+        .collect()
+}
+
+fn flat(values: &Array3<f32>) -> ArrayView2<'_, f32> {
+    let (images, windows, features) = values.dim();
+    values.view().into_shape_with_order((images * windows, features)).expect("standard layout")
+}
+
+fn assert_features(what: &str, config: &Config, got: &ImageResults, want: &ImageResults) {
+    let (got_values, want_values) = (flat(&got.features.values), flat(&want.features.values));
+    let errors = worst_features(got_values, want_values);
+    for (k, (feature, error)) in config.features.names.iter().zip(errors).enumerate() {
+        if feature.name() == "dominant_frequency" {
+            let pairs = got_values.column(k).into_iter().zip(want_values.column(k).to_vec()).collect::<Vec<_>>();
+            let same = pairs.iter().filter(|(g, w)| (**g - w).abs() <= FEATURES * w.abs()).count();
+            assert!(
+                same as f64 >= SAME_FREQUENCY * pairs.len() as f64,
+                "{what}, dominant frequency: {same} of {}",
+                pairs.len()
+            );
+        } else {
+            assert!(error <= FEATURES, "{what}, {}: {error}", feature.name());
+        }
+    }
+    for (g, w) in got.features.residual.iter().zip(&want.features.residual) {
+        // Sums of a million square roots in single precision, in some hundred parts.
+        assert!((g - w).abs() <= 1e-5 * w.max(1e-3), "{what}, residual: {g} and {w}");
+    }
+}
+
+const ALL_FEATURES: &str =
+    r#"features.names = ["std", "gabor", "dominant_frequency", "mean", "median", "p75", "max", "slope_aspect"]"#;
+
+#[test]
+#[ignore = "needs a Vulkan adapter: run with --include-ignored"]
+fn features_agree() {
+    let mut cpu = cpu();
+    for limits in [DeviceLimits::Default, DeviceLimits::Adapter] {
+        let mut gpu = gpu(limits);
+        for (rows, columns, text) in [
+            (96, 67, ""),
+            (1, 40, "features.window = 4"),
+            (2, 2, "features.window = 1\nfeatures.step = 1"),
+            (67, 1, "features.window = 1"),
+            (100, 33, "value.colormap = 'gray'"),
+            (536, 35, "features.window = 5\nfeatures.step = 3\nvalue.colormap = 'viridis'"),
+            (500, 18, ""),
+            (211, 9, ""), // a prime that goes through device memory
+        ] {
+            let config = Config::from_text(&format!("{ALL_FEATURES}\nsegments.bins = 1000000\n{text}"));
+            let config = config.expect("valid");
+            let mut plan = image_plan(&config, rows, columns);
+            plan.scattering = None;
+            let mut batch = vec![image(&plan.features, 1), image(&plan.features, 5)];
+            // A constant image, and black, which is not on every map.
+            let color = plan.features.colormap.color(77);
+            batch.push(Pixels { rows, columns, rgb: color.repeat(rows * columns) });
+            batch.push(Pixels { rows, columns, rgb: vec![0; 3 * rows * columns] });
+            let (got, want) = (run(&mut gpu, &plan, &batch), run(&mut cpu, &plan, &batch));
+            assert!(got.features.values.iter().all(|v| v.is_finite()), "{rows} x {columns}: finite");
+            let what = format!("{rows} x {columns} ({limits:?})");
+            assert_features(&what, &config, &got, &want);
+            let other = run(&mut gpu, &plan, &batch[1..2]);
+            let want = want.features.values.slice_axis(Axis(0), (0..1).into()).to_owned();
+            if rows > 2 && columns > 2 {
+                let errors = worst_features(flat(&other.features.values), flat(&want));
+                assert!(errors.iter().any(|e| *e > 1e-3), "negative control: another image differs ({errors:?})");
+            }
+        }
+    }
+}
+
+/// Noise of different scales around offsets, a silent and a constant channel.
+fn segments(rows: usize, channels: usize, bins: usize) -> SegmentBlock {
+    let mut random = Random(bins as u64);
+    let mut out = Array3::from_shape_fn((rows, channels, bins), |(row, channel, _)| {
+        (random.next() - 0.5 + 20.0 * channel as f32) * 10f32.powi(row as i32 % 7 - 3)
+    });
+    out.index_axis_mut(Axis(0), 1).row_mut(0).fill(0.0);
+    out
+}
+
+const TWO: &str =
+    "banks = [{ octaves = 4, resolution = 3, quality = 1.0 }, { octaves = 2, resolution = 2, quality = 1.0 }]\n";
+const ONE: &str = "banks = [{ octaves = 3, resolution = 1, quality = 1.0 }]\n";
+const THREE: &str = "banks = [{ octaves = 3, resolution = 2, quality = 1.0 }, { octaves = 2, resolution = 1, quality = 2.0 }, { octaves = 2, resolution = 1, quality = 1.0 }]\n";
+
+fn network_plan(text: &str, channels: usize, bins: usize) -> ScatteringPlan {
+    let config = Config::from_text(&format!("[network]\n{text}")).expect("valid");
+    ScatteringPlan::new(&config.network, channels, bins, 10.0).expect("valid")
+}
+
+#[test]
+#[ignore = "needs a Vulkan adapter: run with --include-ignored"]
+fn coefficients_agree() {
+    let mut cpu = cpu();
+    for limits in [DeviceLimits::Default, DeviceLimits::Adapter] {
+        let mut gpu = gpu(limits);
+        for (text, bins) in [
+            (TWO.to_owned(), 128),
+            (TWO.to_owned(), 129),
+            (TWO.to_owned(), 16),
+            (TWO.to_owned(), 97),
+            (TWO.to_owned(), 1),
+            (TWO.to_owned(), 7),
+            (TWO.to_owned() + "pooling = 'mean'\nnormalize = 'l1'", 120),
+            (TWO.to_owned() + "pooling = 'max'\norder_0 = false", 77),
+            (TWO.to_owned() + "taper_alpha = 0.3\nnormalize = 'l2'", 101),
+            (TWO.to_owned() + "taper_alpha = 1.0", 33),
+            (THREE.to_owned(), 60),
+            (TWO.to_owned(), 1000),
+            (TWO.to_owned(), 2000),
+            (TWO.to_owned(), 2048),
+            (TWO.to_owned(), 211),
+            (TWO.to_owned() + "taper_alpha = 0.2", 149),
+            (TWO.to_owned() + "pooling = 'mean'", 139),
+            (TWO.to_owned() + "pooling = 'max'", 139),
+            (TWO.to_owned(), 4096),
+            (TWO.to_owned(), 5000),
+            (ONE.to_owned(), 10_007),
+        ] {
+            let plan = network_plan(&text, 2, bins);
+            let input = segments(if bins < 200 { 9 } else { 2 }, 2, bins);
+            let mut got = gpu.scatter(&plan, &input).expect("transformed");
+            let want = cpu.scatter(&plan, &input).expect("transformed");
+            let what = format!("{bins} bins, {limits:?}, {text}");
+            assert_orders(&what, &plan, &got, &want);
+            let last = got.orders.len() - 1;
+            got.orders[last][[0, 1]] = 1.01 * got.orders[last][[0, 1]] + 1e-3;
+            assert!(worst(&plan, &got, &want)[last] > ORDERS_1_AND_2, "negative control: {what}");
+        }
+    }
+}
