@@ -16,7 +16,9 @@ use serde::Serialize;
 
 use crate::batch::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
 use crate::config::BackendChoice;
-use crate::error::{Error, Result};
+#[cfg(not(feature = "gpu"))]
+use crate::error::Error;
+use crate::error::Result;
 use crate::plan::{ImagePlan, ScatteringPlan};
 
 /// Who computes, in words, for logs and `run.json`.
