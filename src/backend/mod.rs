@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::batch::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
 use crate::config::BackendChoice;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::{ImagePlan, ScatteringPlan};
 
 /// Who computes, in words, for logs and `run.json`.
@@ -109,5 +109,5 @@ fn open_gpu(choice: BackendChoice) -> Result<Box<dyn Backend>> {
 
 #[cfg(not(feature = "gpu"))]
 fn open_gpu(_: BackendChoice) -> Result<Box<dyn Backend>> {
-    Err(Error::Device("this program was built without the `gpu` feature: use --backend cpu".into()))
+    Err(crate::Error::Device("this program was built without the `gpu` feature: use --backend cpu".into()))
 }
