@@ -20,8 +20,10 @@ const PARAMS: usize = 1024;
 pub struct Traffic {
     /// Bytes of images, segments and parameters uploaded (tables, written once for a plan, aside).
     pub bytes_uploaded: u64,
-    /// Bytes of results (and kernel times) read back.
+    /// Bytes of results read back.
     pub bytes_read_back: u64,
+    /// Bytes of kernel times read back, where the device has time stamps.
+    pub bytes_of_times: u64,
     /// Dispatches.
     pub dispatches: u64,
 }
@@ -155,7 +157,7 @@ impl<'a> Recorder<'a> {
     pub(super) fn submit(mut self, read: &wgpu::Buffer, at: u64) -> Result<wgpu::SubmissionIndex> {
         if let Some(timer) = &mut self.timer {
             timer.resolve(&mut self.encoder, read, at);
-            self.traffic.bytes_read_back += timer.bytes();
+            self.traffic.bytes_of_times += timer.bytes();
         }
         let submission = self.flush();
         self.gpu.check()?;
