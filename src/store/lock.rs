@@ -20,17 +20,14 @@ impl OutputLock {
     pub fn take(output: &Path) -> Result<Self> {
         let refused = |e: std::io::Error| {
             let output = output.display();
-            Error::Input(format!("cannot write to the output folder {output}: {e}; choose another (--output, output.path)"))
+            Error::Input(format!(
+                "cannot write to the output folder {output}: {e}; choose another (--output, output.path)"
+            ))
         };
         fs::create_dir_all(output).map_err(refused)?;
         let path = output.join(".lock");
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(refused)?;
+        let mut file =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(refused)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

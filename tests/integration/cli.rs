@@ -190,7 +190,8 @@ fn synthetic_archives() {
     assert_eq!(made.len(), 5, "three images, the truth, a configuration: {made:?}");
     let config = folder.join("config.toml");
     let output = place.path("results");
-    program(&["run", "--config", text(&config), "--output", text(&output), "--set", "visualize.methods=[]"]).ends_with(0);
+    program(&["run", "--config", text(&config), "--output", text(&output), "--set", "visualize.methods=[]"])
+        .ends_with(0);
     assert_whole(&output);
     program(&["synth", "--output", text(&folder), "--images", "2", "--small"]).fails(1, &["not of this archive"]);
 }
