@@ -14,6 +14,8 @@ use tempfile::TempDir;
 pub(crate) const ROWS: usize = 24;
 /// Columns of the tiny images: 41 windows of three columns, two apart.
 pub(crate) const COLUMNS: usize = 84;
+/// Kilometres an image spans, by default.
+pub(crate) const KM: f64 = 20.0;
 /// Rows (segments) of a tiny image with [`CONFIG`]: they start at the windows 0, 8, 16 and 24 of 41.
 pub(crate) const ROWS_AN_IMAGE: usize = 4;
 
