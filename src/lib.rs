@@ -26,6 +26,7 @@ pub mod plan;
 pub mod plots;
 pub mod progress;
 pub mod reduction;
+pub mod report;
 pub mod segment;
 pub mod seismogram;
 pub mod stages;

@@ -3,10 +3,10 @@
 use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
 
 use super::density::{Density, EmSums, maximised};
-use super::kmeans::{KMeans, KMeansOptions, seeded};
-use super::renumber;
+use super::kmeans::{KMeans, KMeansOptions, seeded, trials};
+use super::{renumber, spread};
 use crate::chunked::Chunked;
-use crate::math::{generator, uniform};
+use crate::math::generator;
 use crate::{Error, Result};
 
 /// Rows on which starts are compared; all rows then refine the best ones. Enough for components of one per cent.
@@ -304,7 +304,8 @@ fn started(rows: &Chunked, options: &GmmOptions) -> Vec<Candidate> {
         .filter_map(|start| {
             let stream = start as u64;
             let centers = if start % 3 == 2 {
-                let centers = seeded(rows, options.components, &mut generator(options.seed, stream));
+                let centers =
+                    seeded(rows, options.components, trials(options.components), &mut generator(options.seed, stream));
                 Array2::from_shape_vec((centers.len() / rows.columns(), rows.columns()), centers).ok()?
             } else {
                 let seed = options.seed.wrapping_add(stream);
@@ -328,13 +329,6 @@ fn rank(candidates: &mut [Candidate], columns: usize) {
         let spikes = a.has_spike(columns).cmp(&b.has_spike(columns));
         spikes.then(b.log_likelihood.total_cmp(&a.log_likelihood))
     });
-}
-
-/// `count` of `rows` rows in ascending order, one drawn from each of as many equal stretches.
-fn spread(rows: usize, count: usize, seed: u64) -> Vec<usize> {
-    let mut rng = generator(seed, u64::MAX);
-    let step = rows as f64 / count as f64;
-    (0..count).map(|i| (((i as f64 + uniform(&mut rng)) * step) as usize).min(rows - 1)).collect()
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl KMeans {
         let mut best: Option<Lloyd> = None;
         for start in 0..options.starts.max(1) {
             let mut rng = generator(options.seed, start as u64);
-            let mut run = Lloyd::new(seeded(rows, options.clusters, &mut rng));
+            let mut run = Lloyd::new(seeded(rows, options.clusters, trials(options.clusters), &mut rng));
             run.iterate(rows, options.max_iterations, moved_enough);
             if best.as_ref().is_none_or(|b| run.inertia < b.inertia) {
                 best = Some(run);
@@ -268,10 +268,15 @@ fn farthest(rows: &Chunked, centers: &[f64]) -> Vec<f64> {
     rows.row(worst.0)
 }
 
-/// Greedy k-means++: up to `clusters` distinct rows as centres, fewer when no row is left that is not a centre.
-pub(super) fn seeded(rows: &Chunked, clusters: usize, rng: &mut Xoshiro256PlusPlus) -> Vec<f64> {
+/// Rows that greedy k-means++ draws for each centre.
+pub(super) fn trials(clusters: usize) -> usize {
+    2 + (clusters as f64).ln() as usize
+}
+
+/// k-means++, each new centre the best of so many `trials`: up to `clusters` distinct rows as centres, fewer when no row
+/// is left that is not a centre.
+pub(super) fn seeded(rows: &Chunked, clusters: usize, trials: usize, rng: &mut Xoshiro256PlusPlus) -> Vec<f64> {
     let d = rows.columns();
-    let trials = 2 + (clusters as f64).ln() as usize;
     let first = (uniform(rng) * rows.rows() as f64) as usize;
     let mut centers = rows.row(first.min(rows.rows() - 1));
     let mut squares = vec![f64::INFINITY; rows.rows()];
@@ -283,7 +288,7 @@ pub(super) fn seeded(rows: &Chunked, clusters: usize, rng: &mut Xoshiro256PlusPl
         }
         let drawn: Vec<Vec<f64>> =
             (0..trials).map(|_| rows.row(draw(&squares, &totals, uniform(rng) * potential))).collect();
-        let left = potentials(rows, &drawn.concat(), &squares);
+        let left = if trials > 1 { potentials(rows, &drawn.concat(), &squares) } else { vec![0.0] };
         let best = (0..trials).fold(0, |best, t| if left[t] < left[best] { t } else { best });
         totals = lowered(rows, &drawn[best], &mut squares);
         centers.extend_from_slice(&drawn[best]);

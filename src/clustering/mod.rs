@@ -4,12 +4,26 @@
 //! are numbered by size, the largest is 0, noise is [`NOISE`]. Sums run in a fixed order, so the number of threads
 //! changes nothing.
 
+mod agglomerative;
+mod chain;
+mod dbscan;
 mod density;
 mod gmm;
 mod kmeans;
+mod neighbours;
+mod quality;
+mod representatives;
+mod spanning;
+mod tree;
 
+pub use agglomerative::{Agglomerative, AgglomerativeOptions, Linkage};
+pub use dbscan::{Dbscan, DbscanOptions, assign_to_core};
 pub use gmm::{Covariance, Covariances, Criterion, Evaluation, Gmm, GmmOptions, Selection};
 pub use kmeans::{KMeans, KMeansOptions};
+pub use neighbours::Neighbours;
+pub use quality::{inertia, means, silhouette};
+
+use crate::math::{generator, uniform};
 
 /// Label of a row that belongs to no cluster.
 pub const NOISE: i32 = -1;
@@ -52,12 +66,18 @@ pub fn sizes(labels: &[i32], clusters: usize) -> Vec<usize> {
     sizes
 }
 
+/// `count` of `rows` rows in ascending order, one drawn from each of as many equal stretches.
+fn spread(rows: usize, count: usize, seed: u64) -> Vec<usize> {
+    let mut rng = generator(seed, u64::MAX);
+    let step = rows as f64 / count as f64;
+    (0..count).map(|i| (((i as f64 + uniform(&mut rng)) * step) as usize).min(rows - 1)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::math::{generator, uniform};
 
     /// Normal numbers by the sum of twelve uniform ones: good enough for blobs.
     pub(super) fn normal(rng: &mut impl rand::RngCore) -> f64 {

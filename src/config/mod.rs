@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::clustering::{Covariance, Criterion};
+use crate::clustering::{Covariance, Criterion, Linkage};
 use crate::error::{Error, Result};
 use crate::reduction::ScalingKind;
 use crate::time::{Micros, TimePattern, parse_compact};
@@ -305,19 +305,6 @@ pub enum Method {
     Agglomerative,
 }
 
-/// Linkage of agglomerative clustering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkageKind {
-    /// Smallest growth of the sum of squares.
-    Ward,
-    /// Largest distance.
-    Complete,
-    /// Mean distance.
-    Average,
-    /// Smallest distance.
-    Single,
-}
-
 /// Clustering.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
@@ -344,7 +331,7 @@ pub struct Cluster {
     /// Agglomerative: refuse representatives.
     pub agglomerative_exact: bool,
     /// Agglomerative: linkage.
-    pub agglomerative_linkage: LinkageKind,
+    pub agglomerative_linkage: Linkage,
 }
 
 /// What a row is compared with.
@@ -424,11 +411,12 @@ impl Config {
     /// The defaults, with `file` laid over them and then every `section.key=value` of `overrides`.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::ConfigText`] and [`Error::Config`] for what is wrong in it.
+    /// [`Error::ConfigText`] if the file cannot be read or is no TOML, [`Error::Config`] for what is wrong in it.
     pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
         let mut layers = Vec::new();
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+            let unreadable = |e| Error::ConfigText(format!("cannot read {}: {e}", path.display()));
+            let text = std::fs::read_to_string(path).map_err(unreadable)?;
             layers.push(table::parse(&text, &path.display().to_string())?);
         }
         for text in overrides {
@@ -732,10 +720,10 @@ fn cluster(root: &Table) -> Result<Cluster> {
         agglomerative_linkage: agglomerative.choice(
             "linkage",
             &[
-                ("ward", LinkageKind::Ward),
-                ("complete", LinkageKind::Complete),
-                ("average", LinkageKind::Average),
-                ("single", LinkageKind::Single),
+                ("ward", Linkage::Ward),
+                ("complete", Linkage::Complete),
+                ("average", Linkage::Average),
+                ("single", Linkage::Single),
             ],
         )?,
     })

@@ -122,13 +122,18 @@ pub fn number(value: f64, step: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
     }
-    if value.abs() >= 1e6 || value.abs() < 1e-4 && step.abs() < 1e-4 {
+    if value.abs() >= 1e7 || value.abs() < 1e-4 && step.abs() < 1e-4 {
         let text = format!("{value:.2e}");
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         return format!("{}e{exponent}", mantissa.trim_end_matches('0').trim_end_matches('.'));
     }
     let decimals = (-step.abs().log10() - 1e-9).ceil().clamp(0.0, 6.0) as usize;
     format!("{value:.decimals$}").replace('-', "−")
+}
+
+/// A number with three significant digits.
+pub fn significant(value: f64) -> String {
+    number(value, 10f64.powf(value.abs().log10().floor() - 2.0))
 }
 
 /// A rectangle with two axes.
@@ -352,7 +357,8 @@ mod tests {
     fn numbers_have_the_decimals_of_their_step() {
         assert_eq!(number(0.30000000000000004, 0.1), "0.3", "rounded to the step");
         assert_eq!(number(-40.0, 20.0), "−40", "a real minus");
-        assert_eq!(number(2e6, 1e6), "2e6", "long ones in powers of ten");
+        assert_eq!(number(2e7, 1e6), "2e7", "long ones in powers of ten");
         assert_eq!(number(0.0, 0.5), "0", "zero");
+        assert_eq!([19.14, 4.783, 0.052, 1234.0].map(significant), ["19.1", "4.78", "0.0520", "1234"], "three digits");
     }
 }

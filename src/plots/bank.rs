@@ -3,7 +3,7 @@
 use ndarray::ArrayView2;
 use rustfft::num_complex::Complex64;
 
-use super::axis::{Axis, HEADER, Panel, Tick, header, number};
+use super::axis::{Axis, HEADER, Panel, Tick, header, significant};
 use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{SOFT, ramp, shade};
 use super::series::{decimated, thinned};
@@ -68,14 +68,15 @@ pub fn filter_bank(input: &BankPicture<'_>) -> Canvas {
     // The last fifth of the map is too light for lines on white.
     let color = |i: usize| shade(&colors, i as f64, 0.0, (filters as f64 - 1.0).max(1.0) * 1.25);
     let half = bins as f64 / input.sampling_rate / 2.0;
+    let reach = (half * reach(input.wavelets) * 1.1).min(half);
     let left = Panel {
         rect: Rect::new(130.0, top, 810.0, bottom),
-        x: Axis::linear(-half, half),
+        x: Axis::linear(-reach, reach),
         y: Axis::linear(filters as f64 - 0.3, -0.7),
     };
     left.draw_x(&mut canvas, &left.x.ticks(7), input.domain.axis());
     let every = (22.0 * filters as f64 / height).ceil().max(1.0) as usize;
-    let label = |i: usize| Tick { at: i as f64, label: number(input.centers[i], input.centers[i] / 50.0) };
+    let label = |i: usize| Tick { at: i as f64, label: significant(input.centers[i]) };
     let labels: Vec<Tick> = (0..filters.min(input.centers.len())).step_by(every).map(label).collect();
     left.draw_y(&mut canvas, &labels, &format!("centre ({})", input.domain.unit()));
     let columns = left.rect.width() as usize;
@@ -117,12 +118,23 @@ pub fn filter_bank(input: &BankPicture<'_>) -> Canvas {
     let unit = input.domain.unit();
     let words = format!(
         "{filters} filters, centres {} to {} {unit}; segments of {bins} samples at {} {unit}",
-        number(low, low / 50.0),
-        number(high, high / 50.0),
-        number(input.sampling_rate, input.sampling_rate / 50.0),
+        significant(low),
+        significant(high),
+        significant(input.sampling_rate),
     );
     header(&mut canvas, 130.0, &format!("Filter bank of layer {}", input.layer), &words);
     canvas
+}
+
+/// The share of a segment's half beyond which every wavelet is under 1 % of its peak: the rest is a straight line.
+fn reach(wavelets: ArrayView2<'_, Complex64>) -> f64 {
+    let middle = (wavelets.ncols() as f64 - 1.0) / 2.0;
+    let of_one = |wavelet: ndarray::ArrayView1<'_, Complex64>| {
+        let peak = wavelet.iter().map(|z| z.norm()).fold(0.0, f64::max);
+        let above = wavelet.iter().enumerate().filter(|(_, z)| z.norm() > 0.01 * peak);
+        above.map(|(k, _)| ((k as f64 - middle) / middle.max(1.0)).abs()).fold(0.0, f64::max)
+    };
+    wavelets.rows().into_iter().map(of_one).fold(0.05, f64::max)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use plotters::style::{Color as _, RGBColor, ShapeStyle};
 
 use super::palette::{Rgb, WHITE};
 use crate::error::{Error, Result};
+use crate::store::atomic::write_bytes;
 
 /// Everything is drawn this many times larger and averaged down at the end: smooth edges at any angle.
 pub(super) const SCALE: u32 = 2;
@@ -41,6 +42,11 @@ impl Rect {
     /// Pixels down.
     pub fn height(&self) -> f64 {
         self.bottom - self.top
+    }
+
+    /// True where `other` lies inside, edges included.
+    pub fn contains(&self, other: Rect) -> bool {
+        other.left >= self.left && other.top >= self.top && other.right <= self.right && other.bottom <= self.bottom
     }
 }
 
@@ -233,33 +239,13 @@ fn grid((x, y): (f64, f64)) -> (i32, i32) {
     (at(x), at(y))
 }
 
-/// Writes a picture as a PNG under a temporary name, then renames it.
+/// Writes a picture as a PNG.
 pub(super) fn save_png(picture: &RgbImage, path: &Path) -> Result<()> {
     let mut bytes = Vec::new();
-    PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive)
+    PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive)
         .write_image(picture.as_raw(), picture.width(), picture.height(), ExtendedColorType::Rgb8)
         .map_err(|e| Error::io("write", path, std::io::Error::other(e)))?;
-    write_atomic(path, &bytes)
-}
-
-fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    use std::io::Write as _;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let write = || {
-        let mut file = std::fs::File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    write().map_err(|e| {
-        // Best effort: the error below is what matters.
-        let _ = std::fs::remove_file(&temporary);
-        Error::io("write", path, e)
-    })
+    write_bytes(path, &bytes)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::axis::{Axis, HEADER, LABEL, Panel, header, legend};
 use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{ABSENT, INK, Rgb, WHITE};
 use super::text::{Anchor, Text};
-use super::time_axis::span_words;
+use super::time_axis::{counted, span_words};
 use crate::time::{DAY_US, Micros};
 
 const WIDTH: u32 = 1600;
@@ -39,6 +39,7 @@ pub fn coverage(input: &Coverage<'_>) -> Canvas {
     let states = minutes(input, first * DAY_US, days, (from, to));
     canvas.cells(rect, (MINUTES, days), |minute, day| states[day * MINUTES + minute].color());
     let panel = Panel { rect, x: Axis::linear(0.0, 24.0), y: Axis::linear(days as f64, 0.0) };
+    emphasise(&panel, &mut canvas, input.left_out, first);
     for hour in 0..=24u32 {
         let x = panel.px(f64::from(hour));
         canvas.line(&[(x, rect.top), (x, rect.bottom)], Stroke { alpha: 0.35, ..Stroke::new(WHITE, 1.0) });
@@ -50,7 +51,7 @@ pub fn coverage(input: &Coverage<'_>) -> Canvas {
     let middle = (rect.left + rect.right) / 2.0;
     canvas.text("hour of the day (UTC)", (middle, rect.bottom + 50.0), Text::new(20.0).anchor(Anchor::Middle));
     let row = rect.height() / days as f64;
-    let every = (24.0 / row).ceil().max(1.0) as usize;
+    let every = (19.5 / row).ceil().max(1.0) as usize;
     for day in (0..days).step_by(every) {
         let y = rect.top + (day as f64 + 0.5) * row;
         let name = crate::time::iso((first + day as i64) * DAY_US);
@@ -69,9 +70,9 @@ pub fn coverage(input: &Coverage<'_>) -> Canvas {
     let share = held as f64 * 100.0 / (held + out + missing).max(1) as f64;
     let span = span_words(to - from);
     let words = format!(
-        "{} images in {span}: {share:.1} % of the minutes are held; {} images left out",
-        input.held.len(),
-        input.left_out.len()
+        "{} in {span}: {share:.1} % of the minutes are held; {} left out",
+        counted(input.held.len(), "image"),
+        counted(input.left_out.len(), "image")
     );
     header(&mut canvas, rect.left, "Coverage of the archive", &words);
     let entries = [(HELD, "held".to_owned()), (ABSENT, "missing".to_owned()), (LEFT_OUT, "left out".to_owned())];
@@ -80,6 +81,20 @@ pub fn coverage(input: &Coverage<'_>) -> Canvas {
 }
 
 const MINUTES: usize = 1_440;
+
+/// Draws images that were left out a second time, larger: a minute is less than a pixel.
+fn emphasise(panel: &Panel, canvas: &mut Canvas, left_out: &[Micros], first_day: i64) {
+    let row = panel.rect.height() / (panel.y.from - panel.y.to);
+    for &time in left_out {
+        let x = panel.px(time.rem_euclid(DAY_US) as f64 / 3.6e9);
+        let y = panel.py((time.div_euclid(DAY_US) - first_day) as f64 + 0.5);
+        let half = (row / 2.0).max(2.5);
+        let rect = Rect::new(x - 1.0, y - half, x + 2.5, y + half);
+        if panel.rect.contains(rect) {
+            canvas.fill(rect, LEFT_OUT, 1.0);
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {

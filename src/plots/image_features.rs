@@ -81,8 +81,8 @@ pub fn features_clusters(input: &ImageFeatures<'_>, scene: &Scene<'_>) -> Canvas
     }
     let rect = Rect::new(left, band_top + 30.0, right, band_top + 30.0 + BAND);
     let band = Panel { rect, x, y: Axis::linear(0.0, 1.0) };
-    segments(&band, &mut canvas, input.segments, scene.segment_km);
     band.draw_x(&mut canvas, &band.x.ticks(12), "distance (km)");
+    segments(&band, &mut canvas, input.segments, scene.segment_km);
     band.frame(&mut canvas);
     canvas.text("clusters of the segments", (left, rect.top - 14.0), Text::new(18.0));
     let mut entries: Vec<(Rgb, String)> =

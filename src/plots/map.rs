@@ -7,14 +7,14 @@ use super::palette::{ABSENT, Rgb, WHITE, cluster, cluster_name, ramp};
 use super::rows::{Map, Rows};
 use super::series::quantile;
 use super::text::{Anchor, Text};
-use super::time_axis::{FOOTER, draw_time, span_words, time_axis};
+use super::time_axis::{FOOTER, counted, draw_time, span_words, time_axis};
 
 const WIDTH: u32 = 1600;
 const LEFT: f64 = 110.0;
-const RIGHT: f64 = 1470.0;
+const RIGHT: f64 = 1460.0;
 
 /// More clusters than this are not named in legends, nor drawn as lines.
-pub(super) const MOST_NAMED: i32 = 12;
+pub const MOST_NAMED: i32 = 12;
 
 /// The cluster at each time and distance, by majority where a pixel holds several rows.
 pub fn cluster_map(rows: &Rows<'_>) -> Canvas {
@@ -23,9 +23,9 @@ pub fn cluster_map(rows: &Rows<'_>) -> Canvas {
     finish_time(&panel, &mut canvas, rows);
     let images = rows.image_times();
     let subtitle = format!(
-        "{} rows of {} images; {}",
-        rows.labels.len(),
-        images.len(),
+        "{} of {}; {}",
+        counted(rows.labels.len(), "row"),
+        counted(images.len(), "image"),
         per_pixel(rows, &panel, "most frequent cluster")
     );
     header(&mut canvas, LEFT, "Clusters over time and distance", &subtitle);

@@ -5,8 +5,9 @@ use ndarray::ArrayView2;
 use super::axis::{Axis, HEADER, Panel, Tick, color_bar, header, shaded};
 use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{Rgb, cluster, ramp};
-use super::series::decimated;
+use super::series::{binned_mean, decimated};
 use super::text::{Anchor, Text};
+use super::time_axis::counted;
 use crate::time::{Micros, iso};
 
 /// Which reduction the components come from.
@@ -61,14 +62,14 @@ pub fn explained_variance(ratio: &[f64]) -> Canvas {
         line.push((x, sum));
     }
     panel.line(&mut canvas, line.iter().copied(), Stroke::new(cluster(0), 2.5));
-    for (i, &point) in line.iter().enumerate() {
+    for &point in &line {
         let at = panel.at(point);
         canvas.dot(at, 5.5, cluster(0), 1.0);
         if ratio.len() <= 10 {
             // Under the line where its top would leave the panel.
             let y = if at.1 < panel.rect.top + 40.0 { at.1 + 24.0 } else { at.1 - 20.0 };
-            let anchor = if i + 1 == line.len() { Anchor::End } else { Anchor::Middle };
-            canvas.text(&format!("{:.1} %", point.1 * 100.0), (at.0, y), Text::new(18.0).anchor(anchor));
+            // Ends at the point: the rising line passes on the right.
+            canvas.text(&format!("{:.1} %", point.1 * 100.0), (at.0 + 8.0, y), Text::new(18.0).anchor(Anchor::End));
         }
     }
     panel.frame(&mut canvas);
@@ -85,7 +86,7 @@ pub fn along_rows(values: ArrayView2<'_, f64>, times: &[Micros], kind: Kind) -> 
     let mut canvas = Canvas::new(1600, (bottom + 78.0) as u32);
     for k in 0..drawn {
         let top = HEADER + k as f64 * PANEL_HEIGHT;
-        let rect = Rect::new(130.0, top, 1550.0, top + PANEL_HEIGHT - 10.0);
+        let rect = Rect::new(150.0, top, 1550.0, top + PANEL_HEIGHT - 10.0);
         let column = values.column(k);
         let points = decimated(column.iter().copied(), rect.width() as usize);
         let panel = Panel {
@@ -100,15 +101,26 @@ pub fn along_rows(values: ArrayView2<'_, f64>, times: &[Micros], kind: Kind) -> 
             panel.mark_x(&mut canvas, &ticks);
         }
         panel.draw_y(&mut canvas, &panel.y.ticks(4), &format!("{} {}", short(kind), k + 1));
-        panel.line(&mut canvas, points.iter().copied(), Stroke::new(cluster(0), 1.2));
+        let crowded = points.len() < rows;
+        let (color, width) = if crowded { ([178, 212, 236], 1.0) } else { (cluster(0), 1.2) };
+        panel.line(&mut canvas, points.iter().copied(), Stroke::new(color, width));
+        if crowded {
+            panel.line(&mut canvas, binned_mean(column.iter().copied(), 350), Stroke::new(cluster(0), 1.8));
+        }
         panel.frame(&mut canvas);
     }
     let span = match (times.first(), times.last()) {
         (Some(&a), Some(&b)) => format!("; {} to {}", iso(a), iso(b)),
         _ => String::new(),
     };
+    let words = if rows > 2 * 1_400 { "; light: range of each pixel, dark: mean of 350 parts" } else { "" };
     let all = if drawn < components { format!("; the first {drawn} of {components}") } else { String::new() };
-    header(&mut canvas, 130.0, &format!("{} along the rows", kind.title()), &format!("{rows} rows{span}{all}"));
+    header(
+        &mut canvas,
+        150.0,
+        &format!("{} along the rows", kind.title()),
+        &(counted(rows, "row") + &span + &all + words),
+    );
     canvas
 }
 
@@ -153,7 +165,7 @@ pub fn first_two(values: ArrayView2<'_, f64>, distance: &[f64], kind: Kind) -> C
     }
     panel.frame(&mut canvas);
     color_bar(&mut canvas, Rect::new(874.0, HEADER, 898.0, 780.0), &colors, (scale.from, scale.to), "distance (km)");
-    header(&mut canvas, rect.left, &title, &format!("{n} rows"));
+    header(&mut canvas, rect.left, &title, &counted(n, "row"));
     canvas
 }
 

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::axis::{Axis, HEADER, Panel, color_bar, header, number, shaded};
+use super::axis::{Axis, HEADER, Panel, color_bar, header, shaded, significant};
 use super::canvas::{Canvas, Rect, Stroke};
 use super::counts::pieces;
 use super::palette::{ABSENT, INK, WHITE, cluster, ramp};
@@ -72,14 +72,14 @@ pub fn nearest_filter(centers: &[f64], hz: f64) -> Option<usize> {
 /// Draws the waveform, the first order over time and logarithmic frequency, and the second order at one filter.
 pub fn scattergram(input: &Scattergram<'_>) -> Canvas {
     let with_second = input.order_2.is_some();
-    let waveform_height = if input.waveform.is_empty() { 0.0 } else { 210.0 };
+    let waveform_height = if input.waveform.is_empty() { 0.0 } else { 236.0 };
     let order_height = 300.0;
     let total = waveform_height + order_height * if with_second { 2.0 } else { 1.0 };
     let mut canvas = Canvas::new(1600, (HEADER + total + FOOTER) as u32);
     let x = span(input);
     let mut top = HEADER;
     if !input.waveform.is_empty() {
-        waveform(&mut canvas, input, x, Rect::new(LEFT, top, RIGHT, top + waveform_height - 24.0));
+        waveform(&mut canvas, input, x, Rect::new(LEFT, top + 24.0, RIGHT, top + waveform_height - 14.0));
         top += waveform_height;
     }
     let rect = Rect::new(LEFT, top + 24.0, RIGHT, top + order_height - 14.0);
@@ -94,14 +94,14 @@ pub fn scattergram(input: &Scattergram<'_>) -> Canvas {
         top += order_height;
         let rect = Rect::new(LEFT, top + 24.0, RIGHT, top + order_height - 14.0);
         let hz = input.centers_1.get(filter).copied().unwrap_or(f64::NAN);
-        let name = format!("second order at {} Hz", number(hz, hz / 100.0));
+        let name = format!("second order at {} Hz", significant(hz));
         mesh(&mut canvas, input, Mesh { x, rect, values, centers: input.centers_2, name }, Some(()));
     }
     let segments = input.times.len();
     let seconds = input.segment as f64 / 1e6;
     let words = format!(
         "{segments} segments of {} s; colours: decimal logarithm of the coefficients",
-        number(seconds, 0.01).trim_end_matches('0').trim_end_matches('.')
+        significant(seconds).trim_end_matches(".0")
     );
     header(&mut canvas, LEFT, &format!("Scattergram of {}", input.channel), &words);
     canvas

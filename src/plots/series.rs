@@ -26,6 +26,18 @@ pub fn decimated(values: impl ExactSizeIterator<Item = f64>, columns: usize) -> 
     points
 }
 
+/// Means of the finite values in each of `bins` equal parts of a series, at the middles of the parts.
+pub fn binned_mean(values: impl ExactSizeIterator<Item = f64>, bins: usize) -> Vec<(f64, f64)> {
+    let (n, bins) = (values.len(), bins.max(1));
+    let mut sums = vec![(0.0, 0usize); bins];
+    for (i, v) in values.enumerate().filter(|(_, v)| v.is_finite()) {
+        let sum = &mut sums[(i as u128 * bins as u128 / n as u128) as usize];
+        *sum = (sum.0 + v, sum.1 + 1);
+    }
+    let at = |(i, (sum, count)): (usize, (f64, usize))| ((i as f64 + 0.5) * n as f64 / bins as f64, sum / count as f64);
+    sums.into_iter().enumerate().map(at).collect()
+}
+
 /// The first lowest and the first highest point of a bin.
 #[derive(Default)]
 struct Bin {
@@ -117,6 +129,12 @@ mod tests {
         let values: Vec<f64> = (0..1_000).map(|i| if (300..500).contains(&i) { f64::NAN } else { 1.0 }).collect();
         let points = decimated(values.into_iter(), 10);
         assert_eq!(points.iter().filter(|p| p.1.is_nan()).count(), 2, "two of ten bins");
+    }
+
+    #[test]
+    fn binned_means_skip_what_is_not_finite() {
+        let values = [1.0, 3.0, f64::NAN, 5.0];
+        assert_eq!(binned_mean(values.into_iter(), 2), [(1.0, 2.0), (3.0, 5.0)], "two halves");
     }
 
     #[test]

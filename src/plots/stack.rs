@@ -4,6 +4,7 @@ use super::axis::{Axis, HEADER, Panel, color_bar, header};
 use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{SOFT, WHITE, cluster_name, table};
 use super::text::{Anchor, Text};
+use super::time_axis::counted;
 use super::waterfall::{Scene, Waterfall, capital};
 use crate::time::iso;
 
@@ -85,7 +86,7 @@ impl<'a> Stack<'a> {
             canvas.dot(start, 10.0, WHITE, 1.0);
             canvas.dot(start, 7.5, [0; 3], 1.0);
         }
-        let title = format!("{}: {count} rows", capital(&cluster_name(label)));
+        let title = format!("{}: {}", capital(&cluster_name(label)), counted(count, "row"));
         header(&mut canvas, STACK_LEFT, &title, &format!("{}; dot: start of the segment, line: its extent", self.name));
         canvas
     }
@@ -106,7 +107,7 @@ mod tests {
             let marks: Vec<Mark> = (0..n).flat_map(|i| [mark(i, 0), mark(i, 1)]).chain([mark(99, 0)]).collect();
             let canvas = stack.marked(&marks, 0);
             check_texts(&canvas);
-            assert!(says(&canvas, &format!("{n} rows")) && says(&canvas, "dB"), "the marks are counted");
+            assert!(says(&canvas, &counted(n, "row")) && says(&canvas, "dB"), "the marks are counted");
             let black = count(&canvas.finish().expect("drawn"), [0; 3]);
             let unmarked = count(&stack.marked(&marks, 7).finish().expect("drawn"), [0; 3]);
             assert!(n == 0 || black > unmarked + 100, "marks are drawn");

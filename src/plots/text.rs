@@ -161,10 +161,11 @@ fn printable(text: &str) -> String {
 fn text_box((x, y): (f64, f64), start: f64, width: f64, style: Text) -> super::canvas::Rect {
     use super::canvas::Rect;
     let half = CAP_HEIGHT / 2.0 * style.size;
+    let below = half + 0.2 * style.size;
     if style.upwards {
-        Rect::new(x - half, y - start - width, x + half, y - start)
+        Rect::new(x - half, y - start - width, x + below, y - start)
     } else {
-        Rect::new(x + start, y - half, x + start + width, y + half)
+        Rect::new(x + start, y - half, x + start + width, y + below)
     }
 }
 

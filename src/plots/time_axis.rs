@@ -12,7 +12,7 @@ use crate::time::{DAY_US, Micros};
 pub const FOOTER: f64 = 92.0;
 
 /// Pixels between two labels of a row.
-const SPACING: f64 = 22.0;
+const SPACING: f64 = 18.0;
 
 const SECOND_US: i64 = 1_000_000;
 
@@ -240,6 +240,11 @@ pub fn mark_time(panel: &Panel, canvas: &mut Canvas, ticks: &[TimeTick]) {
 
 fn darker(color: [u8; 3]) -> [u8; 3] {
     color.map(|c| c.saturating_sub(46))
+}
+
+/// A number of things in words: `1 image`, `2 images`.
+pub fn counted(n: usize, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
 /// A length of time in words, as short as it can be exact to two units: `45 s`, `10 min`, `3 h`, `2 d 4 h`.

@@ -4,14 +4,17 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array0, Array1, Array2, ArrayView2, Axis};
 use serde_json::{Value, json};
 
 use super::StageRecord;
 use super::reduce::independent_file;
 use super::rows::{image_names, read_matrix, read_places, stored_geometry};
-use crate::anomaly::{Event, LEAST_ROWS, PlaceNormals, events, quantile};
-use crate::clustering::{Covariances, Gmm, GmmOptions, KMeans, KMeansOptions, NOISE, sizes};
+use crate::anomaly::{Event, LEAST_ROWS, PlaceNormals, events, median, quantile};
+use crate::clustering::{
+    Agglomerative, AgglomerativeOptions, Covariances, Dbscan, DbscanOptions, Gmm, GmmOptions, KMeans, KMeansOptions,
+    NOISE, Neighbours, Selection, assign_to_core, silhouette, sizes,
+};
 use crate::config::{Baseline, Config, Method};
 use crate::error::{Error, Result};
 use crate::places::{Geometry, Places};
@@ -20,6 +23,12 @@ use crate::store::atomic::{write_atomic, write_bytes};
 use crate::store::day::{Stage, identity};
 use crate::store::npz::{NpzFile, write_npz};
 use crate::time::iso;
+
+/// Rows that the silhouette is computed on: its cost grows with their square.
+const SILHOUETTE_ROWS: usize = 2000;
+
+/// Nearest rows that a row is compared with where clusters have no shape of their own (DBSCAN, agglomerative).
+const NEIGHBOURS: usize = 10;
 
 /// The folder of the clustering's results.
 pub fn folder(output: &Path) -> PathBuf {
@@ -61,12 +70,12 @@ pub fn compute(ctx: &Context<'_>) -> Result<bool> {
     Ok(true)
 }
 
-/// Labels and model scores of the rows that take part, and what tells about the fit.
+/// A fitted clustering, with what it says about the rows that took part.
 struct Fitted {
     labels: Vec<i32>,
-    /// The `model` score.
-    scores: Vec<f64>,
     clusters: usize,
+    /// Clusters that were asked for, where a number was.
+    wanted: Option<usize>,
     summary: Value,
     model: Model,
 }
@@ -74,6 +83,15 @@ struct Fitted {
 enum Model {
     Gmm(Gmm),
     KMeans(KMeans),
+    Dbscan { core: Array2<f64>, core_labels: Vec<i32>, eps: f64, near: Near },
+    Agglomerative { fit: Agglomerative, near: Near },
+}
+
+/// The rows that took part, for scores by the distance to the nearest of them.
+struct Near {
+    rows: Neighbours,
+    /// Median over the rows that took part.
+    usual: f64,
 }
 
 fn cluster(config: &Config, source: &Path) -> Result<()> {
@@ -96,16 +114,24 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
             components.nrows()
         )));
     }
-    let fitted = fit(config, components.select(Axis(0), &fit_rows).view())?;
-    let (all_labels, all_scores) = match fit_rows.len() == finite.len() {
-        true => (fitted.labels.clone(), fitted.scores.clone()),
-        // Rows that took no part in the fit are labelled by it all the same.
-        false => assign(&fitted.model, components.select(Axis(0), &finite).view())?,
-    };
+    let fit_values = components.select(Axis(0), &fit_rows);
+    let fitted = fit(config, fit_values.view())?;
+    if fitted.wanted.is_some_and(|wanted| fitted.clusters < wanted) {
+        tracing::warn!(
+            "{} clusters instead of {:?}: there are not enough different rows",
+            fitted.clusters,
+            fitted.wanted
+        );
+    }
+    // Rows that took no part in the fit are labelled by it all the same.
+    let (all_labels, all_scores) = assign(&fitted.model, components.select(Axis(0), &finite).view())?;
     let mut labels = vec![NOISE; components.nrows()];
     let mut scores = vec![f64::NAN; components.nrows()];
     for ((&i, label), score) in finite.iter().zip(all_labels).zip(all_scores) {
         (labels[i], scores[i]) = (label, score);
+    }
+    for (&i, &label) in fit_rows.iter().zip(&fitted.labels) {
+        labels[i] = label;
     }
     if config.anomaly.baseline == Baseline::Place {
         let normals = PlaceNormals::fit(components.view(), &places, &geometry, &used);
@@ -138,6 +164,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
         "rows_excluded": used.iter().filter(|u| !**u).count(),
         "clusters": fitted.clusters,
         "sizes": sizes(&labels, fitted.clusters),
+        "silhouette": silhouette(fit_values.view(), &fitted.labels, SILHOUETTE_ROWS, config.cluster.seed),
         "noise": labels.iter().filter(|&&l| l == NOISE).count(),
         "baseline": match config.anomaly.baseline { Baseline::Place => "place", Baseline::Model => "model" },
         "threshold": if threshold.is_finite() { json!(threshold) } else { Value::Null },
@@ -153,52 +180,106 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
 
 fn fit(config: &Config, rows: ArrayView2<'_, f64>) -> Result<Fitted> {
     let settings = &config.cluster;
-    let (fitted, wanted) = match settings.method {
+    match settings.method {
         Method::KMeans => {
             let model = KMeans::fit(rows, &KMeansOptions::new(settings.kmeans_clusters, settings.seed))?;
-            let (labels, scores) = assign(&Model::KMeans(model.clone()), rows)?;
             let summary = json!({
                 "method": "kmeans", "inertia": model.inertia, "iterations": model.iterations, "converged": model.converged,
             });
-            let clusters = model.centers.nrows();
-            (Fitted { labels, scores, clusters, summary, model: Model::KMeans(model) }, settings.kmeans_clusters)
+            let (labels, clusters) = (model.labels.clone(), model.centers.nrows());
+            let wanted = Some(settings.kmeans_clusters);
+            Ok(Fitted { labels, clusters, wanted, summary, model: Model::KMeans(model) })
         }
-        Method::Gmm => {
-            let options = GmmOptions::new(settings.gmm_components, settings.gmm_covariance, settings.seed);
-            let (model, table) = match settings.gmm_select {
-                Some(criterion) => {
-                    let (model, table) = Gmm::select(rows, &options, criterion, settings.gmm_range)?;
-                    (model, Some(table))
-                }
-                None => (Gmm::fit(rows, &options)?, None),
+        Method::Gmm => fit_gmm(config, rows),
+        Method::Dbscan => {
+            let eps = settings.dbscan_eps;
+            let fit = Dbscan::fit(rows, &DbscanOptions { eps, min_samples: settings.dbscan_min_samples })?;
+            let core: Vec<usize> = (0..rows.nrows()).filter(|&i| fit.core[i]).collect();
+            let summary = json!({ "method": "dbscan", "core_rows": core.len() });
+            let model = Model::Dbscan {
+                core: rows.select(Axis(0), &core),
+                core_labels: core.iter().map(|&i| fit.labels[i]).collect(),
+                eps,
+                near: Near::new(rows)?,
             };
-            let mut summary = json!({
-                "method": "gmm", "covariance": config.resolved["cluster"]["gmm"]["covariance"],
-                "log_likelihood": model.log_likelihood, "aic": model.aic, "bic": model.bic,
-                "iterations": model.iterations, "converged": model.converged,
-            });
-            let clusters = model.weights.len();
-            let mut wanted = settings.gmm_components;
-            if let Some(table) = table {
-                wanted = clusters;
-                summary["selection"] = table
-                    .iter()
-                    .map(|s| {
-                        json!({ "components": s.components, "log_likelihood": s.log_likelihood, "aic": s.aic, "bic": s.bic })
-                    })
-                    .collect();
+            Ok(Fitted { labels: fit.labels, clusters: fit.clusters, wanted: None, summary, model })
+        }
+        Method::Agglomerative => {
+            let fit = Agglomerative::fit(
+                rows,
+                &AgglomerativeOptions {
+                    clusters: settings.agglomerative_clusters,
+                    linkage: settings.agglomerative_linkage,
+                    exact: settings.agglomerative_exact,
+                    memory_bytes: config.compute.memory_bytes as u64,
+                    seed: settings.seed,
+                },
+            )?;
+            if let Some(n) = fit.representatives {
+                tracing::warn!(
+                    "the distances of {} rows do not fit compute.memory_mib: {n} representatives were clustered in their \
+                     place (see summary.json)",
+                    rows.nrows()
+                );
             }
-            let scores = model.scores.iter().map(|s| -s).collect();
-            (Fitted { labels: model.labels.clone(), scores, clusters, summary, model: Model::Gmm(model) }, wanted)
+            let summary = json!({
+                "method": "agglomerative", "linkage": config.resolved["cluster"]["agglomerative"]["linkage"],
+                "representatives": fit.representatives,
+            });
+            let (labels, clusters) = (fit.labels.clone(), fit.centers.nrows());
+            let wanted = Some(settings.agglomerative_clusters);
+            Ok(Fitted {
+                labels,
+                clusters,
+                wanted,
+                summary,
+                model: Model::Agglomerative { fit, near: Near::new(rows)? },
+            })
         }
-        Method::Dbscan | Method::Agglomerative => {
-            return Err(Error::config("cluster.method", "dbscan or agglomerative", "gmm or kmeans"));
-        }
-    };
-    if fitted.clusters < wanted {
-        tracing::warn!("{} clusters instead of {wanted}: there are not enough different rows", fitted.clusters);
     }
-    Ok(fitted)
+}
+
+fn fit_gmm(config: &Config, rows: ArrayView2<'_, f64>) -> Result<Fitted> {
+    let settings = &config.cluster;
+    let options = GmmOptions::new(settings.gmm_components, settings.gmm_covariance, settings.seed);
+    let (model, table) = match settings.gmm_select {
+        Some(criterion) => {
+            let (model, table) = Gmm::select(rows, &options, criterion, settings.gmm_range)?;
+            (model, Some(table))
+        }
+        None => (Gmm::fit(rows, &options)?, None),
+    };
+    let mut summary = json!({
+        "method": "gmm", "covariance": config.resolved["cluster"]["gmm"]["covariance"],
+        "log_likelihood": model.log_likelihood, "aic": model.aic, "bic": model.bic,
+        "iterations": model.iterations, "converged": model.converged,
+    });
+    let wanted = table.is_none().then_some(settings.gmm_components);
+    if let Some(table) = table {
+        let line = |s: &Selection| json!({ "components": s.components, "log_likelihood": s.log_likelihood, "aic": s.aic, "bic": s.bic });
+        summary["selection"] = table.iter().map(line).collect();
+    }
+    let (labels, clusters) = (model.labels.clone(), model.weights.len());
+    Ok(Fitted { labels, clusters, wanted, summary, model: Model::Gmm(model) })
+}
+
+impl Near {
+    fn new(rows: ArrayView2<'_, f64>) -> Result<Self> {
+        let index = Neighbours::new(rows)?;
+        let usual = median(&mut index.mean_distances(rows, NEIGHBOURS)?);
+        Ok(Self { rows: index, usual })
+    }
+
+    /// Mean distance to the nearest rows, over what is usual; 0 at distance 0.
+    fn scores(&self, rows: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
+        let distances = self.rows.mean_distances(rows, NEIGHBOURS)?;
+        Ok(distances.into_iter().map(|d| over(d, self.usual)).collect())
+    }
+}
+
+/// `distance / usual`, 0 at distance 0 even where nothing is usual (all rows equal).
+fn over(distance: f64, usual: f64) -> f64 {
+    if distance == 0.0 { 0.0 } else { distance / usual.max(f64::MIN_POSITIVE) }
 }
 
 /// Labels and model scores of rows.
@@ -210,13 +291,20 @@ fn assign(model: &Model, rows: ArrayView2<'_, f64>) -> Result<(Vec<i32>, Vec<f64
         }
         Model::KMeans(kmeans) => {
             let (labels, distances) = kmeans.assign(rows)?;
-            // A cluster whose rows are all equal has no spread: its own rows score 0.
-            let score = |(&label, distance): (&i32, f64)| {
-                let spread = usize::try_from(label).map_or(0.0, |l| kmeans.spread[l]);
-                if distance == 0.0 { 0.0 } else { distance / spread.max(f64::MIN_POSITIVE) }
-            };
-            let scores = labels.iter().zip(distances).map(score).collect();
+            let spread = |label: i32| usize::try_from(label).map_or(0.0, |l| kmeans.spread[l]);
+            let scores = labels.iter().zip(distances).map(|(&label, d)| over(d, spread(label))).collect();
             Ok((labels, scores))
+        }
+        Model::Dbscan { core, core_labels, eps, near } => {
+            Ok((assign_to_core(core.view(), core_labels, *eps, rows)?, near.scores(rows)?))
+        }
+        Model::Agglomerative { fit, near } => {
+            let nearest = |row: ndarray::ArrayView1<'_, f64>| {
+                let distance = |c: ndarray::ArrayView1<'_, f64>| -> f64 { (&c - &row).mapv(|d| d * d).sum() };
+                let centers = fit.centers.rows().into_iter().map(distance).enumerate();
+                centers.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(NOISE, |(k, _)| i32::try_from(k).unwrap_or(NOISE))
+            };
+            Ok((rows.rows().into_iter().map(nearest).collect(), near.scores(rows)?))
         }
     }
 }
@@ -258,6 +346,18 @@ fn write_model(path: &Path, model: &Model) -> Result<()> {
         Model::KMeans(kmeans) => {
             out.add("centers", &kmeans.centers)?;
             out.add("spread", &kmeans.spread)
+        }
+        Model::Dbscan { core, core_labels, eps, near } => {
+            out.add("core", core)?;
+            out.add("core_labels", &Array1::from(core_labels.clone()))?;
+            out.add("eps", &Array0::from_elem((), *eps))?;
+            out.add("usual_distance", &Array0::from_elem((), near.usual))
+        }
+        Model::Agglomerative { fit, near } => {
+            out.add("heights", &fit.merges.column(2))?;
+            out.add("merges", &fit.merges)?;
+            out.add("centers", &fit.centers)?;
+            out.add("usual_distance", &Array0::from_elem((), near.usual))
         }
     })
 }

@@ -25,7 +25,11 @@ pub fn compute(ctx: &Context<'_>) -> Result<Vec<PathBuf>> {
         return Err(Error::Input(format!("{}: nothing there; run `scatterfall cluster` first", labels_file.display())));
     }
     let labels = read_labels(&labels_file)?;
-    let places = read_places(&mut NpzFile::open(&source)?, &source, Some(labels.len()))?;
+    let places = read_places(&mut NpzFile::open(&source)?, &source, None)?;
+    if labels.len() != places.times.len() {
+        let found = format!("{} labels for {} rows; run `scatterfall cluster` again", labels.len(), places.times.len());
+        return Err(Error::store(&labels_file, found));
+    }
     let mut files = Vec::new();
     if config.visualize.methods.contains(&Picture::ClusterCounts) {
         files.extend(cluster_counts(config, &places, &labels)?);

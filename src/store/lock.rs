@@ -16,17 +16,18 @@ impl OutputLock {
     /// Takes the folder, making it where it does not exist.
     ///
     /// # Errors
-    /// [`Error::Io`] where the folder cannot be written, [`Error::Input`] where another run holds it, saying which.
+    /// [`Error::Input`] where the folder cannot be written, or another run holds it, saying which.
     pub fn take(output: &Path) -> Result<Self> {
-        fs::create_dir_all(output).map_err(|e| Error::io("create the folder", output, e))?;
+        let refused = |e: std::io::Error| {
+            let output = output.display();
+            Error::Input(format!(
+                "cannot write to the output folder {output}: {e}; choose another (--output, output.path)"
+            ))
+        };
+        fs::create_dir_all(output).map_err(refused)?;
         let path = output.join(".lock");
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(|e| Error::io("write to the output folder", output, e))?;
+        let mut file =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(refused)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -10,7 +10,7 @@ use ndarray::{Array2, Axis};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use realfft::{RealFftPlanner, RealToComplex};
-use rustfft::num_complex::{Complex32, Complex64};
+use rustfft::num_complex::Complex64;
 
 use super::lanes::{Buffers, LaneFft};
 use super::pool::pool_lanes;
@@ -24,9 +24,9 @@ const GROUP: usize = 16;
 /// Longest segment whose lanes (of 8) stay within a second-level cache; longer ones go one by one.
 const LONGEST_IN_LANES: usize = 8192;
 
-/// Part of a filter's largest spectral value below which its spectrum counts as zero: far below what single
-/// precision resolves in the sum.
-const SPECTRUM_FLOOR: f64 = 1e-10;
+/// Part of a filter's largest spectral value below which its spectrum counts as zero: what double precision cannot
+/// tell from rounding in the sum.
+const SPECTRUM_FLOOR: f64 = 1e-16;
 
 /// Tables of one plan.
 pub struct ScatteringKernel {
@@ -41,8 +41,7 @@ pub struct ScatteringKernel {
     values: usize,
     taper: Option<Vec<f64>>,
     layers: Vec<Layer>,
-    /// Transform of the segments themselves, in double precision: it is one of many, and what rounding a large offset
-    /// or drift would leave in every bin stays out of the filters' bands.
+    /// Transform of the segments themselves, which are real.
     input_fft: Arc<dyn RealToComplex<f64>>,
     fft: LaneFft,
     in_lanes: bool,
@@ -58,7 +57,7 @@ struct Filter {
     /// First bin of the spectrum that is not zero.
     first: usize,
     /// The spectrum from there on, over the number of bins (the inverse transform does not normalise).
-    spectrum: Vec<(f32, f32)>,
+    spectrum: Vec<(f64, f64)>,
 }
 
 impl ScatteringKernel {
@@ -156,19 +155,17 @@ impl ScatteringKernel {
     }
 }
 
-/// Writes a real signal's half spectrum, in single precision, to one lane of a whole one.
-#[expect(clippy::cast_possible_truncation, reason = "single precision")]
-fn spread(half: &[Complex64], lane: usize, lanes: usize, [re, im]: &mut [Vec<f32>; 2]) {
-    let n = re.len() / lanes;
+/// Writes a real signal's half spectrum to one lane of a whole one of `n` bins.
+fn spread(half: &[Complex64], n: usize, lanes: usize, lane: usize, re: &mut [f64], im: &mut [f64]) {
     for (k, z) in half.iter().enumerate() {
         let mirror = (n - k) % n;
-        (re[mirror * lanes + lane], im[mirror * lanes + lane]) = (z.re as f32, -z.im as f32);
-        (re[k * lanes + lane], im[k * lanes + lane]) = (z.re as f32, z.im as f32);
+        (re[mirror * lanes + lane], im[mirror * lanes + lane]) = (z.re, -z.im);
+        (re[k * lanes + lane], im[k * lanes + lane]) = (z.re, z.im);
     }
 }
 
 impl Filter {
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "single precision")]
+    #[expect(clippy::cast_precision_loss, reason = "bins are far below 2^53")]
     fn new(spectrum: &[Complex64]) -> Self {
         let largest = spectrum.iter().map(|z| z.norm()).fold(0.0, f64::max);
         let counts = |z: &Complex64| z.norm() > SPECTRUM_FLOOR * largest;
@@ -176,7 +173,7 @@ impl Filter {
         let after = spectrum.iter().rposition(counts).map_or(0, |k| k + 1);
         let scale = 1.0 / spectrum.len() as f64;
         let kept = &spectrum[first..after.max(first)];
-        Self { first, spectrum: kept.iter().map(|z| ((z.re * scale) as f32, (z.im * scale) as f32)).collect() }
+        Self { first, spectrum: kept.iter().map(|z| (z.re * scale, z.im * scale)).collect() }
     }
 }
 
@@ -197,14 +194,14 @@ struct Workspace {
     input_spectrum: Vec<Complex64>,
     input_fft: Vec<Complex64>,
     /// Spectrum of each layer's input, real and imaginary.
-    spectra: Vec<[Vec<f32>; 2]>,
+    spectra: Vec<[Vec<f64>; 2]>,
     /// Two complex buffers that transforms go back and forth between.
-    work: [Vec<f32>; 4],
+    work: [Vec<f64>; 4],
     /// Squared moduli.
     power: Vec<f32>,
     /// Those of them that are pooled.
     pooled: Vec<f32>,
-    fft: Vec<Complex32>,
+    fft: Vec<Complex64>,
 }
 
 /// One group of signals, compiled for the vector unit at hand.
@@ -234,7 +231,7 @@ impl<F: Fn(usize, &mut [f32])> WithSimd for Task<'_, F> {
         w.input.resize(n, 0.0);
         w.input_spectrum.resize(n / 2 + 1, Complex64::default());
         w.input_fft.resize(kernel.input_fft.get_scratch_len(), Complex64::default());
-        w.fft.resize(kernel.fft.scratch_len(), Complex32::default());
+        w.fft.resize(kernel.fft.scratch_len(), Complex64::default());
         let scattered = usize::from(kernel.order_0);
 
         for first in (0..count).step_by(lanes) {
@@ -254,7 +251,11 @@ impl<F: Fn(usize, &mut [f32])> WithSimd for Task<'_, F> {
                 scale[lane] = power_of_two_below(&w.signal);
                 if scale[lane].is_finite() {
                     kernel.input_spectrum(w, scale[lane]);
-                    spread(&w.input_spectrum, lane, lanes, &mut w.spectra[0]);
+                    let [re, im] = &mut w.spectra[0];
+                    // The signals of a group fill one block of double-precision lanes after another.
+                    let block = lane / S::F64_LANES * n * S::F64_LANES..;
+                    let (re, im) = (&mut re[block.clone()], &mut im[block]);
+                    spread(&w.input_spectrum, n, S::F64_LANES, lane % S::F64_LANES, re, im);
                 }
             }
             let mut filters = vec![0; kernel.layers.len()];
@@ -295,7 +296,7 @@ impl<F: Fn(usize, &mut [f32])> WithSimd for Task<'_, F> {
                     }
                 }
                 if depth + 1 < kernel.layers.len() {
-                    modulus(simd, w);
+                    modulus(w);
                     depth += 1;
                     filters[depth] = 0;
                     path *= kernel.layers[depth].filters.len();
@@ -309,82 +310,77 @@ impl<F: Fn(usize, &mut [f32])> WithSimd for Task<'_, F> {
     }
 }
 
+/// Blocks of double-precision vectors that the lanes of one single-precision vector fill.
+#[inline(always)]
+fn blocks<S: Simd>(n: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let length = n * S::F64_LANES;
+    (0..S::F32_LANES / S::F64_LANES).map(move |b| b * length..(b + 1) * length)
+}
+
 /// Views of a buffer as vectors.
 #[inline(always)]
-fn vectors<S: Simd>(buffer: &mut [f32]) -> &mut [S::f32s] {
-    S::as_mut_simd_f32s(buffer).0
+fn vectors<S: Simd>(buffer: &mut [f64]) -> &mut [S::f64s] {
+    S::as_mut_simd_f64s(buffer).0
 }
 
 /// Spectrum of a further layer's input (in `work[0]`).
-///
-/// The mean is taken out before and put back into bin 0 after: moduli have means above their variation, and rounding
-/// in the transform is relative to the largest value in it.
 #[inline(always)]
 fn forward<S: Simd>(simd: S, kernel: &ScatteringKernel, w: &mut Workspace, depth: usize) {
     let [re, im] = &mut w.spectra[depth];
-    let (re, im) = (vectors::<S>(re), vectors::<S>(im));
     let [input, _, a, b] = &mut w.work;
-    let input = vectors::<S>(input);
-    let mut sum = simd.splat_f32s(0.0);
-    for x in input.iter() {
-        sum = simd.add_f32s(sum, *x);
+    re.copy_from_slice(input);
+    im.fill(0.0);
+    for block in blocks::<S>(kernel.bins) {
+        let data = Buffers { re: vectors::<S>(&mut re[block.clone()]), im: vectors::<S>(&mut im[block.clone()]) };
+        let other = Buffers { re: vectors::<S>(&mut a[block.clone()]), im: vectors::<S>(&mut b[block]) };
+        kernel.fft.forward(simd, data, other, &mut w.fft);
     }
-    // Any number near the mean serves, as long as the same one comes back.
-    #[expect(clippy::cast_precision_loss, reason = "bins are far below 2^24")]
-    let n = input.len() as f32;
-    let mean = simd.mul_f32s(sum, simd.splat_f32s(1.0 / n));
-    for (re, x) in re.iter_mut().zip(input.iter()) {
-        *re = simd.sub_f32s(*x, mean);
-    }
-    im.fill(simd.splat_f32s(0.0));
-    let data = Buffers { re, im };
-    kernel.fft.forward(simd, data, Buffers { re: vectors::<S>(a), im: vectors::<S>(b) }, &mut w.fft);
-    let spectrum = &mut w.spectra[depth][0];
-    let zero = &mut vectors::<S>(spectrum)[0];
-    *zero = simd.mul_add_e_f32s(mean, simd.splat_f32s(n), *zero);
 }
 
-/// Squared moduli of the convolution with one filter, into `power`.
+/// The convolution with one filter, in `work[0]` and `work[1]`, and its squared moduli in `power`.
 #[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "pooled in single precision")]
 fn convolve<S: Simd>(simd: S, kernel: &ScatteringKernel, w: &mut Workspace, depth: usize, filter: &Filter) {
     let [x_re, x_im] = &mut w.spectra[depth];
-    let (x_re, x_im) = (vectors::<S>(x_re), vectors::<S>(x_im));
     let [re, im, a, b] = &mut w.work;
-    let (re, im) = (vectors::<S>(re), vectors::<S>(im));
-    let zero = simd.splat_f32s(0.0);
-    let after = filter.first + filter.spectrum.len();
-    for outside in [0..filter.first, after..re.len()] {
-        re[outside.clone()].fill(zero);
-        im[outside].fill(zero);
-    }
-    let inside = filter.first..after;
-    let x = x_re[inside.clone()].iter().zip(&x_im[inside.clone()]);
-    let y = re[inside.clone()].iter_mut().zip(&mut im[inside]);
-    for (((x_re, x_im), (re, im)), (f_re, f_im)) in x.zip(y).zip(&filter.spectrum) {
-        let (f_re, f_im) = (simd.splat_f32s(*f_re), simd.splat_f32s(*f_im));
-        *re = simd.sub_f32s(simd.mul_f32s(*x_re, f_re), simd.mul_f32s(*x_im, f_im));
-        *im = simd.mul_add_e_f32s(*x_re, f_im, simd.mul_f32s(*x_im, f_re));
-    }
-    // Real and imaginary parts exchanged: the forward transform is the inverse.
-    let (a, b) = (vectors::<S>(a), vectors::<S>(b));
-    kernel.fft.forward(simd, Buffers { re: im, im: re }, Buffers { re: a, im: b }, &mut w.fft);
-    let [re, im, _, _] = &mut w.work;
-    let y = vectors::<S>(re).iter().zip(vectors::<S>(im).iter());
-    for (power, (re, im)) in vectors::<S>(&mut w.power).iter_mut().zip(y) {
-        *power = simd.mul_add_e_f32s(*re, *re, simd.mul_f32s(*im, *im));
+    let (lanes, wide) = (S::F32_LANES, S::F64_LANES);
+    for (number, block) in blocks::<S>(kernel.bins).enumerate() {
+        let (x_re, x_im) = (vectors::<S>(&mut x_re[block.clone()]), vectors::<S>(&mut x_im[block.clone()]));
+        let (y_re, y_im) = (vectors::<S>(&mut re[block.clone()]), vectors::<S>(&mut im[block.clone()]));
+        let zero = simd.splat_f64s(0.0);
+        let inside = filter.first..filter.first + filter.spectrum.len();
+        for outside in [0..inside.start, inside.end..y_re.len()] {
+            y_re[outside.clone()].fill(zero);
+            y_im[outside].fill(zero);
+        }
+        let x = x_re[inside.clone()].iter().zip(&x_im[inside.clone()]);
+        let y = y_re[inside.clone()].iter_mut().zip(&mut y_im[inside]);
+        for (((x_re, x_im), (y_re, y_im)), (f_re, f_im)) in x.zip(y).zip(&filter.spectrum) {
+            let (f_re, f_im) = (simd.splat_f64s(*f_re), simd.splat_f64s(*f_im));
+            *y_re = simd.sub_f64s(simd.mul_f64s(*x_re, f_re), simd.mul_f64s(*x_im, f_im));
+            *y_im = simd.mul_add_e_f64s(*x_re, f_im, simd.mul_f64s(*x_im, f_re));
+        }
+        // Real and imaginary parts exchanged: the forward transform is the inverse.
+        let other = Buffers { re: vectors::<S>(&mut a[block.clone()]), im: vectors::<S>(&mut b[block.clone()]) };
+        kernel.fft.forward(simd, Buffers { re: y_im, im: y_re }, other, &mut w.fft);
+        let y = re[block.clone()].chunks_exact(wide).zip(im[block].chunks_exact(wide));
+        for (power, (re, im)) in w.power.chunks_exact_mut(lanes).zip(y) {
+            let power = &mut power[number * wide..(number + 1) * wide];
+            power.iter_mut().zip(re).zip(im).for_each(|((p, re), im)| *p = (re * re + im * im) as f32);
+        }
     }
 }
 
 /// The samples of `power` that this layer keeps, in their own time's order.
 #[inline(always)]
 fn kept<'w, S: Simd>(w: &'w mut Workspace, layer: &Layer) -> &'w [S::f32s] {
-    let power = vectors::<S>(&mut w.power);
+    let power = S::as_simd_f32s(&w.power).0;
     match &layer.pooled[..] {
         [all] if all.len() == power.len() => power,
         ranges => {
             let length: usize = ranges.iter().map(std::ops::Range::len).sum();
             w.pooled.resize(length * S::F32_LANES, 0.0);
-            let kept = vectors::<S>(&mut w.pooled);
+            let kept = S::as_mut_simd_f32s(&mut w.pooled).0;
             let mut to = 0;
             for range in ranges {
                 kept[to..to + range.len()].copy_from_slice(&power[range.clone()]);
@@ -395,13 +391,11 @@ fn kept<'w, S: Simd>(w: &'w mut Workspace, layer: &Layer) -> &'w [S::f32s] {
     }
 }
 
-/// The moduli in `power` become the next layer's input.
+/// The moduli of the convolution become the next layer's input, in `work[0]`.
 #[inline(always)]
-fn modulus<S: Simd>(simd: S, w: &mut Workspace) {
-    let input = vectors::<S>(&mut w.work[0]);
-    for (x, power) in input.iter_mut().zip(vectors::<S>(&mut w.power).iter()) {
-        *x = simd.sqrt_f32s(*power);
-    }
+fn modulus(w: &mut Workspace) {
+    let [re, im, _, _] = &mut w.work;
+    re.iter_mut().zip(im.iter()).for_each(|(re, im)| *re = (*re * *re + im * im).sqrt());
 }
 
 /// Mean and maximum of the absolute samples, standard deviation (n) of the samples; NaN where one is not finite.

@@ -1,0 +1,17 @@
+//! The compiled program on tiny archives, and its numbers against other implementations.
+//!
+//! - [`cli`]: what every command accepts, says and returns
+//! - [`bad_input`]: what is left out, and what ends a run, without harm to what is there
+//! - [`stages`]: `run` and its stages write the same bytes, however they are stopped, split or repeated
+//! - [`reference`]: golden values of NumPy, scikit-image, scatseisnet and scikit-learn
+//! - [`properties`]: what must hold for any input
+//!
+//! [`fixture`] makes archives and runs the program, [`compare`] holds arrays against each other.
+
+mod bad_input;
+mod cli;
+mod compare;
+mod fixture;
+mod properties;
+mod reference;
+mod stages;
