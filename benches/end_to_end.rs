@@ -3,6 +3,8 @@
 //! `cargo bench --bench end_to_end -- [IMAGES] [ROUNDS]` (24 full-size screenshots and 5 rounds by default) prints, for one
 //! thread and for all, the median wall time an image of both and their ratio.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -121,6 +121,7 @@ fn compute_images(
     tracing::info!(images = catalogue.images.len(), device = backend.info().device, "archive read");
     let done = timed(summary, "images", || images::compute(ctx, backend, catalogue, with_scattering))?;
     let waits = done.waits;
+    summary.figures.insert("threads".into(), json!(ctx.pool.current_num_threads()));
     summary.figures.insert("images_computed".into(), json!(done.images));
     summary.figures.insert("days_computed".into(), json!(done.days));
     summary.figures.insert("days_current".into(), json!(done.days_current));

@@ -93,6 +93,7 @@
     const ramp = Array.from({ length: 256 }, (_, i) => rgb(data.ramp.slice(6 * i, 6 * i + 6)));
     const on = new Array(256).fill(true);
     const state = { from: 0, to: columns, mode: "labels", cursor: null, drag: null, frame: null, layout: null };
+    if (!data.hasDistance) canvas.style.height = "150px";
     const margin = { left: data.hasDistance ? 54 : 14, right: 12, top: 8, bottom: 44 };
     const time = (column) => data.from + column * data.step;
 
@@ -276,6 +277,7 @@
       let best = null, distance = Infinity;
       for (const t of data.thumbnails) {
         if (data.hasDistance && (km < t.from - 1e-6 || km > t.to + 1e-6)) continue;
+        // Of two pictures of one image the wider one, by a hair.
         const apart = Math.abs(t.time + data.duration / 2 - middle) - (t.to - t.from) * 1e-3;
         if (apart < distance) { distance = apart; best = t; }
       }

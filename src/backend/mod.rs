@@ -16,8 +16,6 @@ use serde::Serialize;
 
 use crate::batch::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
 use crate::config::BackendChoice;
-#[cfg(not(feature = "gpu"))]
-use crate::error::Error;
 use crate::error::Result;
 use crate::plan::{ImagePlan, ScatteringPlan};
 
@@ -111,5 +109,5 @@ fn open_gpu(choice: BackendChoice) -> Result<Box<dyn Backend>> {
 
 #[cfg(not(feature = "gpu"))]
 fn open_gpu(_: BackendChoice) -> Result<Box<dyn Backend>> {
-    Err(Error::Device("this program was built without the `gpu` feature: use --backend cpu".into()))
+    Err(crate::Error::Device("this program was built without the `gpu` feature: use --backend cpu".into()))
 }

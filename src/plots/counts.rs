@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::axis::{Axis, HEADER, Panel, header, legend};
 use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{ABSENT, Rgb, cluster};
@@ -162,18 +164,14 @@ pub fn accumulated(input: &Counts<'_>, label: i32) -> Canvas {
 /// # Errors
 /// [`crate::Error::Io`] where a file cannot be written.
 pub fn save_counts(input: &Counts<'_>, clusters: usize, folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
-    for label in 0..i32::try_from(clusters).unwrap_or(i32::MAX) {
-        for (canvas, name) in [
-            (occurrences(input, label), format!("cluster{label}_counts.png")),
-            (accumulated(input, label), format!("cluster{label}_accumulated_counts.png")),
-        ] {
-            let path = folder.join(name);
-            canvas.save(&path)?;
-            written.push(path);
-        }
-    }
-    Ok(written)
+    let labels = 0..i32::try_from(clusters).unwrap_or(i32::MAX);
+    let pictures = labels.into_par_iter().map(|label| {
+        let paths = ["counts", "accumulated_counts"].map(|kind| folder.join(format!("cluster{label}_{kind}.png")));
+        occurrences(input, label).save(&paths[0])?;
+        accumulated(input, label).save(&paths[1])?;
+        Ok(paths)
+    });
+    Ok(pictures.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 fn panel_rect() -> Rect {

@@ -67,6 +67,11 @@ fn clock(time: Micros) -> String {
     text.strip_suffix(":00").map_or(text.clone(), str::to_owned)
 }
 
+/// A clock time that no line breaks, as markup.
+fn unbroken(time: Micros) -> String {
+    format!("<span class=\"nowrap\">{}</span>", clock(time))
+}
+
 fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let lead = digits.len() % 3;
@@ -254,7 +259,7 @@ fn event_line(data: &ReportData<'_>, index: usize, event: &EventLine, pictured: 
 fn image(data: &ReportData<'_>, index: usize, width: u32) -> String {
     let Some(picture) = data.thumbnails.get(index) else { return String::new() };
     let words = format!("Waterfall of {}", clock(picture.time));
-    format!("<img data-thumbnail=\"{index}\" width=\"{width}\" alt=\"{}\" loading=\"lazy\">", escape(&words))
+    format!("<img data-thumbnail=\"{index}\" width=\"{width}\" alt=\"{}\">", escape(&words))
 }
 
 fn clusters(data: &ReportData<'_>) -> String {
@@ -309,12 +314,12 @@ fn strip(data: &ReportData<'_>, title: &str, pictures: &[usize]) -> String {
     out + "</div>"
 }
 
-/// First and last time of a cluster.
+/// First and last time of a cluster, as markup.
 fn seen(data: &ReportData<'_>, label: i32) -> String {
     let mut times = data.rows.times.iter().zip(data.rows.labels).filter(|(_, l)| **l == label).map(|(t, _)| *t);
     match (times.next(), times.next_back()) {
-        (Some(a), Some(b)) => format!("Seen from {} to {}.", clock(a), clock(b)),
-        (Some(a), None) => format!("Seen at {}.", clock(a)),
+        (Some(a), Some(b)) => format!("Seen from {} to {}.", unbroken(a), unbroken(b)),
+        (Some(a), None) => format!("Seen at {}.", unbroken(a)),
         _ => String::new(),
     }
 }
@@ -416,7 +421,7 @@ fn pictures(data: &ReportData<'_>) -> String {
     let figure = |p: &super::PictureFile| {
         let title = escape(&p.title);
         format!(
-            "<figure><img src=\"{}\" alt=\"{title}\" loading=\"lazy\"><figcaption>{title}</figcaption></figure>",
+            "<figure><img src=\"{}\" alt=\"{title}\"><figcaption>{title}</figcaption></figure>",
             png_address(&p.png)
         )
     };

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::places::{Geometry, Places};
 use crate::progress::Context;
 use crate::store::atomic::{write_atomic, write_bytes};
-use crate::store::day::{Stage, identity};
+use crate::store::day::{Stage, digest, identity};
 use crate::store::npz::{NpzFile, write_npz};
 use crate::time::iso;
 
@@ -49,7 +49,7 @@ pub fn compute(ctx: &Context<'_>) -> Result<bool> {
     let folder = folder(output);
     let record_file = folder.join("record.json");
     // The names of the images come from the days.
-    let mut before = vec![identity(&source)];
+    let mut before = vec![digest(&source)?];
     for day in Stage::Features.days(output)? {
         before.push(identity(&Stage::Features.file(output, &day)));
     }

@@ -111,7 +111,7 @@ pub fn fingerprint_of(texts: &[&str]) -> String {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     }
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    hex(hash)
 }
 
 /// The .json beside a day file.
@@ -207,6 +207,22 @@ pub fn identity(day_file: &Path) -> String {
         Some(r) => fingerprint_of(&[&r.fingerprint, &r.images.join("\n"), &r.bytes.to_string()]),
         None => stamp(day_file),
     }
+}
+
+/// SHA-256 of a file's content, in hexadecimal. Unlike a time of change it is the same for the same results, so it may
+/// stand in what is written.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn digest(path: &Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    let copied = std::fs::File::open(path).and_then(|mut file| std::io::copy(&mut file, &mut hash));
+    copied.map_err(|e| Error::io("read", path, e))?;
+    Ok(hex(hash))
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Length and time of change of a file.

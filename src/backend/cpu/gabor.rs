@@ -187,7 +187,7 @@ mod tests {
             };
             let mut want = vec![0.0; columns];
             for t in 0..rows {
-                for x in 0..columns {
+                for (x, want) in want.iter_mut().enumerate() {
                     let (mut rising, mut falling) = ([0.0; 2], [0.0; 2]);
                     for dt in -24..=24i64 {
                         for dx in -24..=24i64 {
@@ -202,7 +202,7 @@ mod tests {
                             falling[1] += v * (ot * ex - et * ox);
                         }
                     }
-                    want[x] += rising[0].hypot(rising[1]).max(falling[0].hypot(falling[1]));
+                    *want += rising[0].hypot(rising[1]).max(falling[0].hypot(falling[1]));
                 }
             }
             let mut got = vec![0.0; columns];

@@ -153,11 +153,7 @@ fn radices(mut n: usize) -> Option<Vec<usize>> {
     Some(out)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "twiddles, computed in double precision"
-)]
+#[expect(clippy::cast_precision_loss, reason = "sample numbers are far below 2^53")]
 fn steps(n: usize, radices: &[usize]) -> Vec<Step> {
     let unit = |k: usize, n: usize| {
         let (sin, cos) = (TAU * (k % n) as f64 / n as f64).sin_cos();

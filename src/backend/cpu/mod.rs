@@ -46,7 +46,8 @@ impl CpuBackend {
     pub fn new(pool: Arc<ThreadPool>) -> Self {
         let info = BackendInfo {
             kind: "cpu",
-            device: format!("{} CPU, {} threads", std::env::consts::ARCH, pool.current_num_threads()),
+            // Without the number of threads: this is stored beside results that do not depend on it.
+            device: format!("{} CPU", std::env::consts::ARCH),
             detail: format!("{:?}", pulp::Arch::new()),
         };
         Self { info, pool, images: None, segments: None, done: VecDeque::new(), next: 0 }

@@ -90,7 +90,8 @@ impl WorkgroupFft {
                 let both = |call: &str, planes: std::ops::Range<usize>| {
                     planes.map(|p| format!("{call}, {p}u);")).collect::<Vec<_>>()
                 };
-                for planes in if self.planes == 2 { vec![0..2] } else { vec![0..1, 1..2] } {
+                let at_once = self.planes;
+                for planes in (0..2).step_by(at_once).map(|p| p..p + at_once) {
                     both(&put, planes.clone()).into_iter().for_each(&mut line);
                     line("workgroupBarrier();".into());
                     both(&take, planes).into_iter().for_each(&mut line);

@@ -103,6 +103,7 @@ pub(super) struct ImageStage {
 }
 
 /// The dominant frequency's kernels.
+#[expect(clippy::large_enum_variant, reason = "one a plan")]
 enum Frequency {
     /// Columns that are transformed in workgroup memory.
     Workgroup { kernel: Kernel, teams: usize, twiddles: wgpu::Buffer },

@@ -103,6 +103,7 @@ pub(super) struct ScatterStage {
 }
 
 /// Where transforms take place.
+#[expect(clippy::large_enum_variant, reason = "one a plan")]
 enum Way {
     /// In workgroup memory, from spectrum to pooled value.
     Workgroup(InWorkgroup),
