@@ -116,12 +116,8 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
     }
     let fit_values = components.select(Axis(0), &fit_rows);
     let fitted = fit(config, fit_values.view())?;
-    if fitted.wanted.is_some_and(|wanted| fitted.clusters < wanted) {
-        tracing::warn!(
-            "{} clusters instead of {:?}: there are not enough different rows",
-            fitted.clusters,
-            fitted.wanted
-        );
+    if let Some(wanted) = fitted.wanted.filter(|&wanted| fitted.clusters < wanted) {
+        tracing::warn!("{} clusters instead of {wanted}: there are not enough different rows", fitted.clusters);
     }
     // Rows that took no part in the fit are labelled by it all the same.
     let (all_labels, all_scores) = assign(&fitted.model, components.select(Axis(0), &finite).view())?;

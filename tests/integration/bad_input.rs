@@ -227,7 +227,11 @@ fn more_components_than_rows() {
 
 #[test]
 fn more_clusters_than_rows() {
-    for (method, key) in [("gmm", "cluster.gmm.components"), ("kmeans", "cluster.kmeans.clusters")] {
+    for (method, key) in [
+        ("gmm", "cluster.gmm.components"),
+        ("kmeans", "cluster.kmeans.clusters"),
+        ("agglomerative", "cluster.agglomerative.clusters"),
+    ] {
         let place = Fixture::minutes(2);
         let method = format!("cluster.method={method}");
         let outcome = place.run(&["--set", &method, "--set", &format!("{key}=40")]).ends_with(0);
@@ -252,7 +256,7 @@ fn a_single_segment() {
 
 #[test]
 fn images_without_any_signal() {
-    for method in ["gmm", "kmeans"] {
+    for method in ["gmm", "kmeans", "dbscan", "agglomerative"] {
         let place = Fixture::empty();
         let map = Colormap::load("jet").expect("comes with the program");
         let flat = encode(COLUMNS, ROWS, ColorType::Rgb, BitDepth::Eight, &map.color(90).repeat(COLUMNS * ROWS));

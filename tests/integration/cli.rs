@@ -4,8 +4,20 @@ use std::path::Path;
 
 use crate::fixture::{Fixture, ROWS_AN_IMAGE, assert_whole, files, program};
 
-const COMMANDS: [&str; 11] =
-    ["run", "demo", "clip", "features", "design", "transform", "reduce", "cluster", "scatter", "synth", "visualize"];
+const COMMANDS: [&str; 12] = [
+    "run",
+    "demo",
+    "clip",
+    "features",
+    "design",
+    "transform",
+    "reduce",
+    "cluster",
+    "visualize",
+    "scatter",
+    "seismogram",
+    "synth",
+];
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")

@@ -20,7 +20,8 @@ fn scatter(segments: &Array3<f32>, settings: &[&str]) -> [ArrayD<f64>; 2] {
     let text = |p: &std::path::Path| p.to_str().expect("UTF-8").to_owned();
     let banks = "network.banks=[{octaves = 3, resolution = 2}, {octaves = 2, resolution = 1}]";
     let paths = [text(&input), text(&output)];
-    let mut arguments = vec!["scatter", "--input", &paths[0], "--output", &paths[1], "--set", banks];
+    let mut arguments =
+        vec!["scatter", "--backend", "cpu", "--input", &paths[0], "--output", &paths[1], "--set", banks];
     arguments.extend(settings.iter().flat_map(|s| ["--set", s]));
     program(&arguments).ends_with(0);
     ["order_1", "order_2"].map(|name| read_array(&output, name))
@@ -111,12 +112,13 @@ fn a_sample_that_is_no_number_spoils_its_channel_alone() {
 
 #[test]
 fn clusters_are_numbered_by_size_and_every_row_counts_once() {
-    for method in ["gmm", "kmeans"] {
+    for method in ["gmm", "kmeans", "agglomerative"] {
         let place = Fixture::minutes(24);
         let settings = [
             &format!("cluster.method={method}"),
             "cluster.gmm.components=4",
             "cluster.kmeans.clusters=4",
+            "cluster.agglomerative.clusters=4",
             "visualize.methods=[\"cluster_counts\"]",
         ];
         let settings: Vec<&str> = settings.into_iter().flat_map(|s| ["--set", s]).collect();
@@ -144,8 +146,18 @@ fn clusters_are_numbered_by_size_and_every_row_counts_once() {
         assert_eq!(pictures, 8, "{method}: two pictures a cluster");
 
         // Fewer clusters than before leave none of the old pictures behind.
-        let fewer =
-            [&settings[..], &["--set", "cluster.gmm.components=2", "--set", "cluster.kmeans.clusters=2"]].concat();
+        let fewer = [
+            &settings[..],
+            &[
+                "--set",
+                "cluster.gmm.components=2",
+                "--set",
+                "cluster.kmeans.clusters=2",
+                "--set",
+                "cluster.agglomerative.clusters=2",
+            ],
+        ]
+        .concat();
         place.run(&fewer).ends_with(0);
         let pictures = std::fs::read_dir(place.output().join("visualizations/cluster_counts")).expect("there").count();
         assert_eq!(pictures, 4, "{method}: two pictures a cluster");

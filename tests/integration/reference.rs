@@ -161,7 +161,7 @@ fn scatter(bins: usize, banks: Banks<'_>, settings: &[&str], more: &[&str]) -> (
     }
     std::fs::write(&config, text).expect("a configuration");
     let path = |p: &Path| p.to_str().expect("UTF-8").to_owned();
-    let mut arguments = vec!["scatter".to_owned(), "--config".into(), path(&config)];
+    let mut arguments = vec!["scatter".to_owned(), "--backend".into(), "cpu".into(), "--config".into(), path(&config)];
     arguments.extend(["--input".into(), path(&input), "--output".into(), path(&output)]);
     arguments.extend(more.iter().map(|m| (*m).to_owned()));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

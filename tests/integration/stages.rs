@@ -247,6 +247,8 @@ fn other_settings_reach_every_stage_after_them() {
         "reduce.ica_components=2",
         "cluster.gmm.components=3",
         "cluster.method=kmeans",
+        "cluster.method=dbscan",
+        "cluster.method=agglomerative",
         "anomaly.baseline=model",
         "anomaly.quantile=0.5",
         "exclude.distance_km=[[0.0, 4.0]]",
