@@ -161,7 +161,7 @@ pub fn write_design(ctx: &Context<'_>) -> Result<crate::plan::ScatteringPlan> {
     let windows = crate::stages::rows::stored_windows(config).map_or_else(|| planned_windows(ctx), Ok)?;
     let cut = images::segmentation(config, windows)?;
     let network = images::network(config, &cut)?;
-    design::warn_of_long_wavelets(&network);
+    design::warn(&network);
     design::write(&config.output.path, &network)?;
     Ok(network)
 }

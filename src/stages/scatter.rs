@@ -44,7 +44,7 @@ pub fn compute(
         return Err(wrong(format!("there are no samples in an array of the shape {:?}", reader.shape())));
     }
     let plan = ScatteringPlan::new(&ctx.config.network, channels, bins, ctx.config.network.sampling_rate)?;
-    super::design::warn_of_long_wavelets(&plan);
+    super::design::warn(&plan);
     let unpooled = if pooled { None } else { Some(unpooled(ctx, &plan, n)?) };
     let first = if pooled { plan.first_order() } else { 1 };
     let orders = plan.widths().len() - usize::from(plan.order_0 && !pooled);

@@ -99,7 +99,7 @@ fn transform_station(
     let config = ctx.config;
     let plan = SegmentPlan::new(&config.seismogram, station.sampling_rate)?;
     let network = ScatteringPlan::new(&config.network, station.channels.len(), plan.bins, station.sampling_rate)?;
-    super::design::warn_of_long_wavelets(&network);
+    super::design::warn(&network);
     super::design::write(output, &network)?;
     let source = source(config, index, station);
     let mut reader = station.segments(index, plan, &config.seismogram)?;
