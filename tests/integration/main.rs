@@ -3,6 +3,7 @@
 //! - [`cli`]: what every command accepts, says and returns
 //! - [`bad_input`]: what is left out, and what ends a run, without harm to what is there
 //! - [`stages`]: `run` and its stages write the same bytes, however they are stopped, split or repeated
+//! - [`numerics`]: clusters, hierarchies, densities and components of scikit-learn and SciPy
 //! - [`reference`]: golden values of NumPy, scikit-image, scatseisnet and scikit-learn
 //! - [`properties`]: what must hold for any input
 //!
@@ -12,6 +13,7 @@ mod bad_input;
 mod cli;
 mod compare;
 mod fixture;
+mod numerics;
 mod properties;
 mod reference;
 mod stages;
