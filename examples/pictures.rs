@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use ndarray::{Array2, ArrayView2};
-use rustfft::num_complex::Complex64;
 use scatterfall::Result;
 use scatterfall::colormap::Colormap;
 use scatterfall::plots::bank::{BankPicture, Domain, filter_bank};
@@ -22,6 +21,7 @@ use scatterfall::plots::scattergram::{Scattergram, extents, nearest_filter, scat
 use scatterfall::plots::stack::{Mark, Stack};
 use scatterfall::plots::waterfall::{Scene, Waterfall};
 use scatterfall::time::parse_compact;
+use scatterfall_fft::num_complex::Complex64;
 
 const MINUTE: i64 = 60_000_000;
 const PLACES: usize = 8;
@@ -228,7 +228,7 @@ fn bank(layer: usize, octaves: usize, bins: usize, rate: f64, domain: Domain) ->
         Complex64::new(cos, sin) * (-(t * centers[i]).powi(2)).exp()
     };
     let wavelets = Array2::from_shape_fn((centers.len(), bins), |(i, k)| wavelet(i, k));
-    let fft = rustfft::FftPlanner::new().plan_fft_forward(bins);
+    let fft = scatterfall_fft::forward(bins);
     let mut spectra = wavelets.clone();
     for mut row in spectra.rows_mut() {
         let mut buffer = row.to_vec();

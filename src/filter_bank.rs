@@ -1,7 +1,7 @@
 //! Complex Morlet filter banks, made once on the host in double precision.
 
 use ndarray::{Array1, Array2, Axis};
-use rustfft::{FftPlanner, num_complex::Complex64};
+use scatterfall_fft::num_complex::Complex64;
 
 use crate::config::{Bank, Normalize};
 
@@ -56,7 +56,7 @@ impl FilterBank {
             };
             wavelet.mapv_inplace(|z| z / norm);
         }
-        let fft = FftPlanner::new().plan_fft_forward(bins);
+        let fft = scatterfall_fft::forward(bins);
         let mut spectra = wavelets.clone();
         for mut row in spectra.axis_iter_mut(Axis(0)) {
             let mut buffer = row.to_vec();

@@ -4,7 +4,7 @@
 //! anything but arithmetic.
 
 use ndarray::Array2;
-use rustfft::num_complex::Complex64;
+use scatterfall_fft::num_complex::Complex64;
 
 use crate::colormap::Colormap;
 use crate::config::{Config, Feature, Network, Oversampling, Pooling};

@@ -1,7 +1,7 @@
 //! One layer's filters in time and in frequency.
 
 use ndarray::ArrayView2;
-use rustfft::num_complex::Complex64;
+use scatterfall_fft::num_complex::Complex64;
 
 use super::axis::{Axis, HEADER, Panel, Tick, header, significant};
 use super::canvas::{Canvas, Rect, Stroke};

@@ -1,7 +1,7 @@
 //! The network's filter banks as a file.
 
 use ndarray::{Array0, Array2};
-use rustfft::num_complex::{Complex32, Complex64};
+use scatterfall_fft::num_complex::{Complex32, Complex64};
 
 use crate::config::Oversampling;
 use crate::error::Result;

@@ -9,7 +9,7 @@ use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use pulp::{NullaryFnOnce, Simd};
-use rustfft::{Fft, FftPlanner, num_complex::Complex64};
+use scatterfall_fft::{Fft, num_complex::Complex64};
 
 /// A prime of p costs p^2 products a column; beyond this, Bluestein's way (rustfft) is faster.
 const LARGEST_PRIME: usize = 67;
@@ -50,7 +50,7 @@ impl LaneFft {
     pub(super) fn new(n: usize, single: bool) -> Self {
         let kind = match radices(n) {
             Some(radices) if !single => Kind::Stockham(steps(n, &radices)),
-            _ => Kind::Single(FftPlanner::new().plan_fft_forward(n)),
+            _ => Kind::Single(scatterfall_fft::forward(n)),
         };
         Self { n, kind }
     }
@@ -406,7 +406,7 @@ mod tests {
             let mut worst = 0.0f64;
             for lane in 0..lanes {
                 let mut want: Vec<Complex64> = (0..n).map(|k| sample(lane, k)).collect();
-                FftPlanner::new().plan_fft_forward(n).process(&mut want);
+                scatterfall_fft::forward(n).process(&mut want);
                 let scale = want.iter().map(|z| z.norm()).fold(0.0, f64::max);
                 for (k, w) in want.iter().enumerate() {
                     let got = Complex64::new(a[k * lanes + lane], b[k * lanes + lane]);

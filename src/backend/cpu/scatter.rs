@@ -9,8 +9,8 @@ use std::sync::Arc;
 use ndarray::{Array2, Axis};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
-use realfft::{RealFftPlanner, RealToComplex};
-use rustfft::num_complex::Complex64;
+use scatterfall_fft::RealToComplex;
+use scatterfall_fft::num_complex::Complex64;
 
 use super::lanes::{Buffers, LaneFft};
 use super::pool::pool_lanes;
@@ -94,7 +94,7 @@ impl ScatteringKernel {
             values: if pooling.is_some() { 1 } else { plan.pooled.len() },
             taper: plan.taper.clone(),
             layers,
-            input_fft: RealFftPlanner::new().plan_fft_forward(plan.bins),
+            input_fft: scatterfall_fft::real(plan.bins),
             fft: LaneFft::new(plan.bins, !in_lanes),
             in_lanes,
         }
@@ -430,7 +430,7 @@ pub(in crate::backend) fn power_of_two_below(samples: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use ndarray::Array3;
-    use rustfft::{FftPlanner, num_complex::Complex64};
+    use scatterfall_fft::num_complex::Complex64;
 
     use super::*;
     use crate::config::{Config, Network};
@@ -438,8 +438,7 @@ mod tests {
     /// The transform of one channel from its definition in double precision: shifted scalograms, all orders.
     fn definition(plan: &ScatteringPlan, signal: &[f64]) -> Vec<Vec<f64>> {
         let n = signal.len();
-        let mut planner = FftPlanner::new();
-        let (fft, ifft) = (planner.plan_fft_forward(n), planner.plan_fft_inverse(n));
+        let (fft, ifft) = (scatterfall_fft::forward(n), scatterfall_fft::inverse(n));
         let taper = plan.taper.clone().unwrap_or_else(|| vec![1.0; n]);
         let mut inputs = vec![signal.iter().zip(taper).map(|(s, t)| s * t).collect::<Vec<f64>>()];
         let mut orders = Vec::new();

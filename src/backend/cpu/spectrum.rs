@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use realfft::{RealFftPlanner, RealToComplex};
-use rustfft::num_complex::Complex32;
+use scatterfall_fft::RealToComplex;
+use scatterfall_fft::num_complex::Complex32;
 
 /// A bin counts as the largest when its modulus is within this of it (DESIGN of the feature): of several equal peaks
 /// the lowest is taken, whatever rounding does to them.
@@ -23,7 +23,7 @@ pub(super) struct Scratch {
 
 impl Spectrum {
     pub(super) fn new(rows: usize) -> Self {
-        Self { fft: RealFftPlanner::new().plan_fft_forward(rows) }
+        Self { fft: scatterfall_fft::real_f32(rows) }
     }
 
     pub(super) fn scratch(&self) -> Scratch {

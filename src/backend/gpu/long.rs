@@ -1,7 +1,7 @@
 //! Transforms through device memory: lengths with large prime factors (by Bluestein's convolution), and lengths that do not
 //! fit workgroup memory.
 
-use rustfft::num_complex::Complex64;
+use scatterfall_fft::num_complex::Complex64;
 use wgpu::BufferUsages;
 
 use super::buffers::{Pool, table};
@@ -200,7 +200,7 @@ fn chirps(shape: &LongShape) -> (Vec<[f32; 2]>, Vec<[f32; 2]>) {
         kernel[k] = chirp(k).conj() / m as f64;
         kernel[(m - k) % m] = kernel[k];
     }
-    rustfft::FftPlanner::new().plan_fft_forward(m).process(&mut kernel);
+    scatterfall_fft::forward(m).process(&mut kernel);
     let single = |z: Complex64| [z.re as f32, z.im as f32];
     ((0..n).map(|k| single(chirp(k))).collect(), kernel.into_iter().map(single).collect())
 }

@@ -320,13 +320,13 @@ impl Layer {
 /// spectrum.wgsl's table: the taper, and its transform in double precision.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "single precision tables")]
 pub(super) fn taper(plan: &ScatteringPlan) -> Vec<[f32; 4]> {
-    use rustfft::num_complex::Complex64;
+    use scatterfall_fft::num_complex::Complex64;
     let Some(taper) = &plan.taper else {
         let mut out = vec![[1.0, 0.0, 0.0, 0.0]; plan.bins];
         out[0][1] = plan.bins as f32;
         return out;
     };
     let mut spectrum: Vec<Complex64> = taper.iter().map(|&t| t.into()).collect();
-    rustfft::FftPlanner::new().plan_fft_forward(plan.bins).process(&mut spectrum);
+    scatterfall_fft::forward(plan.bins).process(&mut spectrum);
     taper.iter().zip(spectrum).map(|(&t, z)| [t as f32, z.re as f32, z.im as f32, 0.0]).collect()
 }
