@@ -35,7 +35,7 @@ struct Step {
     stride: usize,
     /// `w^(j r)` for column `j` and output `r` from 1, `w = exp(-2 pi i / (columns radix))`: `[j][r - 1]`.
     twiddles: Vec<(f64, f64)>,
-    /// `cos, sin(2 pi k / radix)` for k from 0, for radices without code of their own.
+    /// `cos, sin(2 pi k r / radix)`, `[r - 1][k - 1]` for k and r up to half the radix, for radices without code of their own.
     roots: Vec<(f64, f64)>,
 }
 
@@ -131,6 +131,24 @@ fn flat<S: Simd>(vectors: &mut [S::f64s]) -> &mut [f64] {
     pulp::bytemuck::cast_slice_mut(vectors)
 }
 
+/// Cost of a sample of a transform of `n` points, in additions of a vector, about: a pass of radix 2, 3, 4, 5 costs 4, 8, 7, 12
+/// with its products, one of another prime two products for every pair of its points.
+pub(super) fn cost(n: usize) -> usize {
+    let pass = |radix: usize| match radix {
+        2 => 5,
+        3 => 7,
+        4 => 7,
+        5 => 10,
+        p => p + 4,
+    };
+    radices(n).map_or(usize::MAX / 4, |r| r.into_iter().map(pass).sum())
+}
+
+/// True for products of 2, 3 and 5.
+pub(super) fn is_smooth(n: usize) -> bool {
+    radices(n).is_some_and(|r| r.into_iter().all(|p| p <= 5))
+}
+
 /// The radices of `n`, or `None` where a prime is too large.
 fn radices(mut n: usize) -> Option<Vec<usize>> {
     let mut out = Vec::new();
@@ -169,7 +187,8 @@ fn steps(n: usize, radices: &[usize]) -> Vec<Step> {
                 .map(|(j, r)| unit(j * r, left))
                 .map(|(cos, sin)| (cos, -sin))
                 .collect();
-            let roots = (0..radix).map(|k| unit(k, radix)).collect();
+            let half = 1..=radix / 2;
+            let roots = half.clone().flat_map(|r| half.clone().map(move |k| unit(k * r, radix))).collect();
             let step = Step { radix, columns, stride, twiddles, roots };
             (left, stride) = (columns, stride * radix);
             step
@@ -232,8 +251,9 @@ impl Step {
         let (p, s, m) = (self.radix, self.stride, self.columns);
         let half = p / 2;
         let zero = Complex(simd.splat_f64s(0.0), simd.splat_f64s(0.0));
-        let mut sums = [zero; LARGEST_PRIME / 2];
-        let mut differences = [zero; LARGEST_PRIME / 2];
+        // The sum and the difference of every pair.
+        let mut pairs = [(zero, zero); LARGEST_PRIME / 2];
+        let pairs = &mut pairs[..half];
         for j in 0..m {
             let twiddles = &self.twiddles[j * (p - 1)..(j + 1) * (p - 1)];
             for q in 0..s {
@@ -243,41 +263,56 @@ impl Step {
                 };
                 let first = at(0);
                 let mut total = first;
-                for k in 1..=half {
-                    let (a, b) = (at(k), at(p - k));
-                    sums[k - 1] = add(simd, a, b);
-                    differences[k - 1] = sub(simd, a, b);
-                    total = add(simd, total, sums[k - 1]);
+                for (k, pair) in pairs.iter_mut().enumerate() {
+                    let (a, b) = (at(k + 1), at(p - k - 1));
+                    *pair = (add(simd, a, b), sub(simd, a, b));
+                    total = add(simd, total, pair.0);
                 }
-                let o = q + s * p * j;
-                (to.re[o], to.im[o]) = (total.0, total.1);
-                for r in 1..=half {
-                    // sum_k cos(2 pi k r / p) (a_k + a_-k) - i sum_k sin(2 pi k r / p) (a_k - a_-k)
-                    let (mut even, mut odd) = (first, zero);
-                    let mut turn = 0;
-                    for (sum, difference) in sums[..half].iter().zip(&differences[..half]) {
-                        turn += r;
-                        if turn >= p {
-                            turn -= p;
-                        }
-                        let (cos, sin) = self.roots[turn];
-                        let (cos, sin) = (simd.splat_f64s(cos), simd.splat_f64s(sin));
-                        even.0 = simd.mul_add_e_f64s(cos, sum.0, even.0);
-                        even.1 = simd.mul_add_e_f64s(cos, sum.1, even.1);
-                        odd.0 = simd.mul_add_e_f64s(sin, difference.0, odd.0);
-                        odd.1 = simd.mul_add_e_f64s(sin, difference.1, odd.1);
+                let mut put = |r: usize, z: Complex<S::f64s>| {
+                    let z = if j == 0 || r == 0 { z } else { times(simd, z, twiddles[r - 1]) };
+                    let o = q + s * (p * j + r);
+                    (to.re[o], to.im[o]) = (z.0, z.1);
+                };
+                put(0, total);
+                // Two outputs at a time: eight sums that do not wait for each other.
+                for r in (1..half).step_by(2) {
+                    let roots = |r: usize| &self.roots[(r - 1) * half..r * half];
+                    let sums = combine(simd, first, pairs, [roots(r), roots(r + 1)]);
+                    for (r, (forth, back)) in [r, r + 1].into_iter().zip(sums) {
+                        put(r, forth);
+                        put(p - r, back);
                     }
-                    let forth = Complex(simd.add_f64s(even.0, odd.1), simd.sub_f64s(even.1, odd.0));
-                    let back = Complex(simd.sub_f64s(even.0, odd.1), simd.add_f64s(even.1, odd.0));
-                    for (r, z) in [(r, forth), (p - r, back)] {
-                        let z = if j == 0 { z } else { times(simd, z, twiddles[r - 1]) };
-                        let o = q + s * (p * j + r);
-                        (to.re[o], to.im[o]) = (z.0, z.1);
-                    }
+                }
+                if half % 2 == 1 {
+                    let [(forth, back)] = combine(simd, first, pairs, [&self.roots[(half - 1) * half..]]);
+                    put(half, forth);
+                    put(p - half, back);
                 }
             }
         }
     }
+}
+
+/// Outputs `r` and `p - r` of a prime's transform for each of `R` numbers r, whose `roots` are `cos, sin(2 pi k r / p)`:
+/// `first + sum_k cos (a_k + a_-k) -+ i sum_k sin (a_k - a_-k)`.
+#[inline(always)]
+fn combine<S: Simd, const R: usize>(
+    simd: S,
+    first: Complex<S::f64s>,
+    pairs: &[(Complex<S::f64s>, Complex<S::f64s>)],
+    roots: [&[(f64, f64)]; R],
+) -> [(Complex<S::f64s>, Complex<S::f64s>); R] {
+    let zero = Complex(simd.splat_f64s(0.0), simd.splat_f64s(0.0));
+    let (mut even, mut odd) = ([first; R], [zero; R]);
+    let roots = roots.map(|r| &r[..pairs.len()]);
+    for (k, (sum, difference)) in pairs.iter().enumerate() {
+        for r in 0..R {
+            let (cos, sin) = roots[r][k];
+            even[r] = add_scaled(simd, even[r], cos, *sum);
+            odd[r] = add_scaled(simd, odd[r], sin, *difference);
+        }
+    }
+    std::array::from_fn(|r| (minus_i(simd, even[r], odd[r]), plus_i(simd, even[r], odd[r])))
 }
 
 #[inline(always)]

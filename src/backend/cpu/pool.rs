@@ -1,15 +1,11 @@
 //! Pooling of scalograms over time, several signals side by side.
 
-use pulp::Simd;
+use pulp::{NullaryFnOnce, Simd};
 
 use crate::config::Pooling;
 
 /// Samples that are summed up before the sum goes to the total, so that rounding does not grow with the length.
 const BLOCK: usize = 64;
-
-/// Halvings after which the median of a lane is selected on its own: only values spread over many powers of two, with
-/// the median far below the largest, need so many.
-const MOST_HALVINGS: usize = 40;
 
 /// Pools the moduli whose squares are in `power`, sample by sample a vector of lanes, into one value a lane.
 ///
@@ -21,16 +17,7 @@ pub(super) fn pool_lanes<S: Simd>(simd: S, power: &[S::f32s], pooling: Pooling, 
             out[0] = median_of_squares(&mut flat::<S>(power).to_vec());
             return;
         }
-        Pooling::Median => match median(simd, power) {
-            Some(median) => median,
-            None => {
-                for (lane, out) in out.iter_mut().enumerate() {
-                    let mut own: Vec<f32> = flat::<S>(power).iter().skip(lane).step_by(S::F32_LANES).copied().collect();
-                    *out = median_of_squares(&mut own);
-                }
-                return;
-            }
-        },
+        Pooling::Median => simd.vectorize(Median { simd, power }),
         Pooling::Mean => {
             let mut total = simd.splat_f32s(0.0);
             for block in power.chunks(BLOCK) {
@@ -62,62 +49,76 @@ fn flat<S: Simd>(vectors: &[S::f32s]) -> &[f32] {
 
 /// Medians of the square roots, one a lane, by halving the interval that holds the middle value.
 ///
-/// `below(low) <= rank < below(high)` holds throughout, where `below(x)` counts the samples under `x`; the search ends
-/// when every lane's interval holds a single sample, or equal ones. `None` where a lane takes too long.
-#[inline(always)]
-fn median<S: Simd>(simd: S, power: &[S::f32s]) -> Option<S::f32s> {
-    let n = power.len();
-    #[expect(clippy::cast_precision_loss, reason = "bins are far below 2^24")]
-    let (rank, all) = (simd.splat_f32s((n / 2) as f32), simd.splat_f32s(n as f32));
-    let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
-    let (mut low, mut high) = (*power.first()?, zero);
-    for p in power {
-        low = simd.min_f32s(low, *p);
-        high = simd.max_f32s(high, *p);
-    }
-    // Just above the largest; squares are scaled to at most a few times the bins, so this does not overflow.
-    high = simd.mul_add_e_f32s(high, simd.splat_f32s(2.0 * f32::EPSILON), high);
-    high = simd.add_f32s(high, simd.splat_f32s(f32::MIN_POSITIVE));
-    let (mut below_low, mut below_high) = (zero, all);
-    let mut halvings = 0;
-    loop {
-        let middle = simd.mul_f32s(simd.splat_f32s(0.5), simd.add_f32s(low, high));
-        let single = simd.less_than_or_equal_f32s(simd.sub_f32s(below_high, below_low), one);
-        let apart = simd.and_m32s(simd.less_than_f32s(low, middle), simd.less_than_f32s(middle, high));
-        // A lane is open while its interval holds several samples and can still be halved.
-        let open = simd.select_f32s(single, zero, simd.select_f32s(apart, one, zero));
-        if simd.reduce_max_f32s(open) == 0.0 {
-            break;
-        }
-        if halvings == MOST_HALVINGS {
-            return None;
-        }
-        halvings += 1;
-        let mut below = zero;
+/// The halves are those of the numbers' bits, which are in the order of the (not negative) numbers: no distribution
+/// needs more than 31, and values spread over many powers of two need no more than others. `below(low) <= rank < below(high)`
+/// holds throughout, where `below(x)` counts the samples under `x`; the search ends when every lane's
+/// interval holds a single sample, or equal ones. A lane with a NaN has no such interval; it ends as soon as the others.
+struct Median<'a, S: Simd> {
+    simd: S,
+    power: &'a [S::f32s],
+}
+
+impl<S: Simd> NullaryFnOnce for Median<'_, S> {
+    type Output = S::f32s;
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "bins are far below 2^32")]
+    fn call(self) -> S::f32s {
+        let Self { simd, power } = self;
+        let n = power.len();
+        let (none, one) = (simd.splat_u32s(0), simd.splat_u32s(1));
+        let rank = simd.splat_u32s((n / 2) as u32);
+        let (zero, mut least, mut most) = (simd.splat_f32s(0.0), simd.splat_f32s(f32::MAX), simd.splat_f32s(0.0));
         for p in power {
-            below = simd.add_f32s(below, simd.select_f32s(simd.less_than_f32s(*p, middle), one, zero));
+            least = simd.min_f32s(least, *p);
+            most = simd.max_f32s(most, *p);
         }
-        let is_open = simd.less_than_f32s(zero, open);
-        let go_up = simd.and_m32s(is_open, simd.less_than_or_equal_f32s(below, rank));
-        let go_down = simd.and_m32s(is_open, simd.less_than_f32s(rank, below));
-        low = simd.select_f32s(go_up, middle, low);
-        below_low = simd.select_f32s(go_up, below, below_low);
-        high = simd.select_f32s(go_down, middle, high);
-        below_high = simd.select_f32s(go_down, below, below_high);
+        let mut low = simd.transmute_u32s_f32s(least);
+        // Just above the largest; that may be infinity, which is above all numbers.
+        let mut high = simd.add_u32s(simd.transmute_u32s_f32s(most), one);
+        let (mut below_low, mut below_high) = (none, simd.splat_u32s(n as u32));
+        for _ in 0..32 {
+            let middle = simd.add_u32s(low, simd.wrapping_dyn_shr_u32s(simd.sub_u32s(high, low), one));
+            let several = simd.less_than_u32s(one, simd.sub_u32s(below_high, below_low));
+            let apart = simd.less_than_u32s(low, middle);
+            let open = simd.and_m32s(several, apart);
+            if simd.first_true_m32s(open) == S::F32_LANES {
+                break;
+            }
+            let pivot = simd.transmute_f32s_u32s(middle);
+            let mut below = [none; 2];
+            let pairs = power.chunks_exact(2);
+            for p in pairs.remainder() {
+                below[0] = simd.add_u32s(below[0], simd.select_u32s(simd.less_than_f32s(*p, pivot), one, none));
+            }
+            for p in pairs {
+                for (below, p) in below.iter_mut().zip(p) {
+                    *below = simd.add_u32s(*below, simd.select_u32s(simd.less_than_f32s(*p, pivot), one, none));
+                }
+            }
+            let below = simd.add_u32s(below[0], below[1]);
+            let go_up = simd.and_m32s(open, simd.less_than_or_equal_u32s(below, rank));
+            let go_down = simd.and_m32s(open, simd.less_than_u32s(rank, below));
+            low = simd.select_u32s(go_up, middle, low);
+            below_low = simd.select_u32s(go_up, below, below_low);
+            high = simd.select_u32s(go_down, middle, high);
+            below_high = simd.select_u32s(go_down, below, below_high);
+        }
+        let (low, high) = (simd.transmute_f32s_u32s(low), simd.transmute_f32s_u32s(high));
+        // The middle value is the smallest from `low` on; the one before it is equal, or the largest under `low`.
+        let (mut upper, mut under) = (high, zero);
+        for p in power {
+            let is_under = simd.less_than_f32s(*p, low);
+            upper = simd.min_f32s(upper, simd.select_f32s(is_under, high, *p));
+            under = simd.max_f32s(under, simd.select_f32s(is_under, *p, zero));
+        }
+        let upper_root = simd.sqrt_f32s(upper);
+        if n % 2 == 1 {
+            return upper_root;
+        }
+        let lower = simd.select_f32s(simd.less_than_u32s(below_low, rank), upper, under);
+        simd.mul_f32s(simd.splat_f32s(0.5), simd.add_f32s(upper_root, simd.sqrt_f32s(lower)))
     }
-    // The middle value is the smallest from `low` on; the one before it is equal, or the largest under `low`.
-    let (mut upper, mut under) = (high, zero);
-    for p in power {
-        let is_under = simd.less_than_f32s(*p, low);
-        upper = simd.min_f32s(upper, simd.select_f32s(is_under, high, *p));
-        under = simd.max_f32s(under, simd.select_f32s(is_under, *p, zero));
-    }
-    let upper_root = simd.sqrt_f32s(upper);
-    if n % 2 == 1 {
-        return Some(upper_root);
-    }
-    let lower = simd.select_f32s(simd.less_than_f32s(below_low, rank), upper, under);
-    Some(simd.mul_f32s(simd.splat_f32s(0.5), simd.add_f32s(upper_root, simd.sqrt_f32s(lower))))
 }
 
 /// Median of the square roots of one signal: order does not change under the root, so only the middle values get one.
