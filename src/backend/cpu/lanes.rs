@@ -1,8 +1,8 @@
 //! Fourier transforms of several signals side by side, one a lane of the vector unit.
 //!
 //! A Stockham mixed-radix transform: every step reads one buffer and writes the other, in order, with radices 4, 2, 3, 5
-//! and any other prime up to [`LARGEST_PRIME`]. Real and imaginary parts lie apart, sample by sample a vector of lanes, so
-//! no step ever moves data between lanes. In double precision: a scalogram's median may be thousands of times below its
+//! and any other prime up to [`LARGEST_PRIME`]. A sample is a vector of real and one of imaginary parts, so no step ever
+//! moves data between lanes. In double precision: a scalogram's median may be thousands of times below its
 //! largest value, and single precision's rounding is relative to the largest. Lengths with larger primes go through `rustfft`, lane by lane.
 
 use std::f64::consts::TAU;
@@ -39,10 +39,19 @@ struct Step {
     roots: Vec<(f64, f64)>,
 }
 
-/// Buffers for one transform, real and imaginary parts apart; `n` vectors each.
-pub(super) struct Buffers<'a, V> {
-    pub(super) re: &'a mut [V],
-    pub(super) im: &'a mut [V],
+/// A complex number a lane, as it lies in memory: real parts, imaginary parts.
+pub(super) type Pair<V> = [V; 2];
+
+/// A buffer of floats as complex numbers.
+#[inline(always)]
+pub(super) fn pairs<S: Simd>(buffer: &[f64]) -> &[Pair<S::f64s>] {
+    S::as_simd_f64s(buffer).0.as_chunks::<2>().0
+}
+
+/// A buffer of floats as complex numbers.
+#[inline(always)]
+pub(super) fn pairs_mut<S: Simd>(buffer: &mut [f64]) -> &mut [Pair<S::f64s>] {
+    S::as_mut_simd_f64s(buffer).0.as_chunks_mut::<2>().0
 }
 
 impl LaneFft {
@@ -68,67 +77,59 @@ impl LaneFft {
         }
     }
 
-    /// Forward transform of `data`, not normalised; `other` is scratch of the same size. The result is in `data`.
-    /// With real and imaginary parts exchanged (before and after) it is the inverse transform, not normalised.
+    /// Forward transform of `data`, not normalised; `other` is scratch of the same size. Returns the one that holds the
+    /// result. With real and imaginary parts exchanged (before and after) it is the inverse transform, not normalised.
     #[inline(always)]
-    pub(super) fn forward<S: Simd>(
+    pub(super) fn forward<'a, S: Simd>(
         &self,
         simd: S,
-        data: Buffers<'_, S::f64s>,
-        other: Buffers<'_, S::f64s>,
+        data: &'a mut [Pair<S::f64s>],
+        other: &'a mut [Pair<S::f64s>],
         scratch: &mut [Complex64],
-    ) {
+    ) -> &'a mut [Pair<S::f64s>] {
         match &self.kind {
             // A function of its own: inlined at each call the passes would be compiled several times over.
             Kind::Stockham(steps) => simd.vectorize(Passes { simd, steps, data, other }),
             Kind::Single(fft) => {
                 let lanes = S::F64_LANES;
-                let (re, im) = (flat::<S>(data.re), flat::<S>(data.im));
+                let floats: &mut [f64] = pulp::bytemuck::cast_slice_mut(data.as_flattened_mut());
                 let (input, rest) = scratch.split_at_mut(self.n);
                 let (output, rest) = rest.split_at_mut(self.n);
                 for lane in 0..lanes {
                     for (k, z) in input.iter_mut().enumerate() {
-                        *z = Complex64::new(re[k * lanes + lane], im[k * lanes + lane]);
+                        *z = Complex64::new(floats[2 * k * lanes + lane], floats[(2 * k + 1) * lanes + lane]);
                     }
                     fft.process_outofplace_with_scratch(input, output, rest);
                     for (k, z) in output.iter().enumerate() {
-                        (re[k * lanes + lane], im[k * lanes + lane]) = (z.re, z.im);
+                        (floats[2 * k * lanes + lane], floats[(2 * k + 1) * lanes + lane]) = (z.re, z.im);
                     }
                 }
+                data
             }
         }
     }
 }
 
 /// All passes of a transform.
-struct Passes<'a, S: Simd> {
+struct Passes<'a, 'b, S: Simd> {
     simd: S,
-    steps: &'a [Step],
-    data: Buffers<'a, S::f64s>,
-    other: Buffers<'a, S::f64s>,
+    steps: &'b [Step],
+    data: &'a mut [Pair<S::f64s>],
+    other: &'a mut [Pair<S::f64s>],
 }
 
-impl<S: Simd> NullaryFnOnce for Passes<'_, S> {
-    type Output = ();
+impl<'a, S: Simd> NullaryFnOnce for Passes<'a, '_, S> {
+    type Output = &'a mut [Pair<S::f64s>];
 
     #[inline(always)]
-    fn call(self) {
+    fn call(self) -> Self::Output {
         let (mut from, mut to) = (self.data, self.other);
         for step in self.steps {
-            step.apply(self.simd, &from, &mut to);
+            step.apply(self.simd, from, to);
             std::mem::swap(&mut from, &mut to);
         }
-        if self.steps.len() % 2 == 1 {
-            to.re.copy_from_slice(from.re);
-            to.im.copy_from_slice(from.im);
-        }
+        from
     }
-}
-
-/// A slice of vectors as the floats it is made of.
-#[inline(always)]
-fn flat<S: Simd>(vectors: &mut [S::f64s]) -> &mut [f64] {
-    pulp::bytemuck::cast_slice_mut(vectors)
 }
 
 /// Cost of a sample of a transform of `n` points, in additions of a vector, about: a pass of radix 2, 3, 4, 5 costs 4, 8, 7, 12
@@ -208,38 +209,99 @@ impl<V: Copy> Copy for Complex<V> {}
 
 impl Step {
     #[inline(always)]
-    fn apply<S: Simd>(&self, simd: S, from: &Buffers<'_, S::f64s>, to: &mut Buffers<'_, S::f64s>) {
+    fn apply<S: Simd>(&self, simd: S, from: &[Pair<S::f64s>], to: &mut [Pair<S::f64s>]) {
         match self.radix {
-            2 => self.run::<S, 2>(simd, from, to, |a| two(simd, a)),
-            3 => self.run::<S, 3>(simd, from, to, |a| three(simd, a)),
-            4 => self.run::<S, 4>(simd, from, to, |a| four(simd, a)),
-            5 => self.run::<S, 5>(simd, from, to, |a| five(simd, a)),
+            2 => self.run::<S, 2>(
+                simd,
+                from,
+                to,
+                #[inline(always)]
+                |a| two(simd, a),
+            ),
+            3 => self.run::<S, 3>(
+                simd,
+                from,
+                to,
+                #[inline(always)]
+                |a| three(simd, a),
+            ),
+            4 => self.run::<S, 4>(
+                simd,
+                from,
+                to,
+                #[inline(always)]
+                |a| four(simd, a),
+            ),
+            5 => self.run::<S, 5>(
+                simd,
+                from,
+                to,
+                #[inline(always)]
+                |a| five(simd, a),
+            ),
             _ => self.any_prime(simd, from, to),
         }
     }
 
     /// One pass with a transform of `R` points in registers.
+    ///
+    /// Every closure in which vectors are worked on is `#[inline(always)]`: compiled on its own it would not have the vector unit's instructions.
     #[inline(always)]
     fn run<S: Simd, const R: usize>(
         &self,
         simd: S,
-        from: &Buffers<'_, S::f64s>,
-        to: &mut Buffers<'_, S::f64s>,
+        from: &[Pair<S::f64s>],
+        to: &mut [Pair<S::f64s>],
         butterfly: impl Fn([Complex<S::f64s>; R]) -> [Complex<S::f64s>; R],
     ) {
         let (s, m) = (self.stride, self.columns);
-        for j in 0..m {
+        if s == 1 {
+            // The first pass: slices along the columns, so that no index needs a check.
+            let from: [&[Pair<S::f64s>]; R] = std::array::from_fn(|k| &from[m * k..][..m]);
+            let (to, _) = to.as_chunks_mut::<R>();
+            for (j, (to, twiddles)) in to[..m].iter_mut().zip(self.twiddles.chunks_exact(R - 1)).enumerate() {
+                let b = butterfly(std::array::from_fn(
+                    #[inline(always)]
+                    |k| Complex(from[k][j][0], from[k][j][1]),
+                ));
+                to[0] = [b[0].0, b[0].1];
+                for r in 1..R {
+                    let z = times(simd, b[r], twiddles[r - 1]);
+                    to[r] = [z.0, z.1];
+                }
+            }
+            return;
+        }
+        for (j, to) in to.chunks_exact_mut(R * s).take(m).enumerate() {
+            let from: [&[Pair<S::f64s>]; R] = std::array::from_fn(|k| &from[s * (j + m * k)..][..s]);
+            let mut rest = to;
+            let to: [&mut [Pair<S::f64s>]; R] = std::array::from_fn(|_| {
+                let (own, others) = std::mem::take(&mut rest).split_at_mut(s);
+                rest = others;
+                own
+            });
+            if j == 0 {
+                for q in 0..s {
+                    let b = butterfly(std::array::from_fn(
+                        #[inline(always)]
+                        |k| Complex(from[k][q][0], from[k][q][1]),
+                    ));
+                    for r in 0..R {
+                        to[r][q] = [b[r].0, b[r].1];
+                    }
+                }
+                continue;
+            }
             let twiddles = &self.twiddles[j * (R - 1)..(j + 1) * (R - 1)];
             for q in 0..s {
-                let a = std::array::from_fn(|k| {
-                    let i = q + s * (j + m * k);
-                    Complex(from.re[i], from.im[i])
-                });
-                let b = butterfly(a);
-                for (r, b) in b.into_iter().enumerate() {
-                    let z = if r == 0 || j == 0 { b } else { times(simd, b, twiddles[r - 1]) };
-                    let o = q + s * (R * j + r);
-                    (to.re[o], to.im[o]) = (z.0, z.1);
+                let b = butterfly(std::array::from_fn(
+                    #[inline(always)]
+                    |k| Complex(from[k][q][0], from[k][q][1]),
+                ));
+                to[0][q] = [b[0].0, b[0].1];
+                for r in 1..R {
+                    let z = times(simd, b[r], twiddles[r - 1]);
+                    to[r][q] = [z.0, z.1];
                 }
             }
         }
@@ -247,7 +309,7 @@ impl Step {
 
     /// One pass for an odd prime: pairs `a_k + a_(p-k)` and `a_k - a_(p-k)` halve the products.
     #[inline(always)]
-    fn any_prime<S: Simd>(&self, simd: S, from: &Buffers<'_, S::f64s>, to: &mut Buffers<'_, S::f64s>) {
+    fn any_prime<S: Simd>(&self, simd: S, from: &[Pair<S::f64s>], to: &mut [Pair<S::f64s>]) {
         let (p, s, m) = (self.radix, self.stride, self.columns);
         let half = p / 2;
         let zero = Complex(simd.splat_f64s(0.0), simd.splat_f64s(0.0));
@@ -257,40 +319,46 @@ impl Step {
         for j in 0..m {
             let twiddles = &self.twiddles[j * (p - 1)..(j + 1) * (p - 1)];
             for q in 0..s {
-                let at = |k: usize| {
-                    let i = q + s * (j + m * k);
-                    Complex(from.re[i], from.im[i])
-                };
-                let first = at(0);
+                let from = &from[q + s * j..];
+                let first = Complex(from[0][0], from[0][1]);
                 let mut total = first;
                 for (k, pair) in pairs.iter_mut().enumerate() {
-                    let (a, b) = (at(k + 1), at(p - k - 1));
+                    let (a, b) = (from[s * m * (k + 1)], from[s * m * (p - k - 1)]);
+                    let (a, b) = (Complex(a[0], a[1]), Complex(b[0], b[1]));
                     *pair = (add(simd, a, b), sub(simd, a, b));
                     total = add(simd, total, pair.0);
                 }
-                let mut put = |r: usize, z: Complex<S::f64s>| {
-                    let z = if j == 0 || r == 0 { z } else { times(simd, z, twiddles[r - 1]) };
-                    let o = q + s * (p * j + r);
-                    (to.re[o], to.im[o]) = (z.0, z.1);
-                };
-                put(0, total);
+                let to = &mut to[q + s * p * j..];
+                to[0] = [total.0, total.1];
                 // Two outputs at a time: eight sums that do not wait for each other.
                 for r in (1..half).step_by(2) {
-                    let roots = |r: usize| &self.roots[(r - 1) * half..r * half];
-                    let sums = combine(simd, first, pairs, [roots(r), roots(r + 1)]);
+                    let sums = combine(simd, first, pairs, [self.roots(r), self.roots(r + 1)]);
                     for (r, (forth, back)) in [r, r + 1].into_iter().zip(sums) {
-                        put(r, forth);
-                        put(p - r, back);
+                        put(simd, &mut to[s * r], forth, twiddles[r - 1]);
+                        put(simd, &mut to[s * (p - r)], back, twiddles[p - r - 1]);
                     }
                 }
                 if half % 2 == 1 {
-                    let [(forth, back)] = combine(simd, first, pairs, [&self.roots[(half - 1) * half..]]);
-                    put(half, forth);
-                    put(p - half, back);
+                    let [(forth, back)] = combine(simd, first, pairs, [self.roots(half)]);
+                    put(simd, &mut to[s * half], forth, twiddles[half - 1]);
+                    put(simd, &mut to[s * (p - half)], back, twiddles[p - half - 1]);
                 }
             }
         }
     }
+
+    /// `cos, sin(2 pi k r / radix)` for k from 1 to half the radix.
+    fn roots(&self, r: usize) -> &[(f64, f64)] {
+        let half = self.radix / 2;
+        &self.roots[(r - 1) * half..r * half]
+    }
+}
+
+/// Stores `z` times a twiddle factor.
+#[inline(always)]
+fn put<S: Simd>(simd: S, to: &mut Pair<S::f64s>, z: Complex<S::f64s>, twiddle: (f64, f64)) {
+    let z = times(simd, z, twiddle);
+    *to = [z.0, z.1];
 }
 
 /// Outputs `r` and `p - r` of a prime's transform for each of `R` numbers r, whose `roots` are `cos, sin(2 pi k r / p)`:
@@ -312,7 +380,10 @@ fn combine<S: Simd, const R: usize>(
             odd[r] = add_scaled(simd, odd[r], sin, *difference);
         }
     }
-    std::array::from_fn(|r| (minus_i(simd, even[r], odd[r]), plus_i(simd, even[r], odd[r])))
+    std::array::from_fn(
+        #[inline(always)]
+        |r| (minus_i(simd, even[r], odd[r]), plus_i(simd, even[r], odd[r])),
+    )
 }
 
 #[inline(always)]
@@ -354,6 +425,13 @@ fn add_scaled<S: Simd>(simd: S, a: Complex<S::f64s>, c: f64, b: Complex<S::f64s>
     Complex(simd.mul_add_e_f64s(c, b.0, a.0), simd.mul_add_e_f64s(c, b.1, a.1))
 }
 
+/// `c a` for a real number `c`.
+#[inline(always)]
+fn scaled<S: Simd>(simd: S, c: f64, a: Complex<S::f64s>) -> Complex<S::f64s> {
+    let c = simd.splat_f64s(c);
+    Complex(simd.mul_f64s(c, a.0), simd.mul_f64s(c, a.1))
+}
+
 #[inline(always)]
 fn two<S: Simd>(simd: S, [a, b]: [Complex<S::f64s>; 2]) -> [Complex<S::f64s>; 2] {
     [add(simd, a, b), sub(simd, a, b)]
@@ -387,12 +465,8 @@ fn five<S: Simd>(simd: S, [a, b, c, d, e]: [Complex<S::f64s>; 5]) -> [Complex<S:
     let (p2, m2) = (add(simd, c, d), sub(simd, c, d));
     let even1 = add_scaled(simd, add_scaled(simd, a, C1, p1), C2, p2);
     let even2 = add_scaled(simd, add_scaled(simd, a, C2, p1), C1, p2);
-    let scaled = |c: f64, z: Complex<S::f64s>| {
-        let c = simd.splat_f64s(c);
-        Complex(simd.mul_f64s(c, z.0), simd.mul_f64s(c, z.1))
-    };
-    let odd1 = add_scaled(simd, scaled(S1, m1), S2, m2);
-    let odd2 = add_scaled(simd, scaled(S2, m1), -S1, m2);
+    let odd1 = add_scaled(simd, scaled(simd, S1, m1), S2, m2);
+    let odd2 = add_scaled(simd, scaled(simd, S2, m1), -S1, m2);
     [
         add(simd, a, add(simd, p1, p2)),
         minus_i(simd, even1, odd1),
@@ -425,26 +499,23 @@ mod tests {
         fn with_simd<S: Simd>(self, simd: S) -> f64 {
             let (n, lanes) = (self.n, S::F64_LANES);
             *self.lanes_checked += lanes;
-            let mut buffers =
-                [vec![0f64; n * lanes], vec![0f64; n * lanes], vec![0f64; n * lanes], vec![0f64; n * lanes]];
+            let (mut data, mut other) = (vec![0f64; 2 * n * lanes], vec![0f64; 2 * n * lanes]);
             for k in 0..n {
                 for lane in 0..lanes {
-                    buffers[0][k * lanes + lane] = sample(lane, k).re;
-                    buffers[1][k * lanes + lane] = sample(lane, k).im;
+                    let z = sample(lane, k);
+                    (data[2 * k * lanes + lane], data[(2 * k + 1) * lanes + lane]) = (z.re, z.im);
                 }
             }
-            let [a, b, c, d] = &mut buffers;
-            let data = Buffers { re: S::as_mut_simd_f64s(a).0, im: S::as_mut_simd_f64s(b).0 };
-            let other = Buffers { re: S::as_mut_simd_f64s(c).0, im: S::as_mut_simd_f64s(d).0 };
             let mut scratch = vec![Complex64::default(); self.fft.scratch_len()];
-            self.fft.forward(simd, data, other, &mut scratch);
+            let done = self.fft.forward(simd, pairs_mut::<S>(&mut data), pairs_mut::<S>(&mut other), &mut scratch);
+            let done: &[f64] = pulp::bytemuck::cast_slice(done.as_flattened());
             let mut worst = 0.0f64;
             for lane in 0..lanes {
                 let mut want: Vec<Complex64> = (0..n).map(|k| sample(lane, k)).collect();
                 scatterfall_fft::forward(n).process(&mut want);
                 let scale = want.iter().map(|z| z.norm()).fold(0.0, f64::max);
                 for (k, w) in want.iter().enumerate() {
-                    let got = Complex64::new(a[k * lanes + lane], b[k * lanes + lane]);
+                    let got = Complex64::new(done[2 * k * lanes + lane], done[(2 * k + 1) * lanes + lane]);
                     worst = worst.max((got - w).norm() / scale);
                 }
             }

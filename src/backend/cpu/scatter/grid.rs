@@ -116,11 +116,6 @@ impl Grids {
         Self { layers, ffts: ffts.plans }
     }
 
-    /// Points of the longest transform of a filter.
-    pub(super) fn most_points(&self) -> usize {
-        self.layers.iter().flatten().flat_map(|i| &i.filters).map(|f| f.points).max().unwrap_or(0)
-    }
-
     /// Samples of the longest scalogram.
     pub(super) fn most_samples(&self) -> usize {
         self.layers.iter().flatten().flat_map(|i| &i.filters).map(|f| f.points * f.shifts).max().unwrap_or(0)

@@ -15,7 +15,7 @@ use scatterfall_fft::RealToComplex;
 use scatterfall_fft::num_complex::Complex64;
 
 use self::grid::{Filter, Grids, Input};
-use super::lanes::{Buffers, LaneFft};
+use super::lanes::{LaneFft, Pair, pairs, pairs_mut};
 use super::pool::pool_lanes;
 use crate::batch::{CoefficientBlock, SegmentBlock};
 use crate::config::Pooling;
@@ -129,11 +129,11 @@ impl ScatteringKernel {
 }
 
 /// Writes a real signal's half spectrum to one lane of a whole one of `n` bins.
-fn spread(half: &[Complex64], n: usize, lanes: usize, lane: usize, re: &mut [f64], im: &mut [f64]) {
+fn spread(half: &[Complex64], n: usize, lanes: usize, lane: usize, out: &mut [f64]) {
     for (k, z) in half.iter().enumerate() {
-        let mirror = (n - k) % n;
-        (re[mirror * lanes + lane], im[mirror * lanes + lane]) = (z.re, -z.im);
-        (re[k * lanes + lane], im[k * lanes + lane]) = (z.re, z.im);
+        let (bin, mirror) = (2 * k * lanes + lane, 2 * ((n - k) % n) * lanes + lane);
+        (out[mirror], out[mirror + lanes]) = (z.re, -z.im);
+        (out[bin], out[bin + lanes]) = (z.re, z.im);
     }
 }
 
@@ -145,13 +145,13 @@ struct Workspace {
     input: Vec<f64>,
     input_spectrum: Vec<Complex64>,
     input_fft: Vec<Complex64>,
-    /// Spectrum of each layer's input, real and imaginary.
-    spectra: Vec<[Vec<f64>; 2]>,
+    /// Spectrum of each layer's input.
+    spectra: Vec<Vec<f64>>,
     /// A further layer's input, as its transform takes it: even samples as real, odd ones as imaginary parts, or, of
     /// an odd number, all as real parts.
-    moduli: [Vec<f64>; 2],
+    moduli: Vec<f64>,
     /// Two complex buffers that transforms go back and forth between.
-    work: [Vec<f64>; 4],
+    work: [Vec<f64>; 2],
     /// Squared moduli.
     power: Vec<f32>,
     /// Those of them that are pooled.
@@ -170,11 +170,11 @@ impl Workspace {
         self.spectra.resize_with(grids.layers.len(), Default::default);
         for (spectrum, inputs) in self.spectra.iter_mut().zip(&grids.layers) {
             let longest = inputs.first().map_or(0, |i| i.n);
-            spectrum.iter_mut().for_each(|s| s.resize(longest * lanes, 0.0));
+            spectrum.resize(2 * longest * lanes, 0.0);
         }
         let samples = grids.most_samples();
-        self.moduli.iter_mut().for_each(|m| m.resize(samples * lanes, 0.0));
-        self.work.iter_mut().for_each(|w| w.resize(grids.most_points().max(samples) * lanes, 0.0));
+        self.moduli.resize(2 * samples * lanes, 0.0);
+        self.work.iter_mut().for_each(|w| w.resize(2 * samples * lanes, 0.0));
         self.power.resize(samples * lanes, 0.0);
         let scratch = grids.ffts.iter().map(LaneFft::scratch_len).max().unwrap_or(0);
         self.fft.resize(scratch, Complex64::default());
@@ -204,10 +204,8 @@ impl<F: Fn(usize, &mut [f32])> WithSimd for Task<'_, F> {
         for first in (0..count).step_by(lanes) {
             let here = lanes.min(count - first);
             let mut scale = [1.0f32; GROUP];
-            let [re, im] = &mut w.spectra[0];
             // Lanes without a signal hold zeros.
-            re.fill(0.0);
-            im.fill(0.0);
+            w.spectra[0].fill(0.0);
             for (lane, scale) in scale.iter_mut().enumerate().take(here) {
                 let signal = first + lane;
                 fill(signal, &mut w.signal);
@@ -218,11 +216,9 @@ impl<F: Fn(usize, &mut [f32])> WithSimd for Task<'_, F> {
                 *scale = power_of_two_below(&w.signal);
                 if scale.is_finite() {
                     kernel.input_spectrum(w, *scale);
-                    let [re, im] = &mut w.spectra[0];
                     // The signals of a group fill one block of double-precision lanes after another.
-                    let block = lane / S::F64_LANES * n * S::F64_LANES..;
-                    let (re, im) = (&mut re[block.clone()], &mut im[block]);
-                    spread(&w.input_spectrum, n, S::F64_LANES, lane % S::F64_LANES, re, im);
+                    let block = &mut w.spectra[0][lane / S::F64_LANES * 2 * n * S::F64_LANES..];
+                    spread(&w.input_spectrum, n, S::F64_LANES, lane % S::F64_LANES, block);
                 }
             }
             // Which of a layer's inputs is at work, and which filter.
@@ -280,17 +276,11 @@ impl<F: Fn(usize, &mut [f32])> WithSimd for Task<'_, F> {
     }
 }
 
-/// Blocks of double-precision vectors, of `n` samples each, that the lanes of one single-precision vector fill.
+/// Blocks of `n` complex numbers each in double precision that the lanes of one single-precision vector fill.
 #[inline(always)]
 fn blocks<S: Simd>(n: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
-    let length = n * S::F64_LANES;
+    let length = 2 * n * S::F64_LANES;
     (0..S::F32_LANES / S::F64_LANES).map(move |b| b * length..(b + 1) * length)
-}
-
-/// Views of a buffer as vectors.
-#[inline(always)]
-fn vectors<S: Simd>(buffer: &mut [f64]) -> &mut [S::f64s] {
-    S::as_mut_simd_f64s(buffer).0
 }
 
 /// Spectrum of a further layer's input (in `moduli`).
@@ -298,36 +288,35 @@ fn vectors<S: Simd>(buffer: &mut [f64]) -> &mut [S::f64s] {
 fn forward<S: Simd>(simd: S, kernel: &ScatteringKernel, w: &mut Workspace, depth: usize, input: &Input) {
     let n = input.n;
     let fft = &kernel.grids.ffts[input.fft];
-    let points = if n.is_multiple_of(2) { n / 2 } else { n };
-    let [re, im] = &mut w.spectra[depth];
-    let [packed_re, packed_im] = &mut w.moduli;
-    let [a, b, _, _] = &mut w.work;
-    for (packed, block) in blocks::<S>(points).zip(blocks::<S>(n)) {
-        let (z_re, z_im) = (vectors::<S>(&mut packed_re[packed.clone()]), vectors::<S>(&mut packed_im[packed]));
-        let (x_re, x_im) = (vectors::<S>(&mut re[block.clone()]), vectors::<S>(&mut im[block]));
+    let points = packed(n);
+    let [other, _] = &mut w.work;
+    for (from, to) in blocks::<S>(points).zip(blocks::<S>(n)) {
+        let z = pairs_mut::<S>(&mut w.moduli[from]);
+        let x = pairs_mut::<S>(&mut w.spectra[depth][to]);
         if points == n {
-            z_im.fill(simd.splat_f64s(0.0));
+            z.iter_mut().for_each(|z| z[1] = simd.splat_f64s(0.0));
         }
-        let other = points * S::F64_LANES;
-        let other = Buffers { re: vectors::<S>(&mut a[..other]), im: vectors::<S>(&mut b[..other]) };
-        fft.forward(simd, Buffers { re: z_re, im: z_im }, other, &mut w.fft);
+        let z = fft.forward(simd, z, pairs_mut::<S>(&mut other[..2 * points * S::F64_LANES]), &mut w.fft);
         if points == n {
-            x_re.copy_from_slice(z_re);
-            x_im.copy_from_slice(z_im);
+            x.copy_from_slice(z);
         } else {
-            simd.vectorize(Unpack { simd, twiddles: &input.twiddles, z_re, z_im, x_re, x_im });
+            simd.vectorize(Unpack { simd, twiddles: &input.twiddles, z, x });
         }
     }
+}
+
+/// Complex numbers that `n` real ones are transformed as.
+#[inline(always)]
+fn packed(n: usize) -> usize {
+    if n.is_multiple_of(2) { n / 2 } else { n }
 }
 
 /// The spectrum of `n` real samples from the transform `z` of `n / 2` pairs of them.
 struct Unpack<'a, S: Simd> {
     simd: S,
     twiddles: &'a [(f64, f64)],
-    z_re: &'a [S::f64s],
-    z_im: &'a [S::f64s],
-    x_re: &'a mut [S::f64s],
-    x_im: &'a mut [S::f64s],
+    z: &'a [Pair<S::f64s>],
+    x: &'a mut [Pair<S::f64s>],
 }
 
 impl<S: Simd> NullaryFnOnce for Unpack<'_, S> {
@@ -335,21 +324,20 @@ impl<S: Simd> NullaryFnOnce for Unpack<'_, S> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { simd, twiddles, z_re, z_im, x_re, x_im } = self;
-        let (n, half) = (x_re.len(), z_re.len());
+        let Self { simd, twiddles, z, x } = self;
+        let (n, half) = (x.len(), z.len());
         let (one_half, zero) = (simd.splat_f64s(0.5), simd.splat_f64s(0.0));
         for (k, (cos, sin)) in twiddles.iter().enumerate() {
-            let (a, b) = (k % half, (n - k) % half);
-            let even_re = simd.mul_f64s(one_half, simd.add_f64s(z_re[a], z_re[b]));
-            let even_im = simd.mul_f64s(one_half, simd.sub_f64s(z_im[a], z_im[b]));
-            let odd_re = simd.mul_f64s(one_half, simd.add_f64s(z_im[a], z_im[b]));
-            let odd_im = simd.mul_f64s(one_half, simd.sub_f64s(z_re[b], z_re[a]));
+            let ([a_re, a_im], [b_re, b_im]) = (z[k % half], z[(n - k) % half]);
+            let even_re = simd.mul_f64s(one_half, simd.add_f64s(a_re, b_re));
+            let even_im = simd.mul_f64s(one_half, simd.sub_f64s(a_im, b_im));
+            let odd_re = simd.mul_f64s(one_half, simd.add_f64s(a_im, b_im));
+            let odd_im = simd.mul_f64s(one_half, simd.sub_f64s(b_re, a_re));
             let (cos, sin) = (simd.splat_f64s(*cos), simd.splat_f64s(*sin));
             let re = simd.add_f64s(even_re, simd.sub_f64s(simd.mul_f64s(cos, odd_re), simd.mul_f64s(sin, odd_im)));
             let im = simd.add_f64s(even_im, simd.mul_add_e_f64s(cos, odd_im, simd.mul_f64s(sin, odd_re)));
-            (x_re[k], x_im[k]) = (re, im);
-            let mirror = (n - k) % n;
-            (x_re[mirror], x_im[mirror]) = (re, simd.sub_f64s(zero, im));
+            x[k] = [re, im];
+            x[(n - k) % n] = [re, simd.sub_f64s(zero, im)];
         }
     }
 }
@@ -368,48 +356,39 @@ fn convolve<S: Simd>(
     let (n, points, shifts) = (input.n, filter.points, filter.shifts);
     let (lanes, wide, samples) = (S::F32_LANES, S::F64_LANES, points * shifts);
     let fft = &kernel.grids.ffts[filter.fft];
-    let [x_re, x_im] = &mut w.spectra[depth];
-    let [re, im, a, b] = &mut w.work;
-    let used = points * wide;
-    let (y_re, y_im) = (vectors::<S>(&mut re[..used]), vectors::<S>(&mut im[..used]));
-    let (a, b) = (vectors::<S>(&mut a[..used]), vectors::<S>(&mut b[..used]));
-    let [even, odd] = &mut w.moduli;
-    let packed = if samples.is_multiple_of(2) { samples / 2 } else { samples };
-    for (number, (block, to)) in blocks::<S>(n).zip(blocks::<S>(packed)).enumerate() {
-        let (x_re, x_im) = (vectors::<S>(&mut x_re[block.clone()]), vectors::<S>(&mut x_im[block]));
-        let (even, odd) = (vectors::<S>(&mut even[to.clone()]), vectors::<S>(&mut odd[to]));
+    let [y, other] = &mut w.work;
+    let used = 2 * points * wide;
+    let points_to = packed(samples);
+    for (number, (from, to)) in blocks::<S>(n).zip(blocks::<S>(points_to)).enumerate() {
+        let x = pairs::<S>(&w.spectra[depth][from]);
+        let (moduli, _) = S::as_mut_simd_f64s(&mut w.moduli[to]);
         for shift in 0..shifts {
+            let (y, other) = (pairs_mut::<S>(&mut y[..used]), pairs_mut::<S>(&mut other[..used]));
             let taps = &filter.taps[shift * filter.width..(shift + 1) * filter.width];
-            simd.vectorize(Product { simd, filter, taps, x_re, x_im, y_re, y_im });
-            // Real and imaginary parts exchanged: the forward transform is the inverse.
-            fft.forward(simd, Buffers { re: y_im, im: y_re }, Buffers { re: a, im: b }, &mut w.fft);
+            simd.vectorize(Product { simd, filter, taps, x, y });
+            let y = fft.forward(simd, y, other, &mut w.fft);
             let power = &mut w.power[shift * points * lanes..(shift + 1) * points * lanes];
-            simd.vectorize(Power { simd, y_re, y_im, power, from: number * wide });
+            let from = number * wide;
             if further {
-                let sqrt = |re, im| simd.sqrt_f64s(simd.mul_add_e_f64s(re, re, simd.mul_f64s(im, im)));
-                for (m, (re, im)) in y_re.iter().zip(y_im.iter()).enumerate() {
-                    let time = m * shifts + shift;
-                    let modulus = sqrt(*re, *im);
-                    match (packed == samples, time % 2) {
-                        (true, _) => even[time] = modulus,
-                        (false, 0) => even[time / 2] = modulus,
-                        (false, _) => odd[time / 2] = modulus,
-                    }
-                }
+                // An odd number of samples takes the real part of each pair only.
+                let apart = if points_to == samples { 2 } else { 1 };
+                let moduli = Some((&mut moduli[apart * shift..], apart * shifts));
+                simd.vectorize(Moduli { simd, y, power, from, moduli });
+            } else {
+                simd.vectorize(Moduli { simd, y, power, from, moduli: None });
             }
         }
     }
 }
 
-/// The product of a spectrum and a filter, on the points of the filter's transform.
+/// The product of a spectrum and a filter, on the points of the filter's transform, real and imaginary parts
+/// exchanged: the forward transform is then the inverse.
 struct Product<'a, S: Simd> {
     simd: S,
     filter: &'a Filter,
     taps: &'a [(f64, f64)],
-    x_re: &'a [S::f64s],
-    x_im: &'a [S::f64s],
-    y_re: &'a mut [S::f64s],
-    y_im: &'a mut [S::f64s],
+    x: &'a [Pair<S::f64s>],
+    y: &'a mut [Pair<S::f64s>],
 }
 
 impl<S: Simd> NullaryFnOnce for Product<'_, S> {
@@ -417,51 +396,56 @@ impl<S: Simd> NullaryFnOnce for Product<'_, S> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { simd, filter, mut taps, x_re, x_im, y_re, y_im } = self;
+        let Self { simd, filter, mut taps, x, y } = self;
         if filter.folded || filter.width < filter.points {
-            y_re.fill(simd.splat_f64s(0.0));
-            y_im.fill(simd.splat_f64s(0.0));
+            y.fill([simd.splat_f64s(0.0); 2]);
         }
         for run in &filter.runs {
             let (own, rest) = taps.split_at(run.length);
             taps = rest;
-            let x = x_re[run.from..run.from + run.length].iter().zip(&x_im[run.from..run.from + run.length]);
-            let y = y_re[run.to..run.to + run.length].iter_mut().zip(&mut y_im[run.to..run.to + run.length]);
-            for (((x_re, x_im), (y_re, y_im)), (f_re, f_im)) in x.zip(y).zip(own) {
+            let x = &x[run.from..run.from + run.length];
+            let y = &mut y[run.to..run.to + run.length];
+            for ((x, y), (f_re, f_im)) in x.iter().zip(y).zip(own) {
                 let (f_re, f_im) = (simd.splat_f64s(*f_re), simd.splat_f64s(*f_im));
-                let re = simd.sub_f64s(simd.mul_f64s(*x_re, f_re), simd.mul_f64s(*x_im, f_im));
-                let im = simd.mul_add_e_f64s(*x_re, f_im, simd.mul_f64s(*x_im, f_re));
-                if filter.folded {
-                    (*y_re, *y_im) = (simd.add_f64s(*y_re, re), simd.add_f64s(*y_im, im));
-                } else {
-                    (*y_re, *y_im) = (re, im);
-                }
+                let re = simd.sub_f64s(simd.mul_f64s(x[0], f_re), simd.mul_f64s(x[1], f_im));
+                let im = simd.mul_add_e_f64s(x[0], f_im, simd.mul_f64s(x[1], f_re));
+                *y = if filter.folded { [simd.add_f64s(y[0], im), simd.add_f64s(y[1], re)] } else { [im, re] };
             }
         }
     }
 }
 
-/// Squared moduli in single precision, to the lanes of `power` from `from` on.
-struct Power<'a, S: Simd> {
-    simd: S,
-    y_re: &'a [S::f64s],
-    y_im: &'a [S::f64s],
-    power: &'a mut [f32],
-    from: usize,
+#[inline(always)]
+fn square<S: Simd>(simd: S, [re, im]: Pair<S::f64s>) -> S::f64s {
+    simd.mul_add_e_f64s(re, re, simd.mul_f64s(im, im))
 }
 
-impl<S: Simd> NullaryFnOnce for Power<'_, S> {
+/// Squared moduli in single precision, to the lanes of `power` from `from` on, and moduli, every so many of a slice.
+struct Moduli<'a, S: Simd> {
+    simd: S,
+    y: &'a [Pair<S::f64s>],
+    power: &'a mut [f32],
+    from: usize,
+    moduli: Option<(&'a mut [S::f64s], usize)>,
+}
+
+impl<S: Simd> NullaryFnOnce for Moduli<'_, S> {
     type Output = ();
 
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "pooled in single precision")]
     fn call(self) {
-        let Self { simd, y_re, y_im, power, from } = self;
-        for (power, (re, im)) in power.chunks_exact_mut(S::F32_LANES).zip(y_re.iter().zip(y_im)) {
-            let sum = [simd.mul_add_e_f64s(*re, *re, simd.mul_f64s(*im, *im))];
-            let sum: &[f64] = pulp::bytemuck::cast_slice(&sum);
-            for (p, v) in power[from..from + S::F64_LANES].iter_mut().zip(sum) {
+        let Self { simd, y, power, from, moduli } = self;
+        for (power, y) in power.chunks_exact_mut(S::F32_LANES).zip(y) {
+            let square = [square(simd, *y)];
+            let square: &[f64] = pulp::bytemuck::cast_slice(&square);
+            for (p, v) in power[from..from + S::F64_LANES].iter_mut().zip(square) {
                 *p = *v as f32;
+            }
+        }
+        if let Some((moduli, apart)) = moduli {
+            for (modulus, y) in moduli.iter_mut().step_by(apart).zip(y) {
+                *modulus = simd.sqrt_f64s(square(simd, *y));
             }
         }
     }
