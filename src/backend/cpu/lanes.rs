@@ -526,7 +526,9 @@ mod tests {
     #[test]
     fn agrees_with_double_precision_for_every_kind_of_length() {
         let mut lanes_checked = 0;
-        for n in [1, 2, 3, 4, 5, 6, 7, 8, 16, 43, 67, 71, 96, 97, 128, 129, 360, 1000, 2000, 2003, 2048] {
+        for n in
+            [1, 2, 3, 4, 5, 6, 7, 8, 16, 18, 27, 43, 54, 67, 71, 75, 96, 97, 108, 128, 129, 360, 1000, 2000, 2003, 2048]
+        {
             for single in [false, true] {
                 let fft = LaneFft::new(n, single);
                 let worst = pulp::Arch::new().dispatch(Transform { fft: &fft, n, lanes_checked: &mut lanes_checked });

@@ -23,7 +23,10 @@ const SPECTRUM_FLOOR: f64 = 1e-12;
 const COARSE_FLOOR: f64 = 1e-6;
 
 /// Part of a filter's largest spectral value that bounds its band, for coarse sampling.
-const BAND_FLOOR: f64 = 1e-2;
+const BAND_FLOOR: f64 = 1e-3;
+
+/// Fewest samples of a coarse scalogram, times the oversampling: a median of fewer says little.
+const FEWEST_SAMPLES: usize = 32;
 
 /// Grids of all layers.
 pub(super) struct Grids {
@@ -167,7 +170,7 @@ fn log2(n: usize) -> usize {
 /// `times` as many samples as the filter has bins in its band, rounded up to a length with small factors.
 fn coarse(n: usize, spectrum: &[Complex64], times: usize) -> Sampling {
     let band = support(spectrum, BAND_FLOOR).len();
-    let points = (times * band..n).find(|m| lanes::is_smooth(*m)).unwrap_or(n);
+    let points = (times * band.max(FEWEST_SAMPLES)..n).find(|m| lanes::is_smooth(*m)).unwrap_or(n);
     Sampling { points, shifts: 1, floor: COARSE_FLOOR }
 }
 
@@ -222,7 +225,7 @@ impl Filter {
             shifts,
             fft: ffts.number(points),
             runs,
-            folded: band.len() > points,
+            folded: band.iter().map(|(f, _)| place(*f, points)).collect::<BTreeSet<_>>().len() < band.len(),
             taps,
             width: band.len(),
             kept: kept(pooled, bins, points, shifts),

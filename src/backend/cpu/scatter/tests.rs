@@ -161,3 +161,102 @@ fn scalograms_pool_to_the_coefficients() {
         }
     }
 }
+
+/// Moduli of a convolution at `points` times spread evenly over the segment, summed up bin by bin.
+fn sampled(spectrum: &[Complex64], filter: impl Fn(usize) -> Complex64, points: usize) -> Vec<f64> {
+    let n = spectrum.len();
+    let modulus = |m: usize| {
+        let sum: Complex64 = (0..n)
+            .map(|k| {
+                let frequency = if 2 * k > n { k as f64 - n as f64 } else { k as f64 };
+                let turn = Complex64::from_polar(1.0, std::f64::consts::TAU * frequency * m as f64 / points as f64);
+                spectrum[k] * filter(k) * turn / n as f64
+            })
+            .sum();
+        sum.norm()
+    };
+    (0..points).map(modulus).collect()
+}
+
+fn spectrum(samples: &[f64]) -> Vec<Complex64> {
+    let mut spectrum: Vec<Complex64> = samples.iter().map(|&v| v.into()).collect();
+    scatterfall_fft::forward(samples.len()).process(&mut spectrum);
+    spectrum
+}
+
+#[test]
+fn coarse_scalograms_are_samples_of_the_convolution() {
+    let banks =
+        "banks = [{ octaves = 4, resolution = 6, quality = 1.0 }, { octaves = 2, resolution = 4, quality = 1.0 }]";
+    let network = network(&format!("[network]\norder_0 = false\noversampling = 2\npooling = 'mean'\n{banks}"));
+    let plan = ScatteringPlan::new(&network, 1, 128, 1.0).expect("valid");
+    let kernel = ScatteringKernel::new(&plan);
+    let input = segments(3, 1, 128, 5.0);
+    let got = kernel.transform(&input);
+    for row in 0..3 {
+        let samples: Vec<f64> = input.index_axis(Axis(0), row).iter().map(|&v| f64::from(v)).collect();
+        let x = spectrum(&samples);
+        let mut largest = [0.0f64; 2];
+        let mut worst = [0.0f64; 2];
+        for (i, filter) in kernel.grids.layers[0][0].filters.iter().enumerate() {
+            let first = sampled(&x, |k| plan.spectra(0)[[i, k]], filter.points * filter.shifts);
+            let mean = |s: &[f64]| s.iter().sum::<f64>() / s.len() as f64;
+            largest[0] = largest[0].max(mean(&first));
+            worst[0] = worst[0].max((mean(&first) - f64::from(got.orders[0][[row, i]])).abs());
+            let (n, u) = (first.len(), spectrum(&first));
+            for (j, filter) in kernel.grids.layers[1][filter.next].filters.iter().enumerate() {
+                let own = |k: usize| match (n == 128, 2 * k < n, 2 * (n - k) < n) {
+                    (true, _, _) | (_, true, _) => plan.spectra(1)[[j, k]],
+                    (_, _, true) => plan.spectra(1)[[j, 128 - (n - k)]],
+                    _ => Complex64::default(),
+                };
+                let second = mean(&sampled(&u, own, filter.points * filter.shifts));
+                largest[1] = largest[1].max(second);
+                let error = (second - f64::from(got.orders[1][[row, 8 * i + j]])).abs();
+                worst[1] = worst[1].max(error);
+            }
+        }
+        // Coarse scalograms leave out what is below a millionth of a filter's spectrum, at each layer.
+        for (order, (worst, largest)) in worst.into_iter().zip(largest).enumerate() {
+            assert!(worst < 1e-5 * largest, "row {row}, order {}: {worst} of {largest}", order + 1);
+        }
+    }
+}
+
+#[test]
+fn oversampling_comes_near_the_exact_coefficients() {
+    let banks =
+        "banks = [{ octaves = 5, resolution = 4, quality = 1.0 }, { octaves = 5, resolution = 1, quality = 2.0 }]";
+    let (bins, rows) = (1000, 8);
+    let transform = |oversampling: &str, input: &SegmentBlock| {
+        let network = network(&format!("[network]\norder_0 = false\noversampling = {oversampling}\n{banks}"));
+        ScatteringKernel::new(&ScatteringPlan::new(&network, 1, bins, 1.0).expect("valid")).transform(input)
+    };
+    let noise = segments(rows, 1, bins, 0.0);
+    let transients = Array3::from_shape_fn((rows, 1, bins), |(row, _, k)| {
+        let t = (k as f32 - 300.0 - 50.0 * row as f32) / 20.0;
+        noise[[row, 0, k]] * 0.05 + (-t * t).exp() * (2.5 * t).cos() * 10f32.powi(row as i32 % 5 - 2)
+    });
+    for (name, input) in [("noise", noise), ("transients", transients)] {
+        let exact = transform("'full'", &input);
+        let mut before = f64::INFINITY;
+        for (oversampling, limit) in [("1", 0.05), ("2", 0.02), ("4", 0.01)] {
+            let coarse = transform(oversampling, &input);
+            let mut squares = Vec::new();
+            for (coarse, exact) in coarse.orders.iter().zip(&exact.orders) {
+                for (coarse, exact) in coarse.rows().into_iter().zip(exact.rows()) {
+                    let largest = exact.iter().copied().fold(0.0, f32::max);
+                    squares.extend(coarse.iter().zip(exact).map(|(c, e)| f64::from((c - e) / largest).powi(2)));
+                }
+            }
+            let error = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
+            // What docs/performance.md promises, with room for other noise.
+            assert!(error < limit, "{name}, oversampling {oversampling}: root mean square error {error}");
+            assert!(
+                error > 0.0 && error < before,
+                "{name}, oversampling {oversampling}: {error} is coarse, better than {before}"
+            );
+            before = error;
+        }
+    }
+}
