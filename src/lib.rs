@@ -20,6 +20,7 @@ pub mod decode;
 pub mod error;
 pub mod filter_bank;
 mod math;
+pub mod network;
 pub mod pipeline;
 pub mod places;
 pub mod plan;
@@ -36,3 +37,4 @@ pub mod synth;
 pub mod time;
 
 pub use error::{Error, Result};
+pub use network::ScatteringNetwork;

@@ -3,7 +3,6 @@
 use ndarray::{Array0, Array2};
 use scatterfall_fft::num_complex::{Complex32, Complex64};
 
-use crate::config::Oversampling;
 use crate::error::Result;
 use crate::plan::ScatteringPlan;
 use crate::store::npz::write_npz;
@@ -29,11 +28,8 @@ pub fn write(output: &std::path::Path, network: &ScatteringPlan) -> Result<()> {
     })
 }
 
-/// Warns of wavelets that do not fade within a segment, and of a sampling that is finer than asked for.
+/// Warns of wavelets that do not fade within a segment.
 pub fn warn(network: &ScatteringPlan) {
-    if network.oversampling != Oversampling::Full {
-        tracing::warn!("network.oversampling: the CPU computes every scalogram sample, exact but no faster");
-    }
     for (k, layer) in network.layers.iter().enumerate() {
         let long = layer.bank.longer_than_segment();
         if let Some(&first) = long.first() {
