@@ -1,10 +1,10 @@
 // Butterflies on values in registers: slots o, o + 1, ... hold a butterfly's inputs and then its results, in order.
 
-var<private> v: array<vec2<f32>, SLOTS>;
+var<private> v: array<complex, SLOTS>;
 
 // z times -i.
-fn quarter(z: vec2<f32>) -> vec2<f32> {
-    return vec2<f32>(z.y, -z.x);
+fn quarter(z: complex) -> complex {
+    return complex(z.y, -z.x);
 }
 
 fn butterfly_2(o: u32) {
@@ -15,7 +15,7 @@ fn butterfly_2(o: u32) {
 }
 
 fn butterfly_3(o: u32) {
-    const SIN_60: f32 = 0.8660254037844386;
+    const SIN_60: real = 0.8660254037844386;
     let sum = v[o + 1u] + v[o + 2u];
     let side = quarter(v[o + 1u] - v[o + 2u]) * SIN_60;
     let middle = v[o] - 0.5 * sum;
@@ -37,10 +37,10 @@ fn butterfly_4(o: u32, step: u32) {
 }
 
 fn butterfly_5(o: u32) {
-    const COS_72: f32 = 0.30901699437494745;
-    const COS_144: f32 = -0.8090169943749475;
-    const SIN_72: f32 = 0.9510565162951535;
-    const SIN_144: f32 = 0.5877852522924732;
+    const COS_72: real = 0.30901699437494745;
+    const COS_144: real = -0.8090169943749475;
+    const SIN_72: real = 0.9510565162951535;
+    const SIN_144: real = 0.5877852522924732;
     let x = v[o];
     let sum_1 = v[o + 1u] + v[o + 4u];
     let sum_2 = v[o + 2u] + v[o + 3u];
@@ -58,7 +58,7 @@ fn butterfly_5(o: u32) {
 }
 
 fn butterfly_8(o: u32) {
-    const SIN_45: f32 = 0.7071067811865476;
+    const SIN_45: real = 0.7071067811865476;
     // Even and odd inputs by fours: their results k are in slots 2 k and 2 k + 1.
     butterfly_4(o, 2u);
     butterfly_4(o + 1u, 2u);
@@ -67,9 +67,9 @@ fn butterfly_8(o: u32) {
     let a2 = v[o + 4u];
     let a3 = v[o + 6u];
     let b0 = v[o + 1u];
-    let b1 = cmul(v[o + 3u], vec2<f32>(SIN_45, -SIN_45));
+    let b1 = cmul(v[o + 3u], complex(SIN_45, -SIN_45));
     let b2 = quarter(v[o + 5u]);
-    let b3 = cmul(v[o + 7u], vec2<f32>(-SIN_45, -SIN_45));
+    let b3 = cmul(v[o + 7u], complex(-SIN_45, -SIN_45));
     v[o] = a0 + b0;
     v[o + 1u] = a1 + b1;
     v[o + 2u] = a2 + b2;

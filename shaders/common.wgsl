@@ -1,4 +1,7 @@
-// What every kernel starts with. The composition puts a plan's constants before this file and the kernel after it.
+// What every kernel starts with. The composition puts a plan's constants before this file, with `real`, the type that
+// transforms are computed in (f32, or f64 where single precision does not serve), and the kernel after it.
+
+alias complex = vec2<real>;
 
 // No number: an absent place, an empty slot.
 const NONE: u32 = 0xffffffffu;
@@ -8,8 +11,8 @@ fn linear_group(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.x + group.y * groups.x;
 }
 
-fn cmul(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
-    return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
+fn cmul(a: complex, b: complex) -> complex {
+    return complex(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 
 // Whole numbers of 64 bits, low word first: WGSL has none of its own, and sums over an image outgrow 32 bits.

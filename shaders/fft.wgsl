@@ -13,9 +13,9 @@
 // One word of padding every 32 keeps accesses a power of two apart in different banks.
 const PADDED: u32 = N + N / 32u;
 
-var<workgroup> work: array<f32, PLANES * TEAMS * PADDED>;
+var<workgroup> work: array<real, PLANES * TEAMS * PADDED>;
 // Sums of a prime step, an item each: real part's cosine and sine sums, the imaginary part's.
-var<private> prime_sums: array<vec4<f32>, PRIME_ITEMS>;
+var<private> prime_sums: array<vec4<real>, PRIME_ITEMS>;
 
 fn place(team: u32, i: u32, plane: u32) -> u32 {
     return (plane % PLANES * TEAMS + team) * PADDED + i + (i >> 5u);
@@ -93,7 +93,7 @@ fn prime_take(team: u32, lane: u32, r: u32, plane: u32) {
             let b = item % m;
             let h = item / m;
             var even = work[place(team, b, plane)];
-            var odd = 0.0;
+            var odd = real(0.0);
             var angle = 0u; // h j modulo r
             for (var j = 1u; j < half; j++) {
                 angle += h;
@@ -120,8 +120,8 @@ fn prime_turn(lane: u32, r: u32, s: u32) {
             let h = item / m;
             let sums = prime_sums[i];
             let twice = (b - b % s) * select(r - h, 0u, h == 0u);
-            v[2u * i] = cmul(vec2<f32>(sums.x - sums.w, sums.z + sums.y), twiddles[(b - b % s) * h]);
-            v[2u * i + 1u] = cmul(vec2<f32>(sums.x + sums.w, sums.z - sums.y), twiddles[twice]);
+            v[2u * i] = cmul(complex(sums.x - sums.w, sums.z + sums.y), twiddles[(b - b % s) * h]);
+            v[2u * i + 1u] = cmul(complex(sums.x + sums.w, sums.z - sums.y), twiddles[twice]);
         }
     }
 }
@@ -155,7 +155,7 @@ fn pass_on_real(team: u32, lane: u32) {
     workgroupBarrier();
     for (var slot = 0u; slot < SLOTS; slot++) {
         let i = input_index(lane, slot);
-        v[slot] = vec2<f32>(0.0);
+        v[slot] = complex(0.0);
         if i < N {
             v[slot].x = work[place(team, i, 0u)];
         }
@@ -167,12 +167,12 @@ fn pass_on_real(team: u32, lane: u32) {
 const ADDERS: u32 = 16u;
 
 // Sum over the lanes of a team, the same for all and in the same order whatever the neighbours do. Uses `work`.
-fn team_sum(team: u32, lane: u32, value: f32) -> f32 {
+fn team_sum(team: u32, lane: u32, value: real) -> real {
     let start = team * PADDED;
     workgroupBarrier();
     work[start + lane] = value;
     workgroupBarrier();
-    var part = 0.0;
+    var part = real(0.0);
     if lane < ADDERS {
         for (var i = lane; i < LANES; i += ADDERS) {
             part += work[start + i];
@@ -183,7 +183,7 @@ fn team_sum(team: u32, lane: u32, value: f32) -> f32 {
         work[start + lane] = part;
     }
     workgroupBarrier();
-    var total = 0.0;
+    var total = real(0.0);
     for (var i = 0u; i < min(ADDERS, LANES); i++) {
         total += work[start + i];
     }

@@ -30,13 +30,13 @@ fn pool(team: u32, lane: u32, count: u32) -> f32 {
         return pool_median(team, count);
     }
     if POOLING == MEAN {
-        var sum = 0.0;
+        var sum = real(0.0);
         for (var slot = 0u; slot < SLOTS; slot++) {
             if keys[slot] != NONE {
-                sum += sqrt(bitcast<f32>(keys[slot]));
+                sum += real(sqrt(bitcast<f32>(keys[slot])));
             }
         }
-        return team_sum(team, lane, sum) / f32(count);
+        return f32(team_sum(team, lane, sum) / real(count));
     }
     let largest = team * COUNTERS;
     for (var slot = 0u; slot < SLOTS; slot++) {

@@ -6,7 +6,7 @@
 //
 // Grid: one team of LANES invocations a signal (a segment's channel), TEAMS a workgroup.
 // series: samples, at image, segment, channel and sample strides; taper: [N] (taper, real and imaginary part of its spectrum);
-// spectra: [signal, HALF].
+// spectra: [signal of this dispatch, HALF].
 
 const HALF: u32 = N / 2u + 1u;
 
@@ -26,9 +26,9 @@ struct SpectrumParams {
 
 @group(0) @binding(0) var<uniform> params: SpectrumParams;
 @group(0) @binding(1) var<storage, read> series: array<f32>;
-@group(0) @binding(2) var<storage, read> taper: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> twiddles: array<vec2<f32>>;
-@group(0) @binding(4) var<storage, read_write> spectra: array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read> taper: array<vec4<real>>;
+@group(0) @binding(3) var<storage, read> twiddles: array<complex>;
+@group(0) @binding(4) var<storage, read_write> spectra: array<complex>;
 
 var<workgroup> largest: array<atomic<u32>, TEAMS>;
 
@@ -40,12 +40,18 @@ fn spectrum(
 ) {
     let team = local / LANES;
     let lane = local % LANES;
-    let signal = linear_group(group, groups) * TEAMS + team;
-    let here = signal < params.signals;
-    let segment = (params.first + signal) / params.channels;
+    let first = linear_group(group, groups) * TEAMS;
+    // The whole workgroup leaves, or none of it.
+    if first >= listed_signals() {
+        return;
+    }
+    let number = first + team;
+    let here = number < listed_signals();
+    let signal = params.first + listed(select(0u, number, here));
+    let segment = signal / params.channels;
     let start = segment / params.segments * params.image_stride
         + segment % params.segments * params.segment_stride
-        + (params.first + signal) % params.channels * params.channel_stride;
+        + signal % params.channels * params.channel_stride;
 
     if lane == 0u {
         atomicStore(&largest[team], 0u);
@@ -53,20 +59,21 @@ fn spectrum(
     workgroupBarrier();
     for (var slot = 0u; slot < SLOTS; slot++) {
         let i = input_index(lane, slot);
-        v[slot] = vec2<f32>(0.0);
+        v[slot] = complex(0.0);
         if here && i < N {
-            v[slot].x = series[start + i * params.sample_stride];
-            atomicMax(&largest[team], bitcast<u32>(abs(v[slot].x)));
+            let sample = series[start + i * params.sample_stride];
+            v[slot].x = real(sample);
+            atomicMax(&largest[team], bitcast<u32>(abs(sample)));
         }
     }
     workgroupBarrier();
-    let scale = scale_of(atomicLoad(&largest[team]));
-    var sum = 0.0;
+    let scale = real(scale_of(atomicLoad(&largest[team])));
+    var sum = real(0.0);
     for (var slot = 0u; slot < SLOTS; slot++) {
         v[slot].x *= scale;
         sum += v[slot].x;
     }
-    let mean = team_sum(team, lane, sum) / f32(N);
+    let mean = team_sum(team, lane, sum) / real(N);
     for (var slot = 0u; slot < SLOTS; slot++) {
         let i = input_index(lane, slot);
         if i < N {
@@ -77,7 +84,7 @@ fn spectrum(
     for (var slot = 0u; slot < SLOTS; slot++) {
         let i = output_index(lane, slot);
         if here && i < HALF {
-            spectra[signal * HALF + i] = v[slot] + mean * taper[i].yz;
+            spectra[number * HALF + i] = v[slot] + mean * taper[i].yz;
         }
     }
 }

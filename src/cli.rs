@@ -219,6 +219,8 @@ pub(crate) enum Command {
         #[arg(long)]
         small: bool,
     },
+    /// Graphics adapters, their limits, which one `auto` takes and why
+    Devices,
     /// Stage 5: pictures of stored results
     Visualize {
         #[command(flatten)]

@@ -111,6 +111,10 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             say(format_args!("run it     scatterfall run --config {}", output.join("config.toml").display()));
             Ok(0)
         }
+        Command::Devices => {
+            say(backend::devices::describe().trim_end());
+            Ok(0)
+        }
         Command::Visualize { folders } => {
             alone(&common, folders, "visualize", |ctx| visualize::compute(ctx).map(|_| ()))
         }

@@ -14,7 +14,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::archive::{Catalogue, LeftOut};
-use crate::backend::Backend;
+use crate::backend::{Backend, log_figures};
 use crate::error::{Error, Result};
 use crate::progress::Context;
 use crate::stages::{cluster, design, images, reduce, seismogram, transform, visualize};
@@ -35,6 +35,7 @@ pub fn run(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSummary> {
     timed(&mut summary, "cluster", || cluster::compute(ctx))?;
     ctx.check()?;
     timed(&mut summary, "visualize", || visualize::compute(ctx))?;
+    note_backend(&mut summary, backend);
     summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
     Ok(summary)
 }
@@ -47,6 +48,7 @@ pub fn features(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSumma
     let mut summary = RunSummary::default();
     let catalogue = read_catalogue(ctx, &mut summary)?;
     compute_images(ctx, backend, &catalogue, false, &mut summary)?;
+    note_backend(&mut summary, backend);
     summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
     Ok(summary)
 }
@@ -58,6 +60,7 @@ pub fn features(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSumma
 pub fn transform(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSummary> {
     let mut summary = RunSummary::default();
     compute_transform(ctx, backend, None, &mut summary)?;
+    note_backend(&mut summary, backend);
     summary.finish(ctx.config, None, Some(backend.info()))?;
     Ok(summary)
 }
@@ -77,6 +80,7 @@ pub fn seismogram(
         let figures = json!({ "segments": station.segments, "left_out_at_gaps": station.left_out });
         summary.figures.insert(station.name.clone(), figures);
     }
+    note_backend(&mut summary, backend);
     summary.finish_with(ctx.config, done.1.clone(), Some(backend.info()))?;
     Ok(done)
 }
@@ -207,6 +211,15 @@ pub fn remove_results(output: &Path) -> Result<()> {
         done(&path, std::fs::remove_file(&path))?;
     }
     Ok(())
+}
+
+/// What the device's transfers and kernels took, for the log and `run.json`.
+fn note_backend(summary: &mut RunSummary, backend: &dyn Backend) {
+    log_figures(backend);
+    let (seconds, counts) = (backend.seconds(), backend.counts());
+    if !seconds.is_empty() || !counts.is_empty() {
+        summary.figures.insert("device".into(), json!({ "seconds": seconds, "counts": counts }));
+    }
 }
 
 fn timed<T>(summary: &mut RunSummary, stage: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {

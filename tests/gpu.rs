@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ndarray::{Array3, ArrayView2, Axis};
 use scatterfall::backend::cpu::CpuBackend;
-use scatterfall::backend::gpu::{DeviceLimits, GpuBackend};
+use scatterfall::backend::gpu::{DeviceLimits, GpuBackend, Precisions};
 use scatterfall::backend::{Backend, ImageResults};
 use scatterfall::batch::{CoefficientBlock, Pixels, SegmentBlock};
 use scatterfall::colormap::Colormap;
@@ -26,13 +26,18 @@ const FEATURES: f32 = 2e-4;
 const SAME_FREQUENCY: f64 = 0.998;
 
 fn gpu(limits: DeviceLimits) -> GpuBackend {
-    let mut gpu = GpuBackend::open(BackendChoice::Gpu, limits).expect("needs a Vulkan adapter, lavapipe is enough");
+    let gpu = GpuBackend::open(BackendChoice::Gpu, limits, threads());
+    let mut gpu = gpu.expect("needs a Vulkan adapter, lavapipe is enough");
     gpu.set_poison(true);
     gpu
 }
 
+fn threads() -> Arc<rayon::ThreadPool> {
+    Arc::new(rayon::ThreadPoolBuilder::new().build().expect("threads start"))
+}
+
 fn cpu() -> CpuBackend {
-    CpuBackend::new(Arc::new(rayon::ThreadPoolBuilder::new().build().expect("threads start")))
+    CpuBackend::new(threads())
 }
 
 /// Numbers from 0 up to 1.
@@ -290,6 +295,133 @@ fn coefficients_agree() {
             assert!(worst(&plan, &got, &want)[last] > ORDERS_1_AND_2, "negative control: {what}");
         }
     }
+}
+
+/// Signals whose largest second-order coefficient is far below their scalograms' largest samples, one kind a channel: a tone,
+/// spikes on a constant, a burst, a step, and a sum of steps.
+fn precarious(rows: usize, bins: usize) -> SegmentBlock {
+    let mut random = Random(bins as u64);
+    let mut noise = Vec::from_iter((0..rows * bins).map(|_| random.next() - 0.5));
+    let spikes: Vec<usize> = (0..3 * rows).map(|_| (random.next() * bins as f32) as usize).collect();
+    let mut out = Array3::from_shape_fn((rows, 5, bins), |(row, channel, k)| {
+        let at = k as f32 / bins as f32;
+        let own = noise[row * bins + k];
+        match channel {
+            0 => (std::f32::consts::TAU * at * (bins as f32 / 5.0 + row as f32)).sin(),
+            1 => 0.25,
+            2 => own * (-((at - 0.5) * 30.0).powi(2)).exp(),
+            _ => f32::from(u8::from(at > 0.3)) + 1e-6 * own,
+        }
+    });
+    for row in 0..rows {
+        for &k in &spikes[3 * row..3 * row + 1 + row % 3] {
+            out[[row, 1, k]] += 1.0;
+        }
+        for k in 1..bins {
+            noise[row * bins + k] += noise[row * bins + k - 1];
+            out[[row, 4, k]] = noise[row * bins + k];
+        }
+        out[[row, 4, 0]] = noise[row * bins];
+    }
+    out
+}
+
+#[test]
+#[ignore = "needs a Vulkan adapter: run with --include-ignored"]
+fn double_precision_where_single_does_not_serve() {
+    let mut cpu = cpu();
+    for limits in [DeviceLimits::Plain, DeviceLimits::Default] {
+        let mut gpu = gpu(limits);
+        let mean = TWO.to_owned() + "pooling = 'mean'";
+        for (text, bins) in [(TWO, 129), (TWO, 128), (TWO, 131), (mean.as_str(), 64), (THREE, 48), (TWO, 211)] {
+            let what = format!("{bins} bins, {limits:?}, {text}");
+            let plan = network_plan(text, 5, bins);
+            let input = precarious(4, bins);
+            let want = cpu.scatter(&plan, &input).expect("transformed");
+            let before = gpu.precisions();
+            let got = gpu.scatter(&plan, &input).expect("transformed");
+            assert_orders(&what, &plan, &got, &want);
+            let now = gpu.precisions();
+            assert_eq!(now.signals - before.signals, 20, "{what}: all are counted");
+            let by_device = now.double_on_device - before.double_on_device;
+            let by_host = now.double_on_host - before.double_on_host;
+            // 211 samples go through device memory, in single precision only.
+            let device = limits == DeviceLimits::Default && bins != 211;
+            assert!((by_device > 0) == device && (by_host > 0) != device, "{what}: {now:?} after {before:?}");
+            if limits == DeviceLimits::Plain && text == TWO {
+                gpu.set_single_only(true);
+                let single = gpu.scatter(&plan, &input).expect("transformed");
+                gpu.set_single_only(false);
+                let worst = worst(&plan, &single, &want);
+                assert!(worst[2] > ORDERS_1_AND_2, "negative control, {what}: single precision gives {worst:?}");
+            }
+        }
+        let plan = network_plan(TWO, 2, 129);
+        let before = gpu.precisions();
+        gpu.scatter(&plan, &segments(9, 2, 129, 20.0)).expect("transformed");
+        let now = gpu.precisions();
+        let double = |p: Precisions| p.double_on_device + p.double_on_host;
+        assert_eq!(double(now), double(before), "noise keeps the speed of single precision");
+    }
+}
+
+/// Bytes of memory that this process has resident, where the system tells.
+fn resident() -> Option<usize> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    Some(statm.split(' ').nth(1)?.parse::<usize>().ok()? * 4096)
+}
+
+#[test]
+#[ignore = "needs a Vulkan adapter: run with --include-ignored"]
+fn thousands_of_images_leave_nothing_behind() {
+    let mut gpu = gpu(DeviceLimits::Default);
+    gpu.set_poison(false);
+    let text = format!("segments.bins = 12\ncrop.enabled = false\nnetwork = {{ {} }}", ONE.trim());
+    let plan = image_plan(&Config::from_text(&text).expect("valid"), 16, 43);
+    // Eight contents, over and over, in batches of changing sizes.
+    let images: Vec<Pixels> = (0..8).map(|seed| image(&plan.features, seed)).collect();
+    let first = run(&mut gpu, &plan, &images);
+    let mut at = 0;
+    let mut early = None;
+    let mut flight = std::collections::VecDeque::new();
+    for number in 0..200 {
+        let size = 1 + 13 * number % 31;
+        let batch: Vec<Pixels> = (at..at + size).map(|k| images[k % 8].clone()).collect();
+        flight.push_back((at, size, gpu.submit(&plan, batch).expect("submitted")));
+        at += size;
+        if flight.len() < gpu.depth() {
+            continue;
+        }
+        let (from, size, ticket) = flight.pop_front().expect("in flight");
+        let results = gpu.collect(ticket).expect("collected");
+        let coefficients = results.coefficients.expect("asked for");
+        let (want, rows) = (first.coefficients.as_ref().expect("asked for"), coefficients.orders[0].nrows() / size);
+        for k in 0..size {
+            let same = (from + k) % 8;
+            let (own, its) = (results.features.values.index_axis(Axis(0), k), first.features.values.index_axis(Axis(0), same));
+            assert!(own == its, "features of image {} are those of image {same}", from + k);
+            for (own, its) in coefficients.orders.iter().zip(&want.orders) {
+                let own = own.slice_axis(Axis(0), (k * rows..(k + 1) * rows).into());
+                assert!(own == its.slice_axis(Axis(0), (same * rows..(same + 1) * rows).into()), "its coefficients too");
+            }
+        }
+        if number == 60 {
+            early = Some((gpu.device_bytes(), gpu.live_buffers(), resident()));
+        }
+    }
+    for (_, _, ticket) in flight {
+        gpu.collect(ticket).expect("collected");
+    }
+    assert!(at > 3000, "some thousand images: {at}");
+    let (bytes, _, before) = early.expect("60 batches");
+    assert_eq!(gpu.device_bytes(), bytes, "device memory stays what it was");
+    assert!(gpu.live_buffers().is_some_and(|n| n < 200), "buffers: {:?} after {early:?}", gpu.live_buffers());
+    // Allocators keep some pages; a leaked batch of each of 140 would be far more.
+    let (before, now) = (before.unwrap_or(0), resident().unwrap_or(0));
+    assert!(now < before + (16 << 20), "resident memory went from {before} to {now} bytes");
+    let want = run(&mut cpu(), &plan, &images);
+    let config = Config::from_text(&text).expect("valid");
+    assert_features("tiny images", &config, &first, &want);
 }
 
 #[test]

@@ -18,6 +18,9 @@ pub struct Failover {
     /// Gone after its second failure in a row.
     primary: Option<Box<dyn Backend>>,
     fallback: Box<dyn Backend>,
+    /// Figures of a primary that is gone.
+    seconds: BTreeMap<&'static str, f64>,
+    counts: BTreeMap<&'static str, u64>,
     info: BackendInfo,
     plan: Option<Arc<ImagePlan>>,
     held: VecDeque<Held>,
@@ -45,7 +48,16 @@ impl Failover {
     /// `primary` as long as it works, then `fallback`.
     pub fn new(primary: Box<dyn Backend>, fallback: Box<dyn Backend>) -> Self {
         let info = primary.info().clone();
-        Self { primary: Some(primary), fallback, info, plan: None, held: VecDeque::new(), next: 0 }
+        Self {
+            primary: Some(primary),
+            fallback,
+            seconds: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            info,
+            plan: None,
+            held: VecDeque::new(),
+            next: 0,
+        }
     }
 
     /// Collects everything the primary still works on, so that it can be given something else.
@@ -85,7 +97,9 @@ impl Failover {
             device: other.device.clone(),
             detail: format!("{}; {} gave up", other.detail, self.info.device),
         };
-        self.primary = None;
+        if let Some(primary) = self.primary.take() {
+            (self.seconds, self.counts) = (primary.seconds(), primary.counts());
+        }
     }
 }
 
@@ -205,7 +219,11 @@ impl Backend for Failover {
     }
 
     fn seconds(&self) -> BTreeMap<&'static str, f64> {
-        self.primary.as_ref().map(|p| p.seconds()).unwrap_or_default()
+        self.primary.as_ref().map_or_else(|| self.seconds.clone(), |p| p.seconds())
+    }
+
+    fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.primary.as_ref().map_or_else(|| self.counts.clone(), |p| p.counts())
     }
 }
 

@@ -4,6 +4,7 @@
 //! out. Nothing here knows files or the command line.
 
 pub mod cpu;
+pub mod devices;
 pub mod failover;
 #[cfg(feature = "gpu")]
 pub mod gpu;
@@ -78,6 +79,24 @@ pub trait Backend: Send {
     fn seconds(&self) -> BTreeMap<&'static str, f64> {
         BTreeMap::new()
     }
+
+    /// What was counted so far, by name: bytes to and from a device, dispatches, signals by precision.
+    fn counts(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
+    }
+}
+
+/// Logs what transfers and kernels took, and what was counted, where a backend does.
+pub fn log_figures(backend: &dyn Backend) {
+    let (device, seconds, counts) = (&backend.info().device, backend.seconds(), backend.counts());
+    if !seconds.is_empty() {
+        let list: Vec<String> = seconds.iter().map(|(name, s)| format!("{name} {s:.3} s")).collect();
+        tracing::info!("{device}: {}", list.join(", "));
+    }
+    if !counts.is_empty() {
+        let list: Vec<String> = counts.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        tracing::info!("{device}: {}", list.join(", "));
+    }
 }
 
 /// The backend that serves `choice`; what it falls back to computes on `pool`.
@@ -88,11 +107,11 @@ pub trait Backend: Send {
 /// # Errors
 /// [`crate::Error::Device`] where `gpu` is asked for and there is none that can be opened.
 pub fn open(choice: BackendChoice, pool: Arc<ThreadPool>) -> Result<Box<dyn Backend>> {
-    let cpu = Box::new(cpu::CpuBackend::new(pool));
+    let cpu = Box::new(cpu::CpuBackend::new(Arc::clone(&pool)));
     if choice == BackendChoice::Cpu {
         return Ok(cpu);
     }
-    match open_gpu(choice) {
+    match open_gpu(choice, pool) {
         Ok(gpu) => Ok(Box::new(failover::Failover::new(gpu, cpu))),
         Err(error) if choice == BackendChoice::Auto => {
             tracing::info!("CPU backend, {}: {error}", cpu.info().device);
@@ -103,11 +122,11 @@ pub fn open(choice: BackendChoice, pool: Arc<ThreadPool>) -> Result<Box<dyn Back
 }
 
 #[cfg(feature = "gpu")]
-fn open_gpu(choice: BackendChoice) -> Result<Box<dyn Backend>> {
-    Ok(Box::new(gpu::GpuBackend::open(choice, gpu::DeviceLimits::Adapter)?))
+fn open_gpu(choice: BackendChoice, pool: Arc<ThreadPool>) -> Result<Box<dyn Backend>> {
+    Ok(Box::new(gpu::GpuBackend::open(choice, gpu::DeviceLimits::Adapter, pool)?))
 }
 
 #[cfg(not(feature = "gpu"))]
-fn open_gpu(_: BackendChoice) -> Result<Box<dyn Backend>> {
+fn open_gpu(_: BackendChoice, _: Arc<ThreadPool>) -> Result<Box<dyn Backend>> {
     Err(crate::Error::Device("this program was built without the `gpu` feature: use --backend cpu".into()))
 }

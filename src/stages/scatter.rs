@@ -6,8 +6,8 @@ use std::path::Path;
 
 use ndarray::Array3;
 
-use crate::backend::Backend;
 use crate::backend::cpu::ScatteringKernel;
+use crate::backend::{Backend, log_figures};
 use crate::error::{Error, Result};
 use crate::plan::ScatteringPlan;
 use crate::progress::Context;
@@ -82,6 +82,7 @@ pub fn compute(
     }
     ctx.observer.end();
     stream.finish(|_| Ok(()))?;
+    log_figures(backend);
     Ok(n)
 }
 

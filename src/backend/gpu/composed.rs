@@ -6,12 +6,13 @@ use wgpu::naga::front::wgsl;
 use wgpu::naga::{Expression, Literal};
 
 use super::device::Caps;
+use super::doubt;
 use super::images::{self, sizes};
-use super::kernels::{Reflection, Source};
+use super::kernels::{Precision, Reflection, Source};
 use super::long::{self, LongShape};
 use super::params::{
-    ImageParams, LongParams, Params, QuantileParams, ResidualParams, ScalogramParams, SpectrumParams, ValueParams,
-    WindowParams,
+    DoubtParams, ImageParams, LongParams, Params, QuantileParams, ResidualParams, ScalogramParams, SpectrumParams,
+    ValueParams, WindowParams,
 };
 use super::scatter;
 use crate::config::Pooling;
@@ -91,8 +92,8 @@ fn constants_are_the_hosts() {
     ] {
         assert_eq!(constant(&source, name), Some(want), "{name} of {}", source.name);
     }
-    let fft = scatter::segment_fft(128, &Caps::DEFAULT).expect("fits");
-    let source = scatter::scalogram_source(&fft, Pooling::Median, false);
+    let fft = scatter::segment_fft(128, &Caps::DEFAULT, Precision::Single).expect("fits");
+    let source = scatter::scalogram_source(&fft, Precision::Single, Pooling::Median, false);
     assert_eq!(constant(&source, "COUNTERS"), Some(value(scatter::COUNTERS)), "counters of pool.wgsl");
     assert_eq!(constant(&source, "NO_SUCH"), None, "negative control");
 }
@@ -101,20 +102,40 @@ fn constants_are_the_hosts() {
 fn every_length_composes_and_fits() {
     for caps in [Caps::DEFAULT, LARGE] {
         for n in [1, 2, 3, 7, 16, 30, 97, 128, 129, 536, 1000, 2000, 2048, 3072, 4096, 5000] {
-            let (Some(fft), Some(rows)) = (scatter::segment_fft(n, &caps), images::frequency_fft(n, &caps)) else {
-                assert!(n > 3600, "{n} fits {caps:?} in halves");
-                continue;
-            };
-            let spectrum = scatter::spectrum_source(&fft);
-            let reflection = reflected::<SpectrumParams>(&spectrum);
-            assert_eq!(names(&reflection), ["params", "series", "taper", "twiddles", "spectra"], "{n}");
-            fits(&spectrum, &reflection, &caps);
-            let frequency = images::frequency_source(&rows);
-            fits(&frequency, &reflected::<ImageParams>(&frequency), &caps);
-            for (pooling, forward) in [(Pooling::Median, true), (Pooling::Mean, false), (Pooling::Max, true)] {
-                let source = scatter::scalogram_source(&fft, pooling, forward);
-                fits(&source, &reflected::<ScalogramParams>(&source), &caps);
+            match images::frequency_fft(n, &caps) {
+                Some(rows) => {
+                    let frequency = images::frequency_source(&rows);
+                    fits(&frequency, &reflected::<ImageParams>(&frequency), &caps);
+                }
+                None => assert!(n > 3600, "{n} fits {caps:?} in halves"),
             }
+            for (precision, most, list) in [(Precision::Single, 3600, None), (Precision::Double, 1900, Some("list"))] {
+                let Some(fft) = scatter::segment_fft(n, &caps, precision) else {
+                    assert!(n > most, "{n} fits {caps:?} in halves in {precision:?} precision");
+                    continue;
+                };
+                let spectrum = scatter::spectrum_source(&fft, precision);
+                let reflection = reflected::<SpectrumParams>(&spectrum);
+                let mut bindings = vec!["params", "series", "taper", "twiddles", "spectra"];
+                bindings.extend(list);
+                assert_eq!(names(&reflection), bindings, "{n}");
+                fits(&spectrum, &reflection, &caps);
+                for (pooling, forward) in [(Pooling::Median, true), (Pooling::Mean, false), (Pooling::Max, true)] {
+                    let source = scatter::scalogram_source(&fft, precision, pooling, forward);
+                    let reflection = reflected::<ScalogramParams>(&source);
+                    let mut bindings =
+                        vec!["params", "spectra", "supports", "filters", "twiddles", "coefficients", "next"];
+                    bindings.extend(list);
+                    assert_eq!(names(&reflection), bindings, "{n}");
+                    fits(&source, &reflection, &caps);
+                }
+            }
+            let doubt = doubt::source(n);
+            let reflection = reflected::<DoubtParams>(&doubt);
+            let bindings = "params spectra supports filters input_noise coefficients noise list";
+            assert_eq!(names(&reflection).join(" "), bindings, "{n}");
+            assert_eq!(reflection.invocations, doubt::DOUBT_WG, "{n}");
+            fits(&doubt, &reflection, &caps);
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct AdapterRow {
     pub caps: Caps,
     /// Times of single kernels can be taken.
     pub timestamps: bool,
+    /// It computes in double precision where single does not serve; otherwise the host does.
+    pub double_precision: bool,
 }
 
 /// The limits of a device that plans depend on, as plain numbers.
@@ -70,6 +72,8 @@ pub enum DeviceLimits {
     Adapter,
     /// wgpu's defaults, which any adapter has.
     Default,
+    /// wgpu's defaults, and no optional features: as the plainest device.
+    Plain,
 }
 
 fn instance() -> wgpu::Instance {
@@ -78,13 +82,13 @@ fn instance() -> wgpu::Instance {
     wgpu::Instance::new(descriptor)
 }
 
-fn enumerate() -> Vec<wgpu::Adapter> {
-    pollster::block_on(instance().enumerate_adapters(Backends::all()))
+fn enumerate(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {
+    pollster::block_on(instance.enumerate_adapters(Backends::all()))
 }
 
 /// All adapters of this machine.
 pub fn adapters() -> Vec<AdapterRow> {
-    enumerate().iter().map(row).collect()
+    enumerate(&instance()).iter().map(row).collect()
 }
 
 fn row(adapter: &wgpu::Adapter) -> AdapterRow {
@@ -103,6 +107,7 @@ fn row(adapter: &wgpu::Adapter) -> AdapterRow {
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
         caps: Caps::new(&adapter.limits()),
         timestamps: adapter.features().contains(Features::TIMESTAMP_QUERY),
+        double_precision: adapter.features().contains(Features::SHADER_F64),
     }
 }
 
@@ -139,10 +144,12 @@ pub fn choose(choice: BackendChoice, adapters: &[AdapterRow]) -> Result<(Option<
 
 /// An open device with what has gone wrong on it.
 pub(super) struct Gpu {
+    pub(super) instance: wgpu::Instance,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) caps: Caps,
     pub(super) timestamps: bool,
+    pub(super) double_precision: bool,
     pub(super) info: BackendInfo,
     failure: Arc<Mutex<Option<String>>>,
     lost: Arc<AtomicBool>,
@@ -151,7 +158,8 @@ pub(super) struct Gpu {
 impl Gpu {
     /// Opens the adapter at `at` of [`adapters`].
     pub(super) fn open(at: usize, limits: DeviceLimits) -> Result<Self> {
-        let adapter = enumerate().into_iter().nth(at);
+        let instance = instance();
+        let adapter = enumerate(&instance).into_iter().nth(at);
         let adapter = adapter.ok_or_else(|| Error::Device("the graphics adapter has disappeared".into()))?;
         let has = adapter.limits();
         // Every adapter can do with the defaults or less; what a plan gains from is raised to what there is.
@@ -163,10 +171,14 @@ impl Gpu {
             required.max_storage_buffer_binding_size = has.max_storage_buffer_binding_size;
             required.max_buffer_size = has.max_buffer_size;
         }
-        let timestamps = adapter.features().contains(Features::TIMESTAMP_QUERY);
+        // Optional: what is used where it is there.
+        let features = match limits {
+            DeviceLimits::Plain => Features::empty(),
+            _ => adapter.features() & (Features::TIMESTAMP_QUERY | Features::SHADER_F64),
+        };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("scatterfall"),
-            required_features: if timestamps { Features::TIMESTAMP_QUERY } else { Features::empty() },
+            required_features: features,
             required_limits: required.clone(),
             ..Default::default()
         };
@@ -188,7 +200,9 @@ impl Gpu {
         });
         let row = row(&adapter);
         let info = BackendInfo { kind: "gpu", device: row.name, detail: format!("{} {}", row.api, row.driver) };
-        Ok(Self { device, queue, caps: Caps::new(&required), timestamps, info, failure, lost })
+        let [timestamps, double_precision] =
+            [Features::TIMESTAMP_QUERY, Features::SHADER_F64].map(|feature| features.contains(feature));
+        Ok(Self { instance, device, queue, caps: Caps::new(&required), timestamps, double_precision, info, failure, lost })
     }
 
     /// The first thing that went wrong since the last check; a lost device stays lost.
@@ -212,7 +226,7 @@ mod tests {
 
     fn adapter(name: &str, kind: &'static str) -> AdapterRow {
         let (name, api, driver) = (name.to_owned(), "vulkan".to_owned(), "driver".to_owned());
-        AdapterRow { name, kind, api, driver, caps: Caps::DEFAULT, timestamps: false }
+        AdapterRow { name, kind, api, driver, caps: Caps::DEFAULT, timestamps: false, double_precision: false }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::f64::consts::TAU;
 use std::fmt::Write;
 
 use super::device::Caps;
+use super::kernels::Precision;
 
 /// A prime p costs p^2 products a column; above some hundred, Bluestein's way is cheaper.
 const LARGEST_PRIME: usize = 131;
@@ -32,10 +33,10 @@ pub(super) struct WorkgroupFft {
 impl WorkgroupFft {
     /// A plan for `n` numbers beside `extra` words of workgroup memory a transform, or `None` where the length has a large
     /// prime factor or does not fit.
-    pub(super) fn new(n: usize, caps: &Caps, extra: usize) -> Option<Self> {
+    pub(super) fn new(n: usize, caps: &Caps, precision: Precision, extra: usize) -> Option<Self> {
         let radices = radices(n)?;
         let words = caps.workgroup_bytes / 4;
-        let padded = n + n / 32;
+        let padded = precision.words() * (n + n / 32);
         let planes = if 2 * padded + extra <= words { 2 } else { 1 };
         let each = planes * padded + extra;
         if each > words {
@@ -113,14 +114,16 @@ impl WorkgroupFft {
 }
 
 /// Twiddle factors `exp(-2 pi i k / n)`, computed in double precision.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "single precision tables")]
+#[expect(clippy::cast_possible_truncation, reason = "single precision tables")]
 pub(super) fn twiddles(n: usize) -> Vec<[f32; 2]> {
-    (0..n)
-        .map(|k| {
-            let (sin, cos) = (TAU * k as f64 / n as f64).sin_cos();
-            [cos as f32, -sin as f32]
-        })
-        .collect()
+    twiddles_double(n).into_iter().map(|z| z.map(|v| v as f32)).collect()
+}
+
+/// The same in double precision.
+#[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
+pub(super) fn twiddles_double(n: usize) -> Vec<[f64; 2]> {
+    let turn = |k: usize| (TAU * k as f64 / n as f64).sin_cos();
+    (0..n).map(turn).map(|(sin, cos)| [cos, -sin]).collect()
 }
 
 /// The radices of `n`: primes without code of their own first (they work from memory anyway), then 5, 3 and powers of two;
@@ -205,14 +208,14 @@ mod tests {
     fn plans_fit_the_device() {
         for caps in [Caps::DEFAULT, Caps { workgroup_bytes: 32 << 10, invocations: 1024, ..Caps::DEFAULT }] {
             for n in 1..4200 {
-                let Some(plan) = WorkgroupFft::new(n, &caps, 129) else { continue };
+                let Some(plan) = WorkgroupFft::new(n, &caps, Precision::Single, 129) else { continue };
                 let words = plan.teams * (plan.planes * (n + n / 32) + 129);
                 assert!(4 * words <= caps.workgroup_bytes, "{plan:?} takes {words} words");
                 assert!(plan.lanes * plan.teams <= caps.invocations, "{plan:?}");
                 assert!(plan.slots * plan.lanes >= n, "{plan:?} holds all values");
             }
-            assert!(WorkgroupFft::new(3600, &caps, 129).is_some(), "in halves, where it must be");
+            assert!(WorkgroupFft::new(3600, &caps, Precision::Single, 129).is_some(), "in halves, where it must be");
         }
-        assert_eq!(WorkgroupFft::new(8192, &Caps::DEFAULT, 0), None, "too long");
+        assert_eq!(WorkgroupFft::new(8192, &Caps::DEFAULT, Precision::Single, 0), None, "too long");
     }
 }

@@ -7,7 +7,7 @@ use wgpu::BufferUsages;
 use super::buffers::{Pool, table};
 use super::device::{Caps, Gpu};
 use super::fft::{WorkgroupFft, twiddles};
-use super::kernels::{Kernel, Source};
+use super::kernels::{Kernel, Precision, Source};
 use super::long::{LongFft, LongShape, tiles};
 use super::params::{ImageParams, LongParams, QuantileParams, ResidualParams, ValueParams, WindowParams};
 use super::recorder::Recorder;
@@ -84,7 +84,7 @@ pub(super) fn long_peak_source(shape: &LongShape) -> Source {
 
 /// The transform of a column of `rows` values, with frequency.wgsl's own words of workgroup memory.
 pub(super) fn frequency_fft(rows: usize, caps: &Caps) -> Option<WorkgroupFft> {
-    WorkgroupFft::new(rows, caps, 3)
+    WorkgroupFft::new(rows, caps, Precision::Single, 3)
 }
 
 /// Kernels and tables of one plan.

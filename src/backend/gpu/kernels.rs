@@ -16,12 +16,33 @@ use crate::error::{Error, Result};
 
 const COMMON: &str = include_str!("../../../shaders/common.wgsl");
 
+/// What transforms are computed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Precision {
+    Single,
+    /// Where the device has it.
+    Double,
+}
+
+impl Precision {
+    /// Words of a number.
+    pub(super) fn words(self) -> usize {
+        match self {
+            Self::Single => 1,
+            Self::Double => 2,
+        }
+    }
+}
+
 /// A kernel's text before it is compiled.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     /// Name of the kernel: its file without extension, and its entry point.
     pub(super) name: &'static str,
+    /// Name that its times go by.
+    pub(super) label: &'static str,
     pub(super) text: String,
+    precision: Precision,
 }
 
 /// What a composed kernel binds.
@@ -43,9 +64,24 @@ pub(super) struct Reflection {
 }
 
 impl Source {
-    /// Composes a kernel from `parts` (the last one its own file).
+    /// Composes a kernel in single precision from `parts` (the last one its own file).
     pub(super) fn new(name: &'static str, constants: &[(&str, u32)], parts: &[&str], generated: &str) -> Self {
-        let mut text = String::new();
+        Self::in_precision(Precision::Single, [name, name], constants, parts, generated)
+    }
+
+    /// Composes a kernel with a name and a label.
+    pub(super) fn in_precision(
+        precision: Precision,
+        [name, label]: [&'static str; 2],
+        constants: &[(&str, u32)],
+        parts: &[&str],
+        generated: &str,
+    ) -> Self {
+        let real = match precision {
+            Precision::Single => "f32",
+            Precision::Double => "f64",
+        };
+        let mut text = format!("alias real = {real};\n");
         for (constant, value) in constants {
             // Writing to a string cannot fail.
             _ = writeln!(text, "const {constant}: u32 = {value}u;");
@@ -54,17 +90,21 @@ impl Source {
             text.push_str(part);
             text.push('\n');
         }
-        Self { name, text }
+        Self { name, label, text, precision }
     }
 
     fn error(&self, reason: impl Into<String>) -> Error {
-        Error::Shader { name: self.name.into(), reason: reason.into() }
+        Error::Shader { name: self.label.into(), reason: reason.into() }
     }
 
     /// Parses and validates the text, and holds its parameter structure against `P`.
     pub(super) fn reflect<P: Params>(&self) -> Result<Reflection> {
         let module = wgsl::parse_str(&self.text).map_err(|e| self.error(e.emit_to_string(&self.text)))?;
-        Validator::new(ValidationFlags::all(), Capabilities::empty())
+        let capabilities = match self.precision {
+            Precision::Single => Capabilities::empty(),
+            Precision::Double => Capabilities::FLOAT64,
+        };
+        Validator::new(ValidationFlags::all(), capabilities)
             .validate(&module)
             .map_err(|e| self.error(e.emit_to_string(&self.text)))?;
         self.check_params::<P>(&module)?;
@@ -145,7 +185,7 @@ impl Kernel {
                 count: None,
             })
             .collect();
-        let label = Some(source.name);
+        let label = Some(source.label);
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label,
@@ -165,6 +205,6 @@ impl Kernel {
             cache: None,
         });
         gpu.check().map_err(|e| source.error(e.to_string()))?;
-        Ok(Self { name: source.name, params: P::NAME, pipeline, layout, bindings: reflection.bindings })
+        Ok(Self { name: source.label, params: P::NAME, pipeline, layout, bindings: reflection.bindings })
     }
 }

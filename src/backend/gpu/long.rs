@@ -213,6 +213,7 @@ pub(super) struct LongScatter {
     pool: Kernel,
     moduli: Kernel,
     half: Kernel,
+    taper: wgpu::Buffer,
     /// long_half.wgsl's taper of layers that have none.
     flat: wgpu::Buffer,
 }
@@ -227,6 +228,7 @@ impl LongScatter {
             pool: Kernel::new::<LongParams>(gpu, &shape.pool(plan.pooling))?,
             moduli: Kernel::new::<LongParams>(gpu, &shape.moduli())?,
             half: Kernel::new::<LongParams>(gpu, &shape.half())?,
+            taper: table(gpu, "taper", &super::scatter::taper(plan), BufferUsages::STORAGE)?,
             flat: table(gpu, "flat", &flat, BufferUsages::STORAGE)?,
             fft: LongFft::new(gpu, shape)?,
         })
@@ -241,7 +243,6 @@ impl LongScatter {
         pool: &mut Pool,
         params: &SpectrumParams,
         series: &Series,
-        taper: &wgpu::Buffer,
         spectra: &wgpu::Buffer,
     ) -> Result<()> {
         for (first, count) in tiles(params.signals, self.fft.tile(&gpu.caps)) {
@@ -250,7 +251,7 @@ impl LongScatter {
             let own = SpectrumParams { signals: count, first: params.first + first, ..*params };
             let buffers = [
                 ("series", series.buffer),
-                ("taper", taper),
+                ("taper", &self.taper),
                 ("chirps", &self.fft.chirps),
                 ("work", &work[0]),
                 ("levels", &levels),
@@ -258,7 +259,7 @@ impl LongScatter {
             rec.dispatch(&self.samples, count as usize, &own, &buffers)?;
             let params = LongParams { transforms: count, first, ..LongParams::default() };
             let [results, _] = self.fft.run(rec, &params, work)?;
-            self.record_half(rec, &params, &results, &levels, taper, spectra)?;
+            self.record_half(rec, &params, &results, &levels, &self.taper, spectra)?;
         }
         Ok(())
     }
@@ -287,7 +288,7 @@ impl LongScatter {
     pub(super) fn record_layer(&self, rec: &mut Recorder, gpu: &Gpu, pool: &mut Pool, pass: &LayerPass) -> Result<()> {
         let p = &pass.params;
         let chirps = &self.fft.chirps;
-        for (first, count) in tiles(p.paths, self.fft.tile(&gpu.caps)) {
+        for (first, count) in tiles(pass.paths(), self.fft.tile(&gpu.caps)) {
             let work = self.fft.work(gpu, pool, count as usize)?;
             let levels = pool.get(gpu, "levels", 8 * u64::from(count))?;
             let params = LongParams {

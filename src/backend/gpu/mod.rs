@@ -9,7 +9,9 @@ mod buffers;
 #[cfg(test)]
 mod composed;
 mod device;
+mod doubt;
 mod fft;
+mod host;
 mod images;
 mod kernels;
 mod long;
@@ -23,10 +25,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ndarray::{Array2, Array3};
+use rayon::ThreadPool;
+use serde::Serialize;
 
 use self::buffers::{Pool, Staging};
 use self::device::Gpu;
 pub use self::device::{AdapterRow, Caps, DeviceLimits, adapters, choose};
+use self::host::HostScatter;
 use self::images::ImageStage;
 pub use self::recorder::Traffic;
 use self::recorder::{Arena, Recorder};
@@ -60,7 +65,21 @@ pub struct GpuBackend {
     next: u64,
     traffic: Traffic,
     timings: Timings,
+    host: HostScatter,
+    precision: Precisions,
+    single_only: bool,
     poison: bool,
+}
+
+/// How many signals (a segment's channel each) single precision served, and who computed the others in double precision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Precisions {
+    /// All signals.
+    pub signals: u64,
+    /// Those that the device computed in double precision.
+    pub double_on_device: u64,
+    /// Those that the CPU computed, because the device has no double precision for their length.
+    pub double_on_host: u64,
 }
 
 struct ImageKernels {
@@ -83,14 +102,16 @@ struct Pending {
     images: usize,
     plan: Arc<ImagePlan>,
     bytes: u64,
+    /// The device serves signals that need double precision.
+    double: bool,
 }
 
 impl GpuBackend {
-    /// Opens the adapter that serves `choice`.
+    /// Opens the adapter that serves `choice`; `threads` compute what the device is not precise enough for.
     ///
     /// # Errors
     /// [`Error::Device`] where there is none (for `auto`: none but software), or it cannot be opened.
-    pub fn open(choice: BackendChoice, limits: DeviceLimits) -> Result<Self> {
+    pub fn open(choice: BackendChoice, limits: DeviceLimits, threads: Arc<ThreadPool>) -> Result<Self> {
         let rows = adapters();
         match choose(choice, &rows)? {
             (Some(at), reason) => {
@@ -98,7 +119,7 @@ impl GpuBackend {
                     tracing::warn!("{} computes on the CPU, far slower than --backend cpu", rows[at].name);
                 }
                 tracing::info!("GPU backend: {reason}");
-                Self::on(at, limits)
+                Self::on(at, limits, threads)
             }
             (None, reason) => Err(Error::Device(reason)),
         }
@@ -108,7 +129,7 @@ impl GpuBackend {
     ///
     /// # Errors
     /// [`Error::Device`] where it cannot be opened.
-    pub fn on(at: usize, limits: DeviceLimits) -> Result<Self> {
+    pub fn on(at: usize, limits: DeviceLimits, threads: Arc<ThreadPool>) -> Result<Self> {
         let gpu = Gpu::open(at, limits)?;
         Ok(Self {
             arena: Arena::new(&gpu)?,
@@ -121,6 +142,9 @@ impl GpuBackend {
             next: 0,
             traffic: Traffic::default(),
             timings: Timings::default(),
+            host: HostScatter::new(threads),
+            precision: Precisions::default(),
+            single_only: false,
             poison: false,
         })
     }
@@ -130,9 +154,25 @@ impl GpuBackend {
         self.traffic
     }
 
+    /// Which precision served how many signals so far.
+    pub fn precisions(&self) -> Precisions {
+        self.precision
+    }
+
     /// Bytes of device memory in use for batches (tables aside).
     pub fn device_bytes(&self) -> u64 {
         self.pool.bytes()
+    }
+
+    /// Buffers that wgpu holds for this backend and others of its kind in the process: for tests, that none is leaked.
+    pub fn live_buffers(&self) -> Option<usize> {
+        self.gpu.instance.generate_report().map(|report| report.hub_report().buffers.num_allocated)
+    }
+
+    /// Leaves the coefficients that single precision does not serve as they are, on a device without double: for tests, to
+    /// see that they were in need of it.
+    pub fn set_single_only(&mut self, single_only: bool) {
+        self.single_only = single_only;
     }
 
     /// Fills all device memory with NaN before every batch from now on: for tests, that nothing is read before it was
@@ -205,7 +245,8 @@ impl GpuBackend {
         let submission = rec.submit(&read, bytes)?;
         let ticket = Ticket(self.next);
         self.next += 1;
-        Ok(Pending { ticket, slot, submission, images, plan: Arc::clone(&kernels.plan), bytes })
+        let double = kernels.scattering.as_ref().is_some_and(ScatterStage::has_double);
+        Ok(Pending { ticket, slot, submission, images, plan: Arc::clone(&kernels.plan), bytes, double })
     }
 
     /// Reads the words of a submission's results, and its times, and frees its slot.
@@ -229,6 +270,33 @@ impl GpuBackend {
         add(&mut self.timings, "readback", begun);
         self.free.push(slot);
         Ok(words)
+    }
+
+    /// Counts the signals that single precision did not serve, and computes them where the device did not.
+    fn settle(
+        &mut self,
+        plan: &ScatteringPlan,
+        double: bool,
+        rows: usize,
+        signed: &[(usize, usize)],
+        orders: &mut [Array2<f32>],
+        fill: impl Fn(usize, usize, &mut [f32]),
+    ) {
+        let (signals, doubtful) = (rows * plan.channels, signed.len());
+        self.precision.signals += signals as u64;
+        if doubtful == 0 {
+            return;
+        }
+        let who = if double { "the device" } else { "the CPU" };
+        tracing::debug!("{doubtful} of {signals} signals in double precision, by {who}");
+        if double {
+            self.precision.double_on_device += doubtful as u64;
+        } else if !self.single_only {
+            let begun = Instant::now();
+            self.precision.double_on_host += doubtful as u64;
+            self.host.replace(plan, signed, orders, fill);
+            add(&mut self.timings, "double_on_host", begun);
+        }
     }
 
     /// Starts the transform of a block of segments whose samples are scaled and finite.
@@ -305,7 +373,7 @@ impl Backend for GpuBackend {
         let Some(pending) = self.pending.pop_front().filter(|p| p.ticket == ticket) else {
             return Err(Error::Device(format!("batch {} was not submitted, or is collected out of order", ticket.0)));
         };
-        let Pending { slot, submission, images, plan, bytes, .. } = pending;
+        let Pending { slot, submission, images, plan, bytes, double, .. } = pending;
         let words = self.finish(slot, submission, bytes)?;
         let f = &plan.features;
         let channels = f.features.len();
@@ -316,10 +384,12 @@ impl Backend for GpuBackend {
         let coefficients = plan.scattering.as_ref().map(|(cut, network)| {
             let segments = cut.count(cut.windows);
             let mut orders = zeros(network, images * segments);
-            unscaled(network, 0..images * segments, rest, &mut orders, |row, channel, samples| {
+            let fill = |row: usize, channel: usize, samples: &mut [f32]| {
                 let (image, start) = (row / segments, row % segments * cut.hop);
                 samples.iter_mut().enumerate().for_each(|(k, s)| *s = values[[image, start + k, channel]]);
-            });
+            };
+            let signed = unscaled(network, 0..images * segments, rest, &mut orders, fill);
+            self.settle(network, double, images * segments, &signed, &mut orders, fill);
             CoefficientBlock { orders }
         });
         Ok(ImageResults { features: FeatureBlock { values, residual: residual.to_vec() }, coefficients })
@@ -341,6 +411,7 @@ impl Backend for GpuBackend {
         let segments = segments.as_standard_layout();
         let samples = segments.as_slice().unwrap_or(&[]);
         let mut orders = zeros(plan, rows);
+        let double = self.segments.as_ref().is_some_and(|(_, stage)| stage.has_double());
         let mut in_flight = VecDeque::new();
         let mut blocks = samples.chunks((at_once * each).max(1)).enumerate();
         loop {
@@ -354,16 +425,30 @@ impl Backend for GpuBackend {
             }
             let Some((first, block, slot, submission, bytes)) = in_flight.pop_front() else { break };
             let words = self.finish(slot, submission, bytes)?;
-            unscaled(plan, first..first + block.len() / each, &words, &mut orders, |row, channel, samples| {
+            let rows = first..first + block.len() / each;
+            let fill = |row: usize, channel: usize, samples: &mut [f32]| {
                 let at = (row - first) * each + channel * plan.bins;
                 samples.copy_from_slice(&block[at..at + plan.bins]);
-            });
+            };
+            let signed = unscaled(plan, rows.clone(), &words, &mut orders, fill);
+            self.settle(plan, double, rows.len(), &signed, &mut orders, fill);
         }
         Ok(CoefficientBlock { orders })
     }
 
     fn seconds(&self) -> BTreeMap<&'static str, f64> {
         self.timings.clone()
+    }
+
+    fn counts(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::from([
+            ("bytes_uploaded", self.traffic.bytes_uploaded),
+            ("bytes_read_back", self.traffic.bytes_read_back),
+            ("dispatches", self.traffic.dispatches),
+            ("signals", self.precision.signals),
+            ("signals_double_on_device", self.precision.double_on_device),
+            ("signals_double_on_host", self.precision.double_on_host),
+        ])
     }
 }
 
@@ -395,14 +480,16 @@ fn scaled(samples: &[f32], bins: usize) -> Vec<f32> {
 }
 
 /// Fills the segments `rows` of `orders` with the device's coefficients times their signals' scales, and with order 0, which
-/// takes nothing but the samples that `fill(row, channel, samples)` writes.
+/// takes nothing but the samples that `fill(row, channel, samples)` writes. Returns the signals (row and channel) whose
+/// first coefficient has a sign, which single precision did not serve.
 fn unscaled(
     plan: &ScatteringPlan,
     rows: std::ops::Range<usize>,
     words: &[f32],
     orders: &mut [Array2<f32>],
     fill: impl Fn(usize, usize, &mut [f32]),
-) {
+) -> Vec<(usize, usize)> {
+    let mut signed = Vec::new();
     let widths = plan.widths();
     let mut samples = vec![0.0; plan.bins];
     for (number, row) in rows.clone().enumerate() {
@@ -418,10 +505,14 @@ fn unscaled(
                     to.zip(order_0(&samples)).for_each(|(to, value)| *to = value);
                 } else {
                     let from = words.iter().skip(at + signal * width).take(width);
-                    to.zip(from).for_each(|(to, from)| *to = from * scale);
+                    if at == 0 && words.get(signal * width).is_some_and(|first| first.is_sign_negative()) {
+                        signed.push((row, channel));
+                    }
+                    to.zip(from).for_each(|(to, from)| *to = from.abs() * scale);
                     at += rows.len() * plan.channels * width;
                 }
             }
         }
     }
+    signed
 }

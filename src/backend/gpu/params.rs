@@ -47,5 +47,10 @@ params! {
     LongParams {
         transforms: u32, first: u32, stride: u32, filters: u32, pooled_from: u32, pooled_count: u32, out: u32, columns: u32,
     }
-    ScalogramParams { paths: u32, first: u32, filters: u32, pooled_from: u32, pooled_count: u32, out: u32 }
+    ScalogramParams {
+        signals: u32, width: u32, filters: u32, pooled_from: u32, pooled_count: u32, out: u32, first_layer: u32,
+    }
+    DoubtParams {
+        signals: u32, filters: u32, width: u32, first_width: u32, out: u32, first_out: u32, first_layer: u32, limit: f32,
+    }
 }

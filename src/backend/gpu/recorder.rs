@@ -79,6 +79,11 @@ impl<'a> Recorder<'a> {
         self.traffic.bytes_read_back += bytes;
     }
 
+    /// Fills the first `bytes` bytes of a device buffer with zeros.
+    pub(super) fn clear(&mut self, buffer: &wgpu::Buffer, bytes: u64) {
+        self.encoder.clear_buffer(buffer, 0, Some(bytes));
+    }
+
     /// One dispatch of `groups` workgroups; `buffers` are the kernel's bindings by name, its parameters aside.
     ///
     /// # Errors

@@ -4,8 +4,9 @@ use wgpu::BufferUsages;
 
 use super::buffers::{Pool, table};
 use super::device::{Caps, Gpu};
-use super::fft::{WorkgroupFft, twiddles};
-use super::kernels::{Kernel, Source};
+use super::doubt::Doubt;
+use super::fft::{WorkgroupFft, twiddles, twiddles_double};
+use super::kernels::{Kernel, Precision, Source};
 use super::long::LongScatter;
 use super::params::{ScalogramParams, SpectrumParams};
 use super::recorder::Recorder;
@@ -17,6 +18,9 @@ const BUTTERFLIES: &str = include_str!("../../../shaders/butterflies.wgsl");
 const FFT: &str = include_str!("../../../shaders/fft.wgsl");
 pub(super) const SCALE: &str = include_str!("../../../shaders/scale.wgsl");
 const POOL: &str = include_str!("../../../shaders/pool.wgsl");
+const ALL: &str = include_str!("../../../shaders/all.wgsl");
+const LISTED: &str = include_str!("../../../shaders/listed.wgsl");
+pub(super) const SIGN: &str = include_str!("../../../shaders/sign.wgsl");
 
 /// pool.wgsl: counters a transform, in words of workgroup memory; a test holds it against the shader.
 pub(super) const COUNTERS: usize = 129;
@@ -24,28 +28,42 @@ pub(super) const COUNTERS: usize = 129;
 /// Part of a filter's largest spectral value below which its spectrum counts as zero: far below what single precision
 /// resolves in the sum.
 const SPECTRUM_FLOOR: f64 = 1e-10;
+/// The same for double precision.
+const SPECTRUM_FLOOR_DOUBLE: f64 = 1e-16;
 
 /// Bytes of spectra between layers that are worked on at once: enough to fill any device, little beside its memory.
 const SPECTRA_BYTES: u64 = 256 << 20;
 
 /// The transform of segments of `bins` samples.
-pub(super) fn segment_fft(bins: usize, caps: &Caps) -> Option<WorkgroupFft> {
-    WorkgroupFft::new(bins, caps, COUNTERS)
+pub(super) fn segment_fft(bins: usize, caps: &Caps, precision: Precision) -> Option<WorkgroupFft> {
+    WorkgroupFft::new(bins, caps, precision, COUNTERS)
+}
+
+/// Which signals a kernel takes: all in single precision, those on the list in double.
+fn parts_of(precision: Precision) -> &'static [&'static str] {
+    match precision {
+        Precision::Single => &[ALL],
+        Precision::Double => &[LISTED],
+    }
 }
 
 /// The spectrum of a segment's channel.
-pub(super) fn spectrum_source(fft: &WorkgroupFft) -> Source {
-    let parts = [SCALE, BUTTERFLIES, FFT, include_str!("../../../shaders/spectrum.wgsl")];
-    Source::new("spectrum", &fft.constants(), &parts, &fft.program())
+pub(super) fn spectrum_source(fft: &WorkgroupFft, precision: Precision) -> Source {
+    let own = [SCALE, BUTTERFLIES, FFT, include_str!("../../../shaders/spectrum.wgsl")];
+    let label = if precision == Precision::Single { "spectrum" } else { "spectrum_double" };
+    let parts = [parts_of(precision), &own].concat();
+    Source::in_precision(precision, ["spectrum", label], &fft.constants(), &parts, &fft.program())
 }
 
 /// One filter of a layer; `forward`: another layer follows.
-pub(super) fn scalogram_source(fft: &WorkgroupFft, pooling: Pooling, forward: bool) -> Source {
+pub(super) fn scalogram_source(fft: &WorkgroupFft, precision: Precision, pooling: Pooling, forward: bool) -> Source {
     let mut constants = fft.constants();
     constants.push(("POOLING", pooling_number(pooling)));
     constants.push(("FORWARD", u32::from(forward)));
-    let parts = [BUTTERFLIES, FFT, POOL, include_str!("../../../shaders/scalogram.wgsl")];
-    Source::new("scalogram", &constants, &parts, &fft.program())
+    let own = [SIGN, BUTTERFLIES, FFT, POOL, include_str!("../../../shaders/scalogram.wgsl")];
+    let label = if precision == Precision::Single { "scalogram" } else { "scalogram_double" };
+    let parts = [parts_of(precision), &own].concat();
+    Source::in_precision(precision, ["scalogram", label], &constants, &parts, &fft.program())
 }
 
 /// pool.wgsl's number.
@@ -74,6 +92,8 @@ struct Layer {
     /// Place and length of each filter's spectrum.
     supports: wgpu::Buffer,
     spectra: wgpu::Buffer,
+    /// The spectra in double precision, where the device has it.
+    double: Option<wgpu::Buffer>,
     /// First pooled sample of this layer's scalograms, before they are shifted.
     pooled_from: usize,
 }
@@ -90,6 +110,13 @@ pub(super) struct LayerPass<'a> {
     pub(super) coefficients: &'a wgpu::Buffer,
 }
 
+impl LayerPass<'_> {
+    /// Paths of all signals.
+    pub(super) fn paths(&self) -> u32 {
+        self.params.signals * self.params.width
+    }
+}
+
 /// Kernels and tables of one plan.
 pub(super) struct ScatterStage {
     bins: usize,
@@ -98,8 +125,10 @@ pub(super) struct ScatterStage {
     layers: Vec<Layer>,
     /// Coefficients a signal of each order from 1.
     widths: Vec<usize>,
-    taper: wgpu::Buffer,
     way: Way,
+    doubt: Doubt,
+    /// For signals that single precision does not serve; without it they are left to the host.
+    double: Option<InWorkgroup>,
 }
 
 /// Where transforms take place.
@@ -111,9 +140,11 @@ enum Way {
     Long(LongScatter),
 }
 
+/// Kernels and tables of one precision.
 struct InWorkgroup {
     teams: usize,
     twiddles: wgpu::Buffer,
+    taper: wgpu::Buffer,
     spectrum: Kernel,
     /// For layers that another follows.
     inner: Option<Kernel>,
@@ -131,19 +162,28 @@ impl ScatterStage {
                 "\"full\" on the GPU; or use --backend cpu",
             ));
         }
-        let way = match segment_fft(plan.bins, &gpu.caps) {
-            Some(fft) => Way::Workgroup(InWorkgroup::new(gpu, plan, &fft)?),
+        let way = match segment_fft(plan.bins, &gpu.caps, Precision::Single) {
+            Some(fft) => Way::Workgroup(InWorkgroup::new(gpu, plan, &fft, Precision::Single)?),
             None => Way::Long(LongScatter::new(gpu, plan)?),
         };
+        let double = segment_fft(plan.bins, &gpu.caps, Precision::Double).filter(|_| gpu.double_precision);
+        let double = double.map(|fft| InWorkgroup::new(gpu, plan, &fft, Precision::Double)).transpose()?;
+        let layer = |k| Layer::new(gpu, plan, k, double.is_some());
         Ok(Self {
             bins: plan.bins,
             channels: plan.channels,
             pooled: plan.pooled.len(),
-            layers: (0..plan.layers.len()).map(|k| Layer::new(gpu, plan, k)).collect::<Result<Vec<_>>>()?,
+            layers: (0..plan.layers.len()).map(layer).collect::<Result<Vec<_>>>()?,
             widths: plan.widths()[usize::from(plan.order_0)..].to_vec(),
-            taper: table(gpu, "taper", &taper(plan), BufferUsages::STORAGE)?,
             way,
+            doubt: Doubt::new(gpu, plan.bins)?,
+            double,
         })
+    }
+
+    /// True where the device itself serves signals that need double precision.
+    pub(super) fn has_double(&self) -> bool {
+        self.double.is_some()
     }
 
     /// Coefficients of all orders from 1 that one signal has.
@@ -153,10 +193,11 @@ impl ScatterStage {
 
     /// Bytes of a signal's spectra: the largest layer's, and all together.
     fn spectra_bytes(&self) -> [u64; 2] {
-        let half = 8 * (self.bins as u64 / 2 + 1);
+        let single = 8 * (self.bins as u64 / 2 + 1);
+        let double = if self.has_double() { 2 * single } else { 0 };
         let inner = &self.widths[..self.layers.len() - 1];
         let largest = inner.iter().copied().max().unwrap_or(1).max(1) as u64;
-        [half * largest, half * (1 + inner.iter().sum::<usize>() as u64)]
+        [single.max(double) * largest, (single + double) * (1 + inner.iter().sum::<usize>() as u64)]
     }
 
     /// Records the way from `series` to `coefficients`: an order after the other, each `[signal, path]`.
@@ -189,11 +230,8 @@ impl ScatterStage {
         series: &Series,
         coefficients: &wgpu::Buffer,
     ) -> Result<()> {
-        /// Layers take turns reading one of these and writing the other.
-        const SPECTRA: [&str; 2] = ["spectra", "other spectra"];
-        let number = |n: usize| u32::try_from(n).map_err(|_| Error::Device(format!("{n} is too large for the device")));
-        let half = self.bins / 2 + 1;
-        let mut input = pool.get(gpu, SPECTRA[0], (8 * half * chunk.count) as u64)?;
+        let list = pool.get(gpu, "list", 4 * (1 + chunk.count) as u64)?;
+        rec.clear(&list, 4);
         let params = SpectrumParams {
             signals: number(chunk.count)?,
             first: number(chunk.first)?,
@@ -204,27 +242,21 @@ impl ScatterStage {
             channel_stride: number(series.channel_stride)?,
             sample_stride: number(series.sample_stride)?,
         };
+        let half = self.bins / 2 + 1;
+        let mut input = pool.get(gpu, SPECTRA[0], (8 * half * chunk.count) as u64)?;
+        let mut noise = pool.get(gpu, NOISE[0], 4 * chunk.count as u64)?;
         match &self.way {
-            Way::Workgroup(way) => way.record_spectra(rec, &params, series, &self.taper, &input)?,
-            Way::Long(way) => way.record_spectra(rec, gpu, pool, &params, series, &self.taper, &input)?,
+            Way::Workgroup(way) => way.record_spectra(rec, &params, series, &input, None)?,
+            Way::Long(way) => way.record_spectra(rec, gpu, pool, &params, series, &input)?,
         }
-        let mut order_at = 0;
-        for (k, (layer, &width)) in self.layers.iter().zip(&self.widths).enumerate() {
-            let paths = chunk.count * width;
-            let next = if k + 1 < self.layers.len() {
-                Some(pool.get(gpu, SPECTRA[(k + 1) % 2], (8 * half * paths) as u64)?)
-            } else {
-                None
-            };
+        for (k, layer) in self.layers.iter().enumerate() {
+            let params = self.layer_params(chunk, k)?;
+            let paths = chunk.count * self.widths[k];
+            let is_last = k + 1 == self.layers.len();
+            let next =
+                if is_last { None } else { Some(pool.get(gpu, SPECTRA[(k + 1) % 2], (8 * half * paths) as u64)?) };
             let pass = LayerPass {
-                params: ScalogramParams {
-                    paths: number(paths)?,
-                    first: 0,
-                    filters: number(layer.filters)?,
-                    pooled_from: number(layer.pooled_from)?,
-                    pooled_count: number(self.pooled)?,
-                    out: number(order_at + chunk.first * width)?,
-                },
+                params,
                 supports: &layer.supports,
                 filters: &layer.spectra,
                 input: &input,
@@ -232,16 +264,78 @@ impl ScatterStage {
                 coefficients,
             };
             match &self.way {
-                Way::Workgroup(way) => way.record_layer(rec, &pass)?,
+                Way::Workgroup(way) => way.record_layer(rec, &pass, None)?,
                 Way::Long(way) => way.record_layer(rec, gpu, pool, &pass)?,
             }
-            order_at += chunk.signals * width;
-            if let Some(next) = next {
-                input = next;
-            }
+            let first = (number(self.widths[0])?, number(chunk.first * self.widths[0])?);
+            let own_noise = pool.get(gpu, NOISE[(k + 1) % 2], 4 * paths as u64)?;
+            self.doubt.record(rec, &pass, k + 1, first, [&noise, &own_noise], &list)?;
+            noise = own_noise;
+            input = next.unwrap_or(input);
+        }
+        match &self.double {
+            Some(way) => self.record_double(rec, gpu, pool, way, chunk, &params, series, coefficients, &list),
+            None => Ok(()),
+        }
+    }
+
+    /// Once more, for the signals on the list.
+    #[expect(clippy::too_many_arguments, reason = "a chunk's data, each once")]
+    fn record_double(
+        &self,
+        rec: &mut Recorder,
+        gpu: &Gpu,
+        pool: &mut Pool,
+        way: &InWorkgroup,
+        chunk: &Chunk,
+        params: &SpectrumParams,
+        series: &Series,
+        coefficients: &wgpu::Buffer,
+        list: &wgpu::Buffer,
+    ) -> Result<()> {
+        let bytes = |spectra: usize| (16 * (self.bins / 2 + 1) * spectra) as u64;
+        let mut input = pool.get(gpu, SPECTRA_DOUBLE[0], bytes(chunk.count))?;
+        way.record_spectra(rec, params, series, &input, Some(list))?;
+        for (k, layer) in self.layers.iter().enumerate() {
+            let Some(filters) = &layer.double else { continue };
+            let paths = chunk.count * self.widths[k];
+            let is_last = k + 1 == self.layers.len();
+            let next = if is_last { None } else { Some(pool.get(gpu, SPECTRA_DOUBLE[(k + 1) % 2], bytes(paths))?) };
+            let pass = LayerPass {
+                params: self.layer_params(chunk, k)?,
+                supports: &layer.supports,
+                filters,
+                input: &input,
+                next: next.as_ref(),
+                coefficients,
+            };
+            way.record_layer(rec, &pass, Some(list))?;
+            input = next.unwrap_or(input);
         }
         Ok(())
     }
+
+    fn layer_params(&self, chunk: &Chunk, k: usize) -> Result<ScalogramParams> {
+        let before: usize = self.widths[..k].iter().sum();
+        Ok(ScalogramParams {
+            signals: number(chunk.count)?,
+            width: number(self.widths[k])?,
+            filters: number(self.layers[k].filters)?,
+            pooled_from: number(self.layers[k].pooled_from)?,
+            pooled_count: number(self.pooled)?,
+            out: number(chunk.signals * before + chunk.first * self.widths[k])?,
+            first_layer: u32::from(k == 0),
+        })
+    }
+}
+
+/// Layers take turns reading one of these and writing the other.
+const SPECTRA: [&str; 2] = ["spectra", "other spectra"];
+const SPECTRA_DOUBLE: [&str; 2] = ["double spectra", "other double spectra"];
+const NOISE: [&str; 2] = ["noise", "other noise"];
+
+fn number(n: usize) -> Result<u32> {
+    u32::try_from(n).map_err(|_| Error::Device(format!("{n} is too large for the device")))
 }
 
 /// Signals that are worked on at once, of all that are asked for.
@@ -252,15 +346,27 @@ struct Chunk {
 }
 
 impl InWorkgroup {
-    fn new(gpu: &Gpu, plan: &ScatteringPlan, fft: &WorkgroupFft) -> Result<Self> {
-        let scalogram = |forward| Kernel::new::<ScalogramParams>(gpu, &scalogram_source(fft, plan.pooling, forward));
+    fn new(gpu: &Gpu, plan: &ScatteringPlan, fft: &WorkgroupFft, precision: Precision) -> Result<Self> {
+        let storage = BufferUsages::STORAGE;
+        let scalogram =
+            |forward| Kernel::new::<ScalogramParams>(gpu, &scalogram_source(fft, precision, plan.pooling, forward));
+        let (twiddles, taper) = match precision {
+            Precision::Single => {
+                (table(gpu, "twiddles", &twiddles(plan.bins), storage)?, table(gpu, "taper", &taper(plan), storage)?)
+            }
+            Precision::Double => (
+                table(gpu, "double twiddles", &twiddles_double(plan.bins), storage)?,
+                table(gpu, "double taper", &taper_double(plan), storage)?,
+            ),
+        };
         Ok(Self {
             teams: fft.teams,
-            twiddles: table(gpu, "twiddles", &twiddles(plan.bins), BufferUsages::STORAGE)?,
-            spectrum: Kernel::new::<SpectrumParams>(gpu, &spectrum_source(fft))?,
+            twiddles,
+            taper,
+            spectrum: Kernel::new::<SpectrumParams>(gpu, &spectrum_source(fft, precision))?,
             inner: if plan.layers.len() > 1 { Some(scalogram(true)?) } else { None },
             last: scalogram(false)?,
-            nothing: table(gpu, "nothing", &[0u32; 4], BufferUsages::STORAGE)?,
+            nothing: table(gpu, "nothing", &[0u32; 4], storage)?,
         })
     }
 
@@ -269,16 +375,18 @@ impl InWorkgroup {
         rec: &mut Recorder,
         params: &SpectrumParams,
         series: &Series,
-        taper: &wgpu::Buffer,
         spectra: &wgpu::Buffer,
+        list: Option<&wgpu::Buffer>,
     ) -> Result<()> {
-        let buffers = [("series", series.buffer), ("taper", taper), ("twiddles", &self.twiddles), ("spectra", spectra)];
+        let mut buffers =
+            vec![("series", series.buffer), ("taper", &self.taper), ("twiddles", &self.twiddles), ("spectra", spectra)];
+        buffers.extend(list.map(|list| ("list", list)));
         rec.dispatch(&self.spectrum, (params.signals as usize).div_ceil(self.teams), params, &buffers)
     }
 
-    fn record_layer(&self, rec: &mut Recorder, pass: &LayerPass) -> Result<()> {
+    fn record_layer(&self, rec: &mut Recorder, pass: &LayerPass, list: Option<&wgpu::Buffer>) -> Result<()> {
         let kernel = self.inner.as_ref().filter(|_| pass.next.is_some()).unwrap_or(&self.last);
-        let buffers = [
+        let mut buffers = vec![
             ("spectra", pass.input),
             ("supports", pass.supports),
             ("filters", pass.filters),
@@ -286,47 +394,59 @@ impl InWorkgroup {
             ("coefficients", pass.coefficients),
             ("next", pass.next.unwrap_or(&self.nothing)),
         ];
-        rec.dispatch(kernel, (pass.params.paths as usize).div_ceil(self.teams), &pass.params, &buffers)
+        buffers.extend(list.map(|list| ("list", list)));
+        rec.dispatch(kernel, (pass.paths() as usize).div_ceil(self.teams), &pass.params, &buffers)
     }
 }
 
 impl Layer {
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "single precision tables")]
-    fn new(gpu: &Gpu, plan: &ScatteringPlan, k: usize) -> Result<Self> {
+    fn new(gpu: &Gpu, plan: &ScatteringPlan, k: usize, double: bool) -> Result<Self> {
         let mut supports = Vec::new();
         let mut spectra = Vec::new();
+        // Both precisions share the supports.
+        let floor = if double { SPECTRUM_FLOOR_DOUBLE } else { SPECTRUM_FLOOR };
         for spectrum in plan.spectra(k).rows() {
             let largest = spectrum.iter().map(|z| z.norm()).fold(0.0, f64::max);
-            let counts = |k: &usize| spectrum[*k].norm() > SPECTRUM_FLOOR * largest;
+            let counts = |k: &usize| spectrum[*k].norm() > floor * largest;
             let first = (0..plan.bins).find(counts).unwrap_or(0);
             let after = (0..plan.bins).rev().find(counts).map_or(first, |k| k + 1);
             // The inverse transform does not normalise.
             let scale = 1.0 / plan.bins as f64;
             let at = spectra.len();
-            spectra.extend((first..after).map(|k| [(spectrum[k].re * scale) as f32, (spectrum[k].im * scale) as f32]));
+            spectra.extend((first..after).map(|k| [spectrum[k].re * scale, spectrum[k].im * scale]));
             supports.push([first as u32, (after - first) as u32, at as u32, 0]);
         }
+        let single: Vec<[f32; 2]> = spectra.iter().map(|z| z.map(|v| v as f32)).collect();
+        let storage = BufferUsages::STORAGE;
         // Every layer's scalograms are shifted by half their length once more.
         let back = (k + 1) * (plan.bins / 2) % plan.bins;
         Ok(Self {
             filters: supports.len(),
-            supports: table(gpu, "supports", &supports, BufferUsages::STORAGE)?,
-            spectra: table(gpu, "filters", &spectra, BufferUsages::STORAGE)?,
+            supports: table(gpu, "supports", &supports, storage)?,
+            spectra: table(gpu, "filters", &single, storage)?,
+            double: if double { Some(table(gpu, "double filters", &spectra, storage)?) } else { None },
             pooled_from: (plan.pooled.start + plan.bins - back) % plan.bins,
         })
     }
 }
 
-/// spectrum.wgsl's table: the taper, and its transform in double precision.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "single precision tables")]
+/// spectrum.wgsl's table: the taper, and its transform.
+#[expect(clippy::cast_possible_truncation, reason = "single precision tables")]
 pub(super) fn taper(plan: &ScatteringPlan) -> Vec<[f32; 4]> {
+    taper_double(plan).into_iter().map(|row| row.map(|v| v as f32)).collect()
+}
+
+/// The same in double precision.
+#[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
+fn taper_double(plan: &ScatteringPlan) -> Vec<[f64; 4]> {
     use scatterfall_fft::num_complex::Complex64;
     let Some(taper) = &plan.taper else {
         let mut out = vec![[1.0, 0.0, 0.0, 0.0]; plan.bins];
-        out[0][1] = plan.bins as f32;
+        out[0][1] = plan.bins as f64;
         return out;
     };
     let mut spectrum: Vec<Complex64> = taper.iter().map(|&t| t.into()).collect();
     scatterfall_fft::forward(plan.bins).process(&mut spectrum);
-    taper.iter().zip(spectrum).map(|(&t, z)| [t as f32, z.re as f32, z.im as f32, 0.0]).collect()
+    taper.iter().zip(spectrum).map(|(&t, z)| [t, z.re, z.im, 0.0]).collect()
 }
