@@ -289,9 +289,10 @@ fn title(config: &Config) -> String {
 
 /// Who computed, in words.
 fn device(output: &Path, run: &Value) -> String {
-    let words = |kind: &str, device: &str| match (kind, device) {
-        (kind, "") => kind.to_owned(),
-        (kind, device) => format!("{device} ({kind})"),
+    let words = |kind: &str, device: &str| match device {
+        "" => kind.to_owned(),
+        device if device.to_lowercase().contains(kind) => device.to_owned(),
+        device => format!("{device} ({kind})"),
     };
     if let (Some(kind), Some(device)) = (run["device"]["kind"].as_str(), run["device"]["device"].as_str()) {
         return words(kind, device);
