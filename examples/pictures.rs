@@ -108,7 +108,7 @@ fn archive_pictures(archive: &Archive, folder: &Path) -> Result<()> {
     let rows = archive.rows();
     let held = rows.image_times();
     let at_place: Vec<i32> = archive.labels.iter().skip(2).step_by(PLACES).copied().collect();
-    let counts = Counts { times: &held, labels: &at_place, duration: MINUTE, accumulate: 4, place_km: 4.8 };
+    let counts = Counts { times: &held, labels: &at_place, duration: MINUTE, accumulate: 4, place_km: Some(4.8) };
     save_counts(&counts, 3, &folder.join("cluster_counts"))?;
     cluster_map(&rows).save(&folder.join("cluster_map.png"))?;
     score_map(&rows).save(&folder.join("score_map.png"))?;
@@ -117,7 +117,7 @@ fn archive_pictures(archive: &Archive, folder: &Path) -> Result<()> {
         .save(&folder.join("coverage.png"))?;
     let values = archive.components.view();
     along_rows(values, &archive.times, Kind::Principal).save(&folder.join("components.png"))?;
-    first_two(values, &archive.distance, Kind::Independent).save(&folder.join("first_two.png"))
+    first_two(values, &archive.distance, "distance (km)", Kind::Independent).save(&folder.join("first_two.png"))
 }
 
 /// A made-up plot area: noise, a moving source, a standing one.

@@ -226,6 +226,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         folders: Folders,
     },
+    /// Stage 6: one page with everything, report.html
+    Report {
+        #[command(flatten)]
+        folders: Folders,
+    },
 }
 
 #[cfg(test)]

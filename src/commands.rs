@@ -7,8 +7,9 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Result;
 use scatterfall::backend::{self, Backend};
 use scatterfall::config::Config;
+use scatterfall::plots::bank::Domain;
 use scatterfall::progress::{Context, Observer, threads};
-use scatterfall::stages::{clip, cluster, reduce, scatter, seismogram, visualize};
+use scatterfall::stages::{clip, cluster, design, reduce, report, scatter, seismogram, visualize};
 use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::RunSummary;
 use scatterfall::synth::{Layout, SynthArchive, SynthOptions};
@@ -64,7 +65,8 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         Command::Design { folders } => {
             let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
             let network = pipeline::write_design(&session.context())?;
-            say(scatterfall::stages::design::describe(&network));
+            design::draw_all(&session.config.output.path, &network, Domain::Distance)?;
+            say(design::describe(&network));
             Ok(0)
         }
         Command::Transform { folders, backend } => {
@@ -118,6 +120,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         Command::Visualize { folders } => {
             alone(&common, folders, "visualize", |ctx| visualize::compute(ctx).map(|_| ()))
         }
+        Command::Report { folders } => alone(&common, folders, "report", |ctx| report::compute(ctx).map(|_| ())),
     }
 }
 

@@ -82,6 +82,13 @@ impl FilterBank {
         let largest = |i: usize| self.wavelets.row(i).iter().map(|z| z.norm()).fold(0.0, f64::max);
         (0..self.len()).filter(|&i| at_end(i) > 0.01 * largest(i)).collect()
     }
+
+    /// The filters whose centre lies under the spectral resolution of a segment, `sampling_rate / bins`: not even one of
+    /// their periods fits into it.
+    #[expect(clippy::cast_precision_loss, reason = "bins are far below 2^53")]
+    pub fn below_resolution(&self, bins: usize, sampling_rate: f64) -> Vec<usize> {
+        (0..self.len()).filter(|&i| self.centers[i] * (bins as f64) < sampling_rate).collect()
+    }
 }
 
 #[cfg(test)]

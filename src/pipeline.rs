@@ -1,7 +1,7 @@
 //! The whole way from an archive to its answer, stage after stage. Read this first.
 //!
 //! ```text
-//! archive -> images (decode, features, coefficients) -> transform -> reduce -> cluster -> visualize
+//! archive -> images (decode, features, coefficients) -> transform -> reduce -> cluster -> visualize -> report
 //!            one pass, day by day                       what is      the stored days together
 //!                                                       missing
 //! ```
@@ -17,7 +17,7 @@ use crate::archive::{Catalogue, LeftOut};
 use crate::backend::{Backend, log_figures};
 use crate::error::{Error, Result};
 use crate::progress::Context;
-use crate::stages::{cluster, design, images, reduce, seismogram, transform, visualize};
+use crate::stages::{cluster, design, images, reduce, report, seismogram, transform, visualize};
 use crate::summary::RunSummary;
 
 /// Runs every stage.
@@ -34,8 +34,13 @@ pub fn run(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSummary> {
     ctx.check()?;
     timed(&mut summary, "cluster", || cluster::compute(ctx))?;
     ctx.check()?;
-    timed(&mut summary, "visualize", || visualize::compute(ctx))?;
     note_backend(&mut summary, backend);
+    // The pictures and the report tell what was left out, from run.json.
+    summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
+    timed(&mut summary, "visualize", || visualize::compute(ctx))?;
+    ctx.check()?;
+    summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
+    timed(&mut summary, "report", || report::compute(ctx))?;
     summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
     Ok(summary)
 }

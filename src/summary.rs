@@ -37,6 +37,8 @@ struct Kept {
     stages: BTreeMap<String, f64>,
     #[serde(default)]
     catalogue: Vec<LeftOut>,
+    #[serde(default)]
+    device: Value,
 }
 
 /// Who wrote it.
@@ -63,7 +65,7 @@ impl RunSummary {
         backend: Option<&BackendInfo>,
     ) -> Result<()> {
         self.left_out = left_out;
-        write(&config.output.path.join("run.json"), self, config, &self.left_out, backend)
+        write(&config.output.path.join("run.json"), self, config, &self.left_out, json!(backend))
     }
 
     /// Gathers what the stored days tell, and writes `run.json`.
@@ -81,7 +83,9 @@ impl RunSummary {
         let output = &config.output.path;
         let path = output.join("run.json");
         let kept: Option<Kept> = std::fs::read(&path).ok().and_then(|t| serde_json::from_slice(&t).ok());
-        let (mut stages, before) = kept.map_or_else(Default::default, |k| (k.stages, k.catalogue));
+        let (mut stages, before, device) = kept.map_or_else(Default::default, |k| (k.stages, k.catalogue, k.device));
+        // Stages without a backend keep the one that computed.
+        let device = backend.map_or(device, |b| json!(b));
         stages.append(&mut self.stages);
         self.stages = stages;
         let from_catalogue = catalogue.map_or(before, |c| c.left_out.clone());
@@ -102,20 +106,14 @@ impl RunSummary {
         self.images = times.len();
         self.gaps = gaps(&times, config.input.duration_s);
         self.left_out = left_out;
-        write(&path, self, config, &from_catalogue, backend)
+        write(&path, self, config, &from_catalogue, device)
     }
 }
 
-fn write(
-    path: &Path,
-    summary: &RunSummary,
-    config: &Config,
-    catalogue: &[LeftOut],
-    backend: Option<&BackendInfo>,
-) -> Result<()> {
+fn write(path: &Path, summary: &RunSummary, config: &Config, catalogue: &[LeftOut], device: Value) -> Result<()> {
     let text = json!({
         "program": Program { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
-        "device": backend,
+        "device": device,
         "images": summary.images,
         "left_out": summary.left_out,
         "gaps": summary.gaps,

@@ -40,6 +40,19 @@ pub fn iso(time: Micros) -> String {
     }
 }
 
+/// `YYYYMMDD_HHMMSS` in UTC; fractions are left out.
+pub fn compact(time: Micros) -> String {
+    match DateTime::from_timestamp_micros(time) {
+        Some(t) => t.format("%Y%m%d_%H%M%S").to_string(),
+        None => "00000000_000000".to_owned(),
+    }
+}
+
+/// Reads what [`iso`] writes.
+pub fn parse_iso(text: &str) -> Option<Micros> {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.fZ").ok().map(|t| t.and_utc().timestamp_micros())
+}
+
 /// Reads `YYYYMMDD_HHMMSS` (UTC).
 pub fn parse_compact(text: &str) -> Option<Micros> {
     // chrono's numbers may be shorter than their field; a time of another length is a typing error.
@@ -120,6 +133,15 @@ mod tests {
 
     fn at(text: &str) -> Micros {
         parse_compact(text).expect("a valid time")
+    }
+
+    #[test]
+    fn iso_times_are_read_back() {
+        for time in [0, -1, 1_500_000, at("20250515_000100"), at("19691231_235959") + 7] {
+            assert_eq!(parse_iso(&iso(time)), Some(time), "{}", iso(time));
+        }
+        assert_eq!(parse_iso("2025-05-15 00:01:00"), None, "another form");
+        assert_eq!(compact(at("20250515_000100")), "20250515_000100", "as file names have it");
     }
 
     #[test]

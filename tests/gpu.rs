@@ -398,11 +398,15 @@ fn thousands_of_images_leave_nothing_behind() {
         let (want, rows) = (first.coefficients.as_ref().expect("asked for"), coefficients.orders[0].nrows() / size);
         for k in 0..size {
             let same = (from + k) % 8;
-            let (own, its) = (results.features.values.index_axis(Axis(0), k), first.features.values.index_axis(Axis(0), same));
+            let (own, its) =
+                (results.features.values.index_axis(Axis(0), k), first.features.values.index_axis(Axis(0), same));
             assert!(own == its, "features of image {} are those of image {same}", from + k);
             for (own, its) in coefficients.orders.iter().zip(&want.orders) {
                 let own = own.slice_axis(Axis(0), (k * rows..(k + 1) * rows).into());
-                assert!(own == its.slice_axis(Axis(0), (same * rows..(same + 1) * rows).into()), "its coefficients too");
+                assert!(
+                    own == its.slice_axis(Axis(0), (same * rows..(same + 1) * rows).into()),
+                    "its coefficients too"
+                );
             }
         }
         if number == 60 {

@@ -38,7 +38,9 @@ pub fn centroids(centers: ArrayView2<'_, f64>, sizes: &[usize], component: &str)
             let v = value(row, column);
             let at = (left + (column as f64 + 0.5) * cell_w, y);
             let style = Text::new(18.0).anchor(Anchor::Middle).color(readable_on(shade(&colors, v, -reach, reach)));
-            canvas.text(&format!("{v:.2}").replace('-', "−"), at, style);
+            // Adding 0 takes the sign off a zero.
+            let rounded = (v * 100.0).round() / 100.0 + 0.0;
+            canvas.text(&format!("{rounded:.2}").replace('-', "−"), at, style);
         }
     }
     let panel = Panel { rect, x: Axis::linear(0.5, columns as f64 + 0.5), y: Axis::linear(0.0, 1.0) };

@@ -9,7 +9,7 @@ use super::axis::{Axis, HEADER, Panel, header, legend};
 use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{ABSENT, Rgb, cluster};
 use super::series::thinned;
-use super::time_axis::{FOOTER, draw_time, span_words, time_axis};
+use super::time_axis::{FOOTER, counted, draw_time, span_words, time_axis};
 use crate::error::Result;
 use crate::time::Micros;
 
@@ -30,8 +30,20 @@ pub struct Counts<'a> {
     pub duration: Micros,
     /// Images that one bar gathers.
     pub accumulate: usize,
-    /// Where the row lies, in km.
-    pub place_km: f64,
+    /// Where the row lies, in km; `None` for the segments of a seismogram, which have no places.
+    pub place_km: Option<f64>,
+}
+
+impl Counts<'_> {
+    /// ` at 13.89 km`, or nothing.
+    fn place(&self) -> String {
+        self.place_km.map_or_else(String::new, |km| format!(" at {km:.2} km"))
+    }
+
+    /// What the times are of.
+    pub(crate) fn unit(&self) -> &'static str {
+        if self.place_km.is_some() { "image" } else { "segment" }
+    }
 }
 
 /// Images that follow each other without a gap, or a part of them.
@@ -96,8 +108,9 @@ pub fn occurrences(input: &Counts<'_>, label: i32) -> Canvas {
     let color = cluster(label);
     absent(&panel, &mut canvas, input);
     draw_time(&panel, &mut canvas, "time (UTC)");
-    let unit = if size == 1 { "occurrences an image".to_owned() } else { format!("occurrences in {size} images") };
-    panel.draw_y(&mut canvas, &whole_ticks(&panel.y, merged == 1), &unit);
+    let unit = input.unit();
+    let words = if size == 1 { format!("occurrences ({unit}s)") } else { format!("occurrences in {size} {unit}s") };
+    panel.draw_y(&mut canvas, &whole_ticks(&panel.y, merged == 1), &words);
     let mut short = false;
     for bar in &bars {
         let partial = merged == 1 && bar.images.len() < size;
@@ -111,12 +124,12 @@ pub fn occurrences(input: &Counts<'_>, label: i32) -> Canvas {
     panel.frame(&mut canvas);
     let total = input.labels.iter().filter(|&&l| l == label).count();
     let merging = if merged > 1 { format!("; each bar is the mean of {merged} groups") } else { String::new() };
-    let title = format!("Cluster {label} at {:.2} km: {total} of {} images", input.place_km, input.times.len());
+    let title = format!("Cluster {label}{}: {total} of {}", input.place(), counted(input.times.len(), input.unit()));
     let group_span = span_words(input.duration.saturating_mul(size as i64));
-    header(&mut canvas, panel.rect.left, &title, &format!("groups of {size} images ({group_span}){merging}"));
+    header(&mut canvas, panel.rect.left, &title, &format!("groups of {size} {unit}s ({group_span}){merging}"));
     let mut entries = vec![(color, format!("cluster {label}"))];
     if short {
-        entries.push((pale(color), format!("fewer than {size} images")));
+        entries.push((pale(color), format!("fewer than {size} {unit}s")));
     }
     gap_legend(&mut canvas, input, entries);
     canvas
@@ -147,13 +160,13 @@ pub fn accumulated(input: &Counts<'_>, label: i32) -> Canvas {
         panel.line(&mut canvas, thinned(&panel, &points), Stroke::new(color, 3.0));
     }
     panel.frame(&mut canvas);
-    let title = format!("Cluster {label} at {:.2} km, accumulated", input.place_km);
-    let images = input.times.len();
+    let title = format!("Cluster {label}{}, accumulated", input.place());
+    let (images, unit) = (counted(input.times.len(), input.unit()), input.unit());
     header(
         &mut canvas,
         panel.rect.left,
         &title,
-        &format!("{total} of {images} images; the line breaks where images are missing"),
+        &format!("{total} of {images}; the line breaks where {unit}s are missing"),
     );
     gap_legend(&mut canvas, input, vec![(color, format!("cluster {label}"))]);
     canvas
@@ -195,7 +208,7 @@ fn px(panel: &Panel, time: Micros) -> f64 {
 /// Shades the stretches between the pieces, at least a pixel wide.
 fn absent(panel: &Panel, canvas: &mut Canvas, input: &Counts<'_>) {
     if input.times.is_empty() {
-        panel.note(canvas, "no image has a row here");
+        panel.note(canvas, &format!("no {} has a row here", input.unit()));
     }
     for pair in pieces(input.times, input.duration).windows(2) {
         let (left, right) = (px(panel, pair[0].to), px(panel, pair[1].from));
@@ -206,7 +219,7 @@ fn absent(panel: &Panel, canvas: &mut Canvas, input: &Counts<'_>) {
 /// The legend at the right of the header; gaps are in it where there are some.
 fn gap_legend(canvas: &mut Canvas, input: &Counts<'_>, mut entries: Vec<(Rgb, String)>) {
     if pieces(input.times, input.duration).len() > 1 {
-        entries.push((ABSENT, "no images".to_owned()));
+        entries.push((ABSENT, format!("no {}s", input.unit())));
     }
     let width: f64 = entries.iter().map(|(_, n)| 54.0 + super::text::text_width(n, super::axis::LABEL)).sum();
     let right = f64::from(WIDTH) - 40.0;
@@ -243,7 +256,7 @@ mod tests {
     }
 
     fn input<'a>(times: &'a [Micros], labels: &'a [i32]) -> Counts<'a> {
-        Counts { times, labels, duration: MINUTE, accumulate: 4, place_km: 13.8896 }
+        Counts { times, labels, duration: MINUTE, accumulate: 4, place_km: Some(13.8896) }
     }
 
     #[test]

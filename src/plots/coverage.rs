@@ -37,19 +37,33 @@ pub fn coverage(input: &Coverage<'_>) -> Canvas {
     let rect = Rect::new(150.0, HEADER + 34.0, 150.0 + MINUTES as f64 * 0.9, HEADER + 34.0 + height);
     let mut canvas = Canvas::new(WIDTH, (rect.bottom + 80.0) as u32);
     let states = minutes(input, first * DAY_US, days, (from, to));
-    canvas.cells(rect, (MINUTES, days), |minute, day| states[day * MINUTES + minute].color());
-    let panel = Panel { rect, x: Axis::linear(0.0, 24.0), y: Axis::linear(days as f64, 0.0) };
+    // Of a single day only the hours that there is something of.
+    let of_day = |t: Micros| (t - first * DAY_US) as f64 / HOUR_US;
+    let hours = if days == 1 { (of_day(from).floor(), of_day(to).ceil().min(24.0)) } else { (0.0, 24.0) };
+    let skipped = (hours.0 * 60.0) as usize;
+    let shown = ((hours.1 - hours.0) * 60.0).max(60.0) as usize;
+    canvas
+        .cells(rect, (shown, days), |minute, day| states[day * MINUTES + (skipped + minute).min(MINUTES - 1)].color());
+    let panel = Panel { rect, x: Axis::linear(hours.0, hours.1), y: Axis::linear(days as f64, 0.0) };
     emphasise(&panel, &mut canvas, input.left_out, first);
-    for hour in 0..=24u32 {
-        let x = panel.px(f64::from(hour));
+    let (step, labelled) = match hours.1 - hours.0 {
+        h if h <= 2.0 => (10, 10),
+        h if h <= 6.0 => (30, 30),
+        _ => (60, 120),
+    };
+    for minute in (skipped..=skipped + shown).step_by(step) {
+        let x = panel.px(minute as f64 / 60.0);
         canvas.line(&[(x, rect.top), (x, rect.bottom)], Stroke { alpha: 0.35, ..Stroke::new(WHITE, 1.0) });
         canvas.line(&[(x, rect.bottom), (x, rect.bottom + 5.0)], Stroke::new(INK, 1.0));
-        if hour % 2 == 0 {
-            canvas.text(&format!("{hour:02}"), (x, rect.bottom + 20.0), Text::new(LABEL).anchor(Anchor::Middle));
+        if minute % labelled == 0 {
+            let (hour, rest) = (minute / 60, minute % 60);
+            let words = if step < 60 { format!("{hour:02}:{rest:02}") } else { format!("{hour:02}") };
+            canvas.text(&words, (x, rect.bottom + 20.0), Text::new(LABEL).anchor(Anchor::Middle));
         }
     }
     let middle = (rect.left + rect.right) / 2.0;
-    canvas.text("hour of the day (UTC)", (middle, rect.bottom + 50.0), Text::new(20.0).anchor(Anchor::Middle));
+    let words = if step < 60 { "time of the day (UTC)" } else { "hour of the day (UTC)" };
+    canvas.text(words, (middle, rect.bottom + 50.0), Text::new(20.0).anchor(Anchor::Middle));
     let row = rect.height() / days as f64;
     let every = (19.5 / row).ceil().max(1.0) as usize;
     for day in (0..days).step_by(every) {
@@ -81,6 +95,7 @@ pub fn coverage(input: &Coverage<'_>) -> Canvas {
 }
 
 const MINUTES: usize = 1_440;
+const HOUR_US: f64 = 3.6e9;
 
 /// Draws images that were left out a second time, larger: a minute is less than a pixel.
 fn emphasise(panel: &Panel, canvas: &mut Canvas, left_out: &[Micros], first_day: i64) {
@@ -149,7 +164,8 @@ mod tests {
             let input = Coverage { held: &held, left_out: &left_out, duration: MINUTE };
             let canvas = coverage(&input);
             check_texts(&canvas);
-            assert!(says(&canvas, "hour of the day (UTC)"), "axis");
+            let axis = if minutes <= 20 { "time of the day (UTC)" } else { "hour of the day (UTC)" };
+            assert!(says(&canvas, axis), "axis of {minutes} minutes");
             let day = held[0].div_euclid(DAY_US);
             let states = super::minutes(&input, day * DAY_US, 1, (held[0], held[0] + 30 * MINUTE));
             assert_eq!(states[690], State::Held, "11:30");

@@ -131,9 +131,9 @@ fn short(kind: Kind) -> &'static str {
     }
 }
 
-/// The first two components against each other, coloured by distance. `values`: (rows, components, 2 or more);
-/// `distance`: km (rows).
-pub fn first_two(values: ArrayView2<'_, f64>, distance: &[f64], kind: Kind) -> Canvas {
+/// The first two components against each other, coloured by distance or time. `values`: (rows, components, 2 or more);
+/// `by`: (rows), `name_of_by`: what that is, with its unit.
+pub fn first_two(values: ArrayView2<'_, f64>, by: &[f64], name_of_by: &str, kind: Kind) -> Canvas {
     let mut canvas = Canvas::new(1000, 860);
     let rect = Rect::new(120.0, HEADER, 850.0, 780.0);
     let name = |k: u8| format!("{} component {k}", kind.adjective());
@@ -150,21 +150,21 @@ pub fn first_two(values: ArrayView2<'_, f64>, distance: &[f64], kind: Kind) -> C
     panel.draw_x(&mut canvas, &panel.x.ticks(8), &name(1));
     panel.draw_y(&mut canvas, &panel.y.ticks(8), &name(2));
     let colors = ramp("viridis");
-    let scale = Axis::around(distance.iter().copied(), 0.0);
+    let scale = Axis::around(by.iter().copied(), 0.0);
     let n = values.nrows();
     let (radius, alpha) = match n {
         0..=1_000 => (4.0, 0.9),
         1_001..=20_000 => (2.5, 0.8),
         _ => (1.5, 0.7),
     };
-    let color = |i: usize| -> Option<Rgb> { shaded(&colors, *distance.get(i)?, (scale.from, scale.to)) };
+    let color = |i: usize| -> Option<Rgb> { shaded(&colors, *by.get(i)?, (scale.from, scale.to)) };
     for i in scattered(n) {
         if let (Some(color), true) = (color(i), x[i].is_finite() && y[i].is_finite()) {
             canvas.dot(panel.at((x[i], y[i])), radius, color, alpha);
         }
     }
     panel.frame(&mut canvas);
-    color_bar(&mut canvas, Rect::new(874.0, HEADER, 898.0, 780.0), &colors, (scale.from, scale.to), "distance (km)");
+    color_bar(&mut canvas, Rect::new(874.0, HEADER, 898.0, 780.0), &colors, (scale.from, scale.to), name_of_by);
     header(&mut canvas, rect.left, &title, &counted(n, "row"));
     canvas
 }
@@ -212,7 +212,7 @@ mod tests {
                 let canvas = along_rows(values.view(), &[0, 60_000_000], kind);
                 check_texts(&canvas);
                 assert!(says(&canvas, "row"), "axis");
-                let canvas = first_two(values.view(), &distance, kind);
+                let canvas = first_two(values.view(), &distance, "distance (km)", kind);
                 check_texts(&canvas);
                 assert!(components < 2 || says(&canvas, "distance (km)"), "colour bar");
             }

@@ -85,7 +85,7 @@ pub(super) fn counts(input: &Counts<'_>, clusters: usize) -> String {
             hex(cluster(label)),
             base - STRIP + 20.0,
             total,
-            counted(input.times.len(), "image"),
+            counted(input.times.len(), input.unit()),
             LEFT - 6.0,
             base - STRIP + 32.0,
             short(highest),
@@ -214,7 +214,7 @@ mod tests {
             let times: Vec<Micros> =
                 (0..minutes).map(|i| (i + if i > minutes / 2 { minutes / 10 } else { 0 }) * MINUTE).collect();
             let labels: Vec<i32> = (0..minutes).map(|i| (i % 7) as i32 - 1).collect();
-            let input = Counts { times: &times, labels: &labels, duration: MINUTE, accumulate: 4, place_km: 1.0 };
+            let input = Counts { times: &times, labels: &labels, duration: MINUTE, accumulate: 4, place_km: Some(1.0) };
             let svg = counts(&input, 6);
             assert!(
                 svg.len() < 300_000 && svg.contains("cluster 5") && !svg.contains("NaN"),
@@ -228,7 +228,7 @@ mod tests {
                 svg.len()
             );
         }
-        let none = Counts { times: &[], labels: &[], duration: MINUTE, accumulate: 4, place_km: 1.0 };
+        let none = Counts { times: &[], labels: &[], duration: MINUTE, accumulate: 4, place_km: Some(1.0) };
         assert_eq!(counts(&none, 3), "", "no images");
         let far = Coverage { held: &[0, i64::MAX / 2], left_out: &[i64::MIN / 2], duration: MINUTE };
         assert!(!calendar(&far).is_empty(), "wrong clocks are bounded");

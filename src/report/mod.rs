@@ -89,6 +89,8 @@ pub struct ReportData<'a> {
     pub program: &'a str,
     /// The device that computed, in words.
     pub device: &'a str,
+    /// What the page was made from, so that the next run can tell whether it is current.
+    pub fingerprint: &'a str,
     /// Further facts for the summary, name and value.
     pub facts: &'a [(String, String)],
     /// Seconds that each stage took.
@@ -135,6 +137,7 @@ pub fn render(data: &ReportData<'_>) -> String {
         include_str!("../../assets/report/page.html"),
         &[
             ("title", &title),
+            ("fingerprint", &html::escape(data.fingerprint)),
             ("span", &sections::span(data)),
             ("style", include_str!("../../assets/report/style.css")),
             ("nav", &nav),

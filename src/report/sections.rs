@@ -234,7 +234,7 @@ fn event_line(data: &ReportData<'_>, index: usize, event: &EventLine, pictured: 
         out,
         "<td data-label=\"Time (UTC)\"><span>{}<br><span class=\"soft small\">for {}</span> \
          <button type=\"button\" class=\"button no-print\" data-show=\"{index}\" aria-label=\"Show event {rank} on the map\">map</button></span></td>",
-        clock(from),
+        unbroken(from),
         span_words(to - from),
     );
     if data.has_distance {
@@ -339,10 +339,11 @@ fn counts(data: &ReportData<'_>) -> String {
     let Some(counts) = data.counts.filter(|c| !c.times.is_empty()) else { return String::new() };
     let size = counts.accumulate.max(1);
     let span = span_words(counts.duration.saturating_mul(size as i64));
+    let place = counts.place_km.map_or_else(String::new, |km| format!(" at {km:.2} km"));
+    let unit = counts.unit();
     format!(
-        "<p class=\"soft small\">Occurrences at {:.2} km in groups of {size} images ({span}); where a bar would be too thin, \
-         the mean of several groups. Shaded: no images.</p><div class=\"scroll\">{}</div>",
-        counts.place_km,
+        "<p class=\"soft small\">Occurrences{place} in groups of {size} {unit}s ({span}); where a bar would be too thin, \
+         the mean of several groups. Shaded: no {unit}s.</p><div class=\"scroll\">{}</div>",
         charts::counts(&counts, cluster_count(data))
     )
 }

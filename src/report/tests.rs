@@ -43,6 +43,7 @@ fn with_data(run: &Run, check: impl FnOnce(ReportData<'_>)) {
         title: "archive \"<b>\"",
         program: "scatterfall 0.1.0",
         device: "CPU, 2 threads",
+        fingerprint: "",
         facts: &[("Clustering".to_owned(), "gmm <i>".to_owned())],
         stages: &[("features".to_owned(), 1.5)],
         gaps: &[(run.held[0], run.held[0] + 90 * MINUTE)],
@@ -58,7 +59,13 @@ fn with_data(run: &Run, check: impl FnOnce(ReportData<'_>)) {
         },
         has_distance: true,
         coverage: Some(Coverage { held: &run.held, left_out: &[], duration: MINUTE }),
-        counts: Some(Counts { times: &run.held, labels: &at_place, duration: MINUTE, accumulate: 4, place_km: 13.9 }),
+        counts: Some(Counts {
+            times: &run.held,
+            labels: &at_place,
+            duration: MINUTE,
+            accumulate: 4,
+            place_km: Some(13.9),
+        }),
         events: &events,
         cards: &[ClusterCard { typical: vec![0], worst: vec![0, 99] }],
         thumbnails: &[thumbnail],
@@ -132,6 +139,7 @@ fn what_is_missing_is_left_out() {
     with_data(&run(3), |data| {
         let bare = ReportData {
             device: "",
+            fingerprint: "",
             facts: &[],
             stages: &[],
             gaps: &[],

@@ -1,20 +1,55 @@
 //! The network's filter banks as a file.
 
+use std::path::{Path, PathBuf};
+
 use ndarray::{Array0, Array2};
 use scatterfall_fft::num_complex::{Complex32, Complex64};
+use serde_json::json;
 
+use super::StageRecord;
 use crate::error::Result;
 use crate::plan::ScatteringPlan;
+use crate::plots::bank::{BankPicture, Domain, filter_bank};
+use crate::store::day::fingerprint_of;
 use crate::store::npz::write_npz;
 
-/// Writes `wavelets/network.npz` below `output`.
+/// Writes `wavelets/network.npz` below `output`; false where the one on disk is of the same network.
 ///
 /// # Errors
 /// [`crate::Error::Io`], [`crate::Error::Store`].
-pub fn write(output: &std::path::Path, network: &ScatteringPlan) -> Result<()> {
+pub fn write(output: &Path, network: &ScatteringPlan) -> Result<bool> {
+    let (folder, file) = (folder(output), folder(output).join("network.npz"));
+    let record_file = folder.join("record.json");
+    let banks = network.layers.iter().map(|l| json!([l.bank.centers.to_vec(), l.bank.widths.to_vec()]));
+    // The norm is not kept apart from the wavelets: the largest modulus of each tells it.
+    let norms = network.layers.iter().map(|l| l.bank.wavelets.rows().into_iter().map(largest).collect::<Vec<f64>>());
+    let settings = json!({
+        "bins": network.bins, "sampling_rate": network.sampling_rate,
+        "banks": banks.collect::<Vec<_>>(), "largest": norms.collect::<Vec<_>>(),
+    });
+    // As a digest: numbers may change in their last bit on the way through a text.
+    let record = StageRecord::new(json!(fingerprint_of(&[&settings.to_string()])), Vec::new());
+    if record.is_current(&record_file, &[file]) {
+        return Ok(false);
+    }
+    StageRecord::remove(&record_file)?;
+    write_npz_of(output, network)?;
+    record.write(&record_file)?;
+    Ok(true)
+}
+
+fn folder(output: &Path) -> PathBuf {
+    output.join("wavelets")
+}
+
+fn largest(wavelet: ndarray::ArrayView1<'_, Complex64>) -> f64 {
+    wavelet.iter().map(|z| z.norm()).fold(0.0, f64::max)
+}
+
+fn write_npz_of(output: &Path, network: &ScatteringPlan) -> Result<()> {
     #[expect(clippy::cast_possible_truncation, reason = "stored in single precision")]
     let single = |m: &Array2<Complex64>| m.mapv(|z| Complex32::new(z.re as f32, z.im as f32));
-    write_npz(&output.join("wavelets").join("network.npz"), |out| {
+    write_npz(&folder(output).join("network.npz"), |out| {
         for (k, layer) in network.layers.iter().enumerate() {
             let (k, bank) = (k + 1, &layer.bank);
             out.add(&format!("centers_{k}"), &bank.centers)?;
@@ -28,7 +63,34 @@ pub fn write(output: &std::path::Path, network: &ScatteringPlan) -> Result<()> {
     })
 }
 
-/// Warns of wavelets that do not fade within a segment.
+/// Draws one layer's filters (0: the first), `wavelets/bank_k.png` below `output` with k from 1; returns the file.
+///
+/// # Errors
+/// [`crate::Error::Io`].
+pub fn draw(output: &Path, network: &ScatteringPlan, layer: usize, domain: Domain) -> Result<PathBuf> {
+    let bank = &network.layers[layer].bank;
+    let path = folder(output).join(format!("bank_{}.png", layer + 1));
+    let picture = BankPicture {
+        layer: layer + 1,
+        centers: &bank.centers.to_vec(),
+        wavelets: bank.wavelets.view(),
+        spectra: bank.spectra.view(),
+        sampling_rate: network.sampling_rate,
+        domain,
+    };
+    filter_bank(&picture).save(&path)?;
+    Ok(path)
+}
+
+/// As [`draw`], every layer.
+///
+/// # Errors
+/// [`crate::Error::Io`].
+pub fn draw_all(output: &Path, network: &ScatteringPlan, domain: Domain) -> Result<Vec<PathBuf>> {
+    (0..network.layers.len()).map(|layer| draw(output, network, layer, domain)).collect()
+}
+
+/// Warns of wavelets that do not fade within a segment, and of filters below its resolution.
 pub fn warn(network: &ScatteringPlan) {
     for (k, layer) in network.layers.iter().enumerate() {
         let long = layer.bank.longer_than_segment();
@@ -43,7 +105,26 @@ pub fn warn(network: &ScatteringPlan) {
                 network.bins
             );
         }
+        let below = layer.bank.below_resolution(network.bins, network.sampling_rate);
+        if let Some(&first) = below.first() {
+            tracing::warn!(
+                "layer {}: {} of {} filters have their centre ({:.4} and below) under the resolution of a segment of {} \
+                 samples, {:.4}: less than one period fits; use longer segments or fewer octaves",
+                k + 1,
+                below.len(),
+                layer.bank.len(),
+                layer.bank.centers[first],
+                network.bins,
+                resolution(network)
+            );
+        }
     }
+}
+
+/// Spectral resolution of a segment: the frequency of one period a segment.
+#[expect(clippy::cast_precision_loss, reason = "bins are far below 2^53")]
+fn resolution(network: &ScatteringPlan) -> f64 {
+    network.sampling_rate / network.bins as f64
 }
 
 /// The network in words: one line a layer, then one a filter.

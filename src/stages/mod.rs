@@ -5,11 +5,14 @@ pub mod cluster;
 pub mod design;
 pub mod images;
 pub mod reduce;
+pub mod report;
+mod results;
 pub mod rows;
 pub mod scatter;
 pub mod seismogram;
 pub mod transform;
 pub mod visualize;
+mod waterfalls;
 
 use std::path::{Path, PathBuf};
 
@@ -82,10 +85,15 @@ impl StageRecord {
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
-        text.push('\n');
-        write_bytes(path, text.as_bytes())
+        write_json(path, self)
     }
+}
+
+/// Writes a value as JSON.
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    write_bytes(path, text.as_bytes())
 }
 
 /// The stored days of `stage` that belong together: those of `wanted` (all where that is `None`), and foreign ones.

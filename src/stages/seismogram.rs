@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::places::Places;
 use crate::plan::ScatteringPlan;
+use crate::plots::bank::Domain;
 use crate::plots::scattergram::{Extent, Scattergram, nearest_filter, scattergram};
 use crate::progress::Context;
 use crate::seismogram::{MiniSeedIndex, SegmentPlan, Station, stations, write_waveforms};
@@ -100,7 +101,9 @@ fn transform_station(
     let plan = SegmentPlan::new(&config.seismogram, station.sampling_rate)?;
     let network = ScatteringPlan::new(&config.network, station.channels.len(), plan.bins, station.sampling_rate)?;
     super::design::warn(&network);
-    super::design::write(output, &network)?;
+    if super::design::write(output, &network)? {
+        super::design::draw_all(output, &network, Domain::Time)?;
+    }
     let source = source(config, index, station);
     let mut reader = station.segments(index, plan, &config.seismogram)?;
     let summary = StationSummary {

@@ -435,7 +435,7 @@ fn stored_files_that_are_broken() {
         ("features/features_20250515.npz", "transform"),
         ("scattering_coefficients/scattering_coefficients_20250515.npz", "reduce"),
         ("pca_ica/independent_components.npz", "cluster"),
-        ("clustering_results/cluster_labels.dat", "visualize"),
+        ("clustering_results/clusters.csv", "visualize"),
     ] {
         let place = Fixture::minutes(2);
         place.run(&[]).ends_with(0);

@@ -271,10 +271,10 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     all
 }
 
-/// The results below an output folder: every file but what tells of the run itself (`run.json`, the lock).
+/// The results below an output folder: every file but what tells of the run itself, with the times taken (`run.json`, the report, the lock).
 pub(crate) fn results(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = files(folder);
-    all.retain(|name, _| name != "run.json" && name != ".lock");
+    all.retain(|name, _| !["run.json", "report.html", ".lock"].contains(&name.as_str()));
     all
 }
 

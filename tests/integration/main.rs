@@ -3,6 +3,7 @@
 //! - [`cli`]: what every command accepts, says and returns
 //! - [`bad_input`]: what is left out, and what ends a run, without harm to what is there
 //! - [`stages`]: `run` and its stages write the same bytes, however they are stopped, split or repeated
+//! - [`pictures`]: pictures and the report, from stored files, drawn once
 //! - [`numerics`]: clusters, hierarchies, densities and components of scikit-learn and SciPy
 //! - [`reference`]: golden values of NumPy, scikit-image, scatseisnet and scikit-learn
 //! - [`properties`]: what must hold for any input
@@ -14,6 +15,7 @@ mod cli;
 mod compare;
 mod fixture;
 mod numerics;
+mod pictures;
 mod properties;
 mod reference;
 mod stages;

@@ -18,12 +18,25 @@ use rayon::prelude::*;
 
 use super::{Backend, BackendInfo, ImageResults, Ticket};
 use crate::batch::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
+use crate::colormap::Colormap;
 use crate::error::{Error, Result};
-use crate::plan::{ImagePlan, ScatteringPlan};
+use crate::plan::{GaborKernel, ImagePlan, ScatteringPlan};
 use features::FeatureKernel;
 pub use scatter::ScatteringKernel;
 #[cfg(feature = "gpu")]
 pub(super) use scatter::{order_0, power_of_two_below};
+
+/// Index of the nearest colour of every pixel, row by row.
+pub fn indices(pixels: &Pixels, map: &Colormap) -> Vec<u8> {
+    let mut out = Vec::new();
+    value::Quantiser::new(map).quantise(pixels, &mut out);
+    out
+}
+
+/// Gabor response of every pixel of an image of `rows` x `columns` indices, row by row.
+pub fn gabor_response(index: &[u8], rows: usize, columns: usize) -> Vec<f32> {
+    gabor::Gabor::new(&GaborKernel::new(), rows, columns).response(index)
+}
 
 /// All cores of the machine.
 pub struct CpuBackend {
