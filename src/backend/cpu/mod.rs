@@ -18,12 +18,18 @@ use rayon::prelude::*;
 
 use super::{Backend, BackendInfo, ImageResults, Ticket};
 use crate::batch::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
+use crate::colormap::Colormap;
 use crate::error::{Error, Result};
 use crate::plan::{ImagePlan, ScatteringPlan};
 use features::FeatureKernel;
 pub use scatter::ScatteringKernel;
 #[cfg(feature = "gpu")]
 pub(super) use scatter::{order_0, power_of_two_below};
+
+/// Mean distance of an image's pixels to the nearest colour of the map (8-bit RGB units).
+pub(crate) fn residual(map: &Colormap, pixels: &Pixels) -> f32 {
+    value::Quantiser::new(map).quantise(pixels, &mut Vec::new())
+}
 
 /// All cores of the machine.
 pub struct CpuBackend {
