@@ -85,7 +85,7 @@ impl Catalogue {
                     if entry.file_type().is_file() {
                         candidates.push(entry.into_path());
                     } else if !entry.file_type().is_dir() {
-                        left_out.push(left(root, entry.path(), "not a regular file"));
+                        left_out.push(left(root, entry.path(), NOT_REGULAR));
                     }
                 }
                 Ok(_) => {}
@@ -113,7 +113,8 @@ impl Catalogue {
         let root = &input.path;
         let mut images = Vec::new();
         for path in files {
-            match path.file_stem().and_then(|s| s.to_str()).and_then(|s| input.time_pattern.read(s)) {
+            // A name need not be UTF-8 to tell its time.
+            match path.file_stem().and_then(|s| input.time_pattern.read(&s.to_string_lossy())) {
                 Some(time) if input.start.is_some_and(|s| time < s) || input.end.is_some_and(|e| time >= e) => {}
                 Some(time) => images.push((time, path)),
                 None => left_out.push(left(root, &path, "the name tells no time (see input.time_pattern)")),
@@ -122,7 +123,7 @@ impl Catalogue {
         // The order decides which of two images of a minute is used, so it must not depend on the file system's.
         images.sort_by(|a, b| (a.0, a.1.file_name(), &a.1).cmp(&(b.0, b.1.file_name(), &b.1)));
         let probed: Vec<Result<(ImageRef, (u32, u32))>> =
-            images.into_par_iter().map(|(time, path)| probe(root, path, time)).collect();
+            images.into_par_iter().map(|(time, path)| probe(input, path, time)).collect();
         let mut kept = Vec::new();
         let mut sizes: BTreeMap<(u32, u32), usize> = BTreeMap::new();
         for result in probed {
@@ -196,6 +197,9 @@ pub fn gaps(times: &[Micros], duration_s: f64) -> Vec<Gap> {
         .collect()
 }
 
+/// Why a pipe, a socket or a device is left out: reading it may never end.
+const NOT_REGULAR: &str = "not a regular file";
+
 fn is_png(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"))
 }
@@ -215,10 +219,16 @@ fn left(root: &Path, path: &Path, reason: impl Into<String>) -> LeftOut {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "microseconds fit 63 bits for 292,000 years")]
-fn probe(root: &Path, path: PathBuf, time: Micros) -> Result<(ImageRef, (u32, u32))> {
+fn probe(input: &Input, path: PathBuf, time: Micros) -> Result<(ImageRef, (u32, u32))> {
     let meta = path.metadata().map_err(|e| Error::io("read", &path, e))?;
+    if !meta.is_file() {
+        return Err(Error::image(path, NOT_REGULAR));
+    }
     let modified =
         meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_micros() as i64);
     let size = decode::size(&path)?;
-    Ok((ImageRef { name: below(root, &path), path, time, bytes: meta.len(), modified }, size))
+    if u64::from(size.0) * u64::from(size.1) > input.max_pixels {
+        return Err(Error::image(path, decode::too_large(size.0, size.1, input.max_pixels)));
+    }
+    Ok((ImageRef { name: below(&input.path, &path), path, time, bytes: meta.len(), modified }, size))
 }

@@ -9,14 +9,14 @@ use scatterfall::backend::{self, Backend};
 use scatterfall::config::Config;
 use scatterfall::plots::bank::Domain;
 use scatterfall::progress::{Context, Observer, threads};
-use scatterfall::stages::{clip, cluster, design, reduce, report, scatter, seismogram, visualize};
+use scatterfall::stages::{cluster, design, reduce, report, scatter, seismogram, visualize};
 use scatterfall::store::lock::OutputLock;
-use scatterfall::summary::RunSummary;
+use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
 use scatterfall::synth::{Layout, SynthArchive, SynthOptions};
 use scatterfall::{Error, pipeline};
 
 use crate::cli::{BackendName, Cli, Command, Common, Folders, PoolingName, Span};
-use crate::terminal::{Progress, say};
+use crate::terminal::{Progress, answer, say, say_left_out};
 
 /// Options that stand for configuration keys.
 #[derive(Default)]
@@ -44,17 +44,14 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         Command::Demo { output } => demo(&common, &output),
         Command::Clip { folders, span, preview } => {
             let session = Session::new(&common, Settings { folders, span, ..Settings::default() })?;
-            let mut summary = RunSummary::default();
-            let catalogue = pipeline::read_catalogue(&session.context(), &mut summary)?;
             if let Some(path) = preview {
-                clip::preview(&session.context(), &catalogue, &path)?;
-                say(format_args!("preview: {}", path.display()));
+                pipeline::preview(&session.context(), &path)?;
+                answer(format_args!("preview: {}", path.display()));
                 return Ok(0);
             }
-            let mut left_out = clip::compute(&session.context(), &catalogue)?;
-            left_out.extend(catalogue.left_out);
-            say(format_args!("{} images clipped", catalogue.images.len()));
-            Ok(left_out.len())
+            let summary = pipeline::clip(&session.context())?;
+            session.report(&summary);
+            Ok(summary.left_out.len())
         }
         Command::Features { folders, span, backend, strict } => {
             let session = Session::new(&common, Settings { folders, span, backend, strict })?;
@@ -66,7 +63,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
             let network = pipeline::write_design(&session.context())?;
             design::draw_all(&session.config.output.path, &network, Domain::Distance)?;
-            say(design::describe(&network));
+            answer(design::describe(&network));
             Ok(0)
         }
         Command::Transform { folders, backend } => {
@@ -90,6 +87,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
                 let (name, folder) = (&s.name, s.output.display());
                 say(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
             }
+            say_left_out(&left_out, &session.config.output.path.join(LEFT_OUT_FILE));
             Ok(left_out.len())
         }
         Command::Scatter { input, output, pooling, backend } => {
@@ -199,11 +197,7 @@ impl Session {
 
     fn start(common: &Common, config: Config, strict: bool, lock: Option<OutputLock>) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            // A second signal ends the program at once.
-            signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
-            signal_hook::flag::register(signal, Arc::clone(&stop))?;
-        }
+        crate::stop::on_signals(&stop, crate::FAILED)?;
         let pool = threads(&config.compute)?;
         Ok(Self { pool, progress: Progress::new(common), stop, strict, config, _lock: lock })
     }
@@ -230,15 +224,11 @@ impl Session {
             summary.left_out.len(),
             summary.gaps.len()
         ));
-        for left in summary.left_out.iter().take(10) {
-            say(format_args!("  left out: {}: {}", left.file, left.reason));
-        }
-        if summary.left_out.len() > 10 {
-            say(format_args!("  ... and {} more, listed in run.json", summary.left_out.len() - 10));
-        }
+        say_left_out(&summary.left_out, &output.join(LEFT_OUT_FILE));
         for (what, file) in [
             ("anomalies", "anomalies.csv"),
             ("clusters", "clustering_results/clusters.csv"),
+            ("clipped", "waterfall_npz"),
             ("pictures", "visualizations"),
             ("report", "report.html"),
             ("details", "run.json"),

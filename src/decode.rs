@@ -3,6 +3,7 @@
 //! Rows above the crop are inflated and dropped, rows below it are not read at all, so neither time nor memory is spent on
 //! axes and margins.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -21,14 +22,22 @@ pub fn size(path: &Path) -> Result<(u32, u32)> {
     let mut head = Vec::with_capacity(24);
     let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
     file.take(24).read_to_end(&mut head).map_err(|e| Error::io("read", path, e))?;
+    header_size(&head).map_err(|reason| Error::image(path, reason))
+}
+
+/// As [`size`], from the beginning of a file's content. The error is the reason in words.
+///
+/// # Errors
+/// Why this is no PNG.
+pub fn header_size(head: &[u8]) -> std::result::Result<(u32, u32), String> {
     let number = |at: usize| -> Option<u32> { Some(u32::from_be_bytes(head.get(at..at + 4)?.try_into().ok()?)) };
     if head.is_empty() {
-        return Err(Error::image(path, "the file is empty"));
+        return Err("the file is empty".into());
     }
     match (head.starts_with(b"\x89PNG\r\n\x1a\n"), head.get(12..16), number(16), number(20)) {
         (true, Some(b"IHDR"), Some(width), Some(height)) if width > 0 && height > 0 => Ok((width, height)),
-        (true, ..) => Err(Error::image(path, "the PNG header is broken")),
-        (false, ..) => Err(Error::image(path, "not a PNG image")),
+        (true, ..) => Err("the PNG header is broken".into()),
+        (false, ..) => Err("not a PNG image".into()),
     }
 }
 
@@ -59,7 +68,7 @@ pub fn from_bytes(bytes: &[u8], crop: Option<&Crop>, max_pixels: u64) -> std::re
     if bytes.is_empty() {
         return Err("the file is empty".into());
     }
-    check_chunks(bytes)?;
+    let compressed = check_chunks(bytes)?;
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: 64 << 20 });
     decoder.set_transformations(Transformations::EXPAND);
     decoder.set_ignore_text_chunk(true);
@@ -67,7 +76,12 @@ pub fn from_bytes(bytes: &[u8], crop: Option<&Crop>, max_pixels: u64) -> std::re
     let mut reader = decoder.read_info().map_err(|e| reason(&e))?;
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);
     if width as u64 * height as u64 > max_pixels {
-        return Err(format!("{width} x {height} pixels are more than input.max_pixels = {max_pixels}"));
+        return Err(too_large(width, height, max_pixels));
+    }
+    let raw = reader.info().raw_row_length() as u64;
+    // An interlaced image has at least as many bytes as the same one row by row.
+    if (raw * height as u64) / DEFLATE_RATIO > compressed {
+        return Err(format!("{compressed} bytes of data cannot hold {width} x {height} pixels"));
     }
     let crop = crop.copied().unwrap_or(Crop { top: 0, bottom: height, left: 0, right: width });
     if crop.bottom > height || crop.right > width {
@@ -108,11 +122,15 @@ pub fn from_bytes(bytes: &[u8], crop: Option<&Crop>, max_pixels: u64) -> std::re
     Ok(Pixels { rows, columns, rgb })
 }
 
-/// Walks a PNG's chunks to its end, holding each against its checksum.
+/// Deflate shrinks by no more than about 1,032: an image that claims more is cut off, or a bomb.
+const DEFLATE_RATIO: u64 = 1100;
+
+/// Walks a PNG's chunks to its end, holding each against its checksum; returns the bytes of compressed pixels.
 ///
 /// Rows below the crop are never inflated, and the decoder compares a checksum only when it reaches it; so a file that is
 /// damaged, or still being written, is found out here, at a small part of the decoding's cost.
-fn check_chunks(bytes: &[u8]) -> std::result::Result<(), String> {
+fn check_chunks(bytes: &[u8]) -> std::result::Result<u64, String> {
+    let mut compressed = 0;
     let mut rest = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n").ok_or("not a PNG image")?;
     loop {
         let number = |at: usize| -> Option<u32> { Some(u32::from_be_bytes(rest.get(at..at + 4)?.try_into().ok()?)) };
@@ -125,10 +143,18 @@ fn check_chunks(bytes: &[u8]) -> std::result::Result<(), String> {
             return Err("the file is damaged: a checksum is wrong".into());
         }
         if chunk.starts_with(b"IEND") {
-            return Ok(());
+            return Ok(compressed);
+        }
+        if chunk.starts_with(b"IDAT") {
+            compressed += length as u64;
         }
         rest = &rest[length + 12..];
     }
+}
+
+/// Why an image of so many pixels is left out.
+pub(crate) fn too_large(width: impl Display, height: impl Display, max_pixels: u64) -> String {
+    format!("{width} x {height} pixels are more than input.max_pixels = {max_pixels}")
 }
 
 /// Why a crop does not fit an image.

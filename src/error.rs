@@ -34,7 +34,7 @@ pub enum Error {
     #[error("{0}")]
     Input(String),
     /// The operating system refused a file operation.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}: {source}{}", remedy(source))]
     Io {
         /// What was tried: `read`, `create`, ...
         action: &'static str,
@@ -70,6 +70,15 @@ pub enum Error {
     },
 }
 
+/// What helps against errors of the operating system that come in the middle of a run.
+fn remedy(error: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => "; make room and run the same command again to go on",
+        _ => "",
+    }
+}
+
 impl Error {
     /// A configuration error for `key`.
     pub fn config(key: impl Into<String>, value: impl ToString, expected: impl Into<String>) -> Self {
@@ -89,6 +98,11 @@ impl Error {
     /// An image that cannot be used.
     pub fn image(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
         Self::Image { path: path.as_ref().to_path_buf(), reason: reason.into() }
+    }
+
+    /// The user asked to stop.
+    pub fn interrupted() -> Self {
+        Self::Interrupted { done: "finished days are kept".into() }
     }
 
     /// True where the fault is in the command line or the configuration (exit status 2).

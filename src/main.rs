@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod stop;
 mod terminal;
 
 use std::process::ExitCode;

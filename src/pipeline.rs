@@ -17,8 +17,13 @@ use crate::archive::{Catalogue, LeftOut};
 use crate::backend::{Backend, log_figures};
 use crate::error::{Error, Result};
 use crate::progress::Context;
-use crate::stages::{cluster, design, images, reduce, report, seismogram, transform, visualize};
-use crate::summary::RunSummary;
+use crate::stages::{clip, cluster, design, images, reduce, report, seismogram, strict, transform, visualize};
+use crate::store::atomic::remove_unfinished;
+use crate::store::day::Stage;
+use crate::summary::{LEFT_OUT_FILE, RunSummary};
+
+/// Files that the log names as left out by the catalogue: a folder may hold many that are no images of the archive.
+const WARNINGS: usize = 100;
 
 /// Runs every stage.
 ///
@@ -26,6 +31,7 @@ use crate::summary::RunSummary;
 /// The first error that is not a single image's; [`Error::Interrupted`] when asked to stop. Finished days stay.
 pub fn run(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSummary> {
     let mut summary = RunSummary::default();
+    remove_unfinished_files(&ctx.config.output.path);
     let catalogue = read_catalogue(ctx, &mut summary)?;
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
     compute_images(ctx, backend, &catalogue, true, &mut summary)?;
@@ -56,6 +62,31 @@ pub fn features(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSumma
     note_backend(&mut summary, backend);
     summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
     Ok(summary)
+}
+
+/// The cropped pixels of every image as arrays.
+///
+/// # Errors
+/// As [`run`].
+pub fn clip(ctx: &Context<'_>) -> Result<RunSummary> {
+    let mut summary = RunSummary::default();
+    let mut catalogue = read_catalogue(ctx, &mut summary)?;
+    let left_out = timed(&mut summary, "clip", || clip::compute(ctx, &catalogue))?;
+    catalogue.images.retain(|i| left_out.iter().all(|l| l.file != i.name));
+    if catalogue.images.is_empty() {
+        return Err(Error::Input(none_usable(ctx, left_out.len())));
+    }
+    catalogue.left_out.extend(left_out);
+    summary.finish(ctx.config, Some(&catalogue), None)?;
+    Ok(summary)
+}
+
+/// A picture of the first image with the crop on it.
+///
+/// # Errors
+/// Those of reading the archive and of [`clip::preview`].
+pub fn preview(ctx: &Context<'_>, path: &Path) -> Result<()> {
+    clip::preview(ctx, &read_catalogue(ctx, &mut RunSummary::default())?, path)
 }
 
 /// The stage `transform` alone.
@@ -109,15 +140,17 @@ pub fn read_catalogue(ctx: &Context<'_>, summary: &mut RunSummary) -> Result<Cat
     let input = &ctx.config.input;
     let catalogue =
         timed(summary, "catalogue", || ctx.pool.install(|| Catalogue::read(input, &ctx.config.output.path)))?;
-    for left in &catalogue.left_out {
+    for left in catalogue.left_out.iter().take(WARNINGS) {
         tracing::warn!("{} is left out: {}", left.file, left.reason);
     }
-    match catalogue.left_out.first() {
-        Some(first) if ctx.strict => {
-            Err(Error::Input(format!("--strict: {} cannot be used: {}", first.file, first.reason)))
-        }
-        _ => Ok(catalogue),
+    if catalogue.left_out.len() > WARNINGS {
+        let more = catalogue.left_out.len() - WARNINGS;
+        tracing::warn!("{more} more files are left out; {LEFT_OUT_FILE} lists them all in the end");
     }
+    if ctx.strict {
+        strict::refuse(&catalogue.left_out)?;
+    }
+    Ok(catalogue)
 }
 
 fn compute_images(
@@ -139,13 +172,14 @@ fn compute_images(
         json!({ "decode": waits.decode.as_secs_f64(), "compute": waits.compute.as_secs_f64(), "write": waits.write.as_secs_f64() }),
     );
     if done.days > 0 && done.days_current == 0 && done.images == 0 {
-        return Err(Error::Input(format!(
-            "{}: not one of {} images can be used; the log says why for each",
-            ctx.config.input.path.display(),
-            catalogue.images.len()
-        )));
+        return Err(Error::Input(none_usable(ctx, catalogue.images.len())));
     }
     Ok(())
+}
+
+fn none_usable(ctx: &Context<'_>, images: usize) -> String {
+    let archive = ctx.config.input.path.display();
+    format!("{archive}: not one of {images} images can be used; the log says why for each")
 }
 
 fn compute_transform(
@@ -155,6 +189,7 @@ fn compute_transform(
     summary: &mut RunSummary,
 ) -> Result<()> {
     timed(summary, "transform", || {
+        crate::stages::stored_days(&ctx.config.output.path, Stage::Features, wanted)?;
         write_design(ctx)?;
         transform::compute(ctx, backend, wanted)
     })?;
@@ -189,22 +224,33 @@ fn planned_windows(ctx: &Context<'_>) -> Result<usize> {
     }
 }
 
+/// Folders below the output folder that a run writes to.
+const FOLDERS: [&str; 8] = [
+    "features",
+    "wavelets",
+    "scattering_coefficients",
+    "pca_ica",
+    "clustering_results",
+    "model",
+    "visualizations",
+    "waterfall_npz",
+];
+
+/// Removes what a killed run left half-written, where this run may not write it again.
+fn remove_unfinished_files(output: &Path) {
+    remove_unfinished(output);
+    // There may be a file an image in the last one; each is written again with its day.
+    for folder in FOLDERS.iter().filter(|f| **f != "waterfall_npz") {
+        remove_unfinished(&output.join(folder));
+    }
+}
+
 /// Removes everything that a run writes, and nothing else.
 ///
 /// # Errors
 /// [`Error::Io`].
 pub fn remove_results(output: &Path) -> Result<()> {
-    const FOLDERS: [&str; 8] = [
-        "features",
-        "wavelets",
-        "scattering_coefficients",
-        "pca_ica",
-        "clustering_results",
-        "model",
-        "visualizations",
-        "waterfall_npz",
-    ];
-    const FILES: [&str; 3] = ["anomalies.csv", "report.html", "run.json"];
+    const FILES: [&str; 4] = ["anomalies.csv", "report.html", LEFT_OUT_FILE, "run.json"];
     let done = |path: &Path, result: std::io::Result<()>| match result {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, e)),
         _ => Ok(()),
@@ -231,6 +277,6 @@ fn timed<T>(summary: &mut RunSummary, stage: &str, work: impl FnOnce() -> Result
     let start = Instant::now();
     let result = work()?;
     summary.took(stage, start.elapsed());
-    tracing::info!("{stage}: {:.2} s", start.elapsed().as_secs_f64());
+    tracing::info!(stage, seconds = (start.elapsed().as_secs_f64() * 1e3).round() / 1e3, "done");
     Ok(result)
 }

@@ -145,12 +145,26 @@ pub const ORDER_0_VALUES: usize = 3;
 /// Most coefficients a channel and order; beyond is a configuration that no machine holds.
 const MAX_PATHS: usize = 1 << 22;
 
+/// Most samples of a layer's filters together, of 32 bytes each in time and frequency.
+const MAX_FILTER_SAMPLES: usize = 1 << 28;
+
 impl ScatteringPlan {
     /// The plan for segments of `channels` x `bins` samples.
     ///
     /// # Errors
     /// [`Error::Config`] where the taper leaves no sample to pool, or the paths are too many.
     pub fn new(network: &Network, channels: usize, bins: usize, sampling_rate: f64) -> Result<Self> {
+        // Before anything takes memory: a length may come from a file's header.
+        let mut paths = 1usize;
+        for bank in &network.banks {
+            let filters = bank.octaves * bank.resolution;
+            paths = paths.saturating_mul(filters);
+            if paths > MAX_PATHS || filters.saturating_mul(bins) > MAX_FILTER_SAMPLES {
+                let expected =
+                    format!("at most {MAX_PATHS} coefficients a channel and {MAX_FILTER_SAMPLES} filter samples");
+                return Err(Error::config("network.banks", format!("{paths} paths of {bins} samples"), expected));
+            }
+        }
         let taper = network.taper_alpha.map(|alpha| tukey(bins, alpha));
         let ones: Vec<usize> = match &taper {
             Some(t) => (0..bins).filter(|&k| t[k] == 1.0).collect(),
@@ -166,17 +180,8 @@ impl ScatteringPlan {
                 return Err(Error::config("network.taper_alpha", alpha, expected));
             }
         };
-        let mut paths = 1usize;
-        let mut layers = Vec::new();
-        for bank in &network.banks {
-            let filters = bank.octaves * bank.resolution;
-            paths = paths.saturating_mul(filters);
-            if paths > MAX_PATHS || filters.saturating_mul(bins) > 1 << 28 {
-                let expected = format!("at most {MAX_PATHS} coefficients a channel and {} filter samples", 1 << 28);
-                return Err(Error::config("network.banks", format!("{paths} paths"), expected));
-            }
-            layers.push(Layer { bank: FilterBank::new(bank, bins, sampling_rate, network.normalize) });
-        }
+        let layer = |bank| Layer { bank: FilterBank::new(bank, bins, sampling_rate, network.normalize) };
+        let layers = network.banks.iter().map(layer).collect();
         Ok(Self {
             channels,
             bins,

@@ -49,7 +49,7 @@ impl Context<'_> {
     /// [`Error::Interrupted`].
     pub fn check(&self) -> Result<()> {
         if self.stop.load(Ordering::Relaxed) {
-            return Err(Error::Interrupted { done: "finished days are kept".into() });
+            return Err(Error::interrupted());
         }
         Ok(())
     }

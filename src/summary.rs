@@ -1,4 +1,4 @@
-//! `run.json`: what was done, with what, and what is missing.
+//! `run.json`: what was done, with what, and what is missing; `left_out.csv`: the files that are.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,9 +12,13 @@ use crate::backend::BackendInfo;
 use crate::config::Config;
 use crate::error::Result;
 use crate::store::atomic::write_bytes;
+use crate::store::csv::csv_field;
 use crate::store::day::{Record, Stage};
 use crate::store::npy::Time;
 use crate::store::npz::NpzFile;
+
+/// The table of what was left out, beside `run.json`: header `file,reason`, one line a file.
+pub const LEFT_OUT_FILE: &str = "left_out.csv";
 
 /// What a run has to say at its end.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -92,7 +96,12 @@ impl RunSummary {
 
         let wanted: Option<Vec<String>> = catalogue.map(|c| c.days().into_iter().map(|(d, _)| d).collect());
         let (mut times, mut left_out) = (Vec::new(), from_catalogue.clone());
-        for day in Stage::Features.days(output)? {
+        let days = Stage::Features.days(output)?;
+        if let (true, Some(catalogue)) = (days.is_empty(), catalogue) {
+            // Nothing is stored by days: the command worked on the images themselves.
+            times.extend(catalogue.images.iter().map(|i| i.time));
+        }
+        for day in days {
             let file = Stage::Features.file(output, &day);
             let record = Record::read(&file);
             if record.is_some() && wanted.as_ref().is_some_and(|w| !w.contains(&day)) {
@@ -122,5 +131,10 @@ fn write(path: &Path, summary: &RunSummary, config: &Config, catalogue: &[LeftOu
         "configuration": config.resolved,
         "catalogue": catalogue,
     });
+    let mut table = String::from("file,reason\n");
+    for left in &summary.left_out {
+        table.push_str(&format!("{},{}\n", csv_field(&left.file), csv_field(&left.reason)));
+    }
+    write_bytes(&path.with_file_name(LEFT_OUT_FILE), table.as_bytes())?;
     write_bytes(path, format!("{text:#}\n").as_bytes())
 }

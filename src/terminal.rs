@@ -1,11 +1,13 @@
 //! The terminal: log lines and progress on standard error, results on standard output.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use scatterfall::archive::LeftOut;
 use scatterfall::progress::Observer;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -14,6 +16,12 @@ use crate::cli::{Common, LogFormat};
 
 /// The bar that log lines must step around.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Only what is wrong is said.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Everything on standard error is a JSON object a line.
+static JSON: AtomicBool = AtomicBool::new(false);
 
 fn with_bar<T>(use_bar: impl FnOnce(Option<&ProgressBar>) -> T) -> T {
     let bar = BAR.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -46,10 +54,14 @@ impl MakeWriter<'_> for AroundBar {
 
 /// Starts logging.
 pub(crate) fn start_logging(common: &Common) {
+    let json = common.log_format == LogFormat::Json;
+    QUIET.store(common.quiet, Ordering::Relaxed);
+    JSON.store(json, Ordering::Relaxed);
     let level = match (common.quiet, common.verbose) {
         (true, _) => LevelFilter::ERROR,
-        (_, 0) => LevelFilter::WARN,
-        (_, 1) => LevelFilter::INFO,
+        // Who has programs read the log wants to follow the run.
+        (_, 0) if !json => LevelFilter::WARN,
+        (_, 0 | 1) => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
     // Other crates' lines (a GPU driver's, say) are only of interest to who debugs.
@@ -62,10 +74,11 @@ pub(crate) fn start_logging(common: &Common) {
     }
 }
 
-/// Progress: a bar on a terminal, a plain line now and then elsewhere.
+/// Progress: a bar on a terminal, a plain line now and then elsewhere, an object in a JSON log.
 pub(crate) struct Progress {
     bars: bool,
     lines: bool,
+    objects: bool,
     plain: Mutex<Option<Plain>>,
     bytes: AtomicU64,
 }
@@ -79,14 +92,46 @@ struct Plain {
     next: Duration,
 }
 
+impl Plain {
+    /// Items and megabytes a second, and the seconds left.
+    #[expect(clippy::cast_precision_loss, reason = "rates for people")]
+    fn rates(&self, bytes: u64) -> (f64, f64, f64) {
+        let seconds = self.start.elapsed().as_secs_f64().max(1e-9);
+        let rate = self.done as f64 / seconds;
+        (rate, bytes as f64 / 1e6 / seconds, self.total.saturating_sub(self.done) as f64 / rate.max(1e-9))
+    }
+
+    fn say(&self, bytes: u64) {
+        let Self { stage, unit, total, done, .. } = self;
+        let (rate, mb, left) = self.rates(bytes);
+        let line = format!("{stage}: {done} of {total} {unit}, {rate:.1} a second, {mb:.1} MB/s, {left:.0} s left");
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+
+    fn log(&self, bytes: u64, message: &str) {
+        let Self { stage, unit, total, done, .. } = *self;
+        let tenths = |v: f64| (v * 10.0).round() / 10.0;
+        let (rate, mb, left) = self.rates(bytes);
+        let (per_s, mb_per_s, left_s) = (tenths(rate), tenths(mb), tenths(left));
+        tracing::info!(stage, done, total, unit, per_s, mb_per_s, left_s, "{message}");
+    }
+}
+
 /// Time between plain lines.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 impl Progress {
     pub(crate) fn new(common: &Common) -> Self {
-        let wanted = !common.no_progress && !common.quiet && common.log_format == LogFormat::Text;
+        let wanted = !common.no_progress && !common.quiet;
+        let text = wanted && common.log_format == LogFormat::Text;
         let terminal = io::stderr().is_terminal();
-        Self { bars: wanted && terminal, lines: wanted && !terminal, plain: Mutex::new(None), bytes: AtomicU64::new(0) }
+        Self {
+            bars: text && terminal,
+            lines: text && !terminal,
+            objects: wanted && !text,
+            plain: Mutex::new(None),
+            bytes: AtomicU64::new(0),
+        }
     }
 
     fn plain<T>(&self, use_plain: impl FnOnce(&mut Option<Plain>) -> T) -> T {
@@ -124,35 +169,30 @@ impl Observer for Progress {
             let Some(p) = p else { return };
             p.done += items;
             let elapsed = p.start.elapsed();
-            let seconds = elapsed.as_secs_f64().max(1e-9);
-            #[expect(clippy::cast_precision_loss, reason = "rates for people")]
-            let (rate, mb) = (p.done as f64 / seconds, bytes as f64 / 1e6 / seconds);
             with_bar(|bar| {
                 if let Some(bar) = bar {
                     bar.set_position(p.done);
                     if bytes > 0 {
-                        bar.set_message(format!("{mb:.0} MB/s"));
+                        bar.set_message(format!("{:.1} MB/s", p.rates(bytes).1));
                     }
                 }
             });
-            if self.lines && elapsed >= p.next {
+            if elapsed >= p.next {
                 p.next = elapsed + BETWEEN_LINES;
-                #[expect(clippy::cast_precision_loss, reason = "a time for people")]
-                let left = p.total.saturating_sub(p.done) as f64 / rate.max(1e-9);
-                let _ = writeln!(
-                    io::stderr(),
-                    "{}: {} of {} {}, {rate:.1} a second, {mb:.0} MB/s, {left:.0} s left",
-                    p.stage,
-                    p.done,
-                    p.total,
-                    p.unit
-                );
+                if self.lines {
+                    p.say(bytes);
+                } else if self.objects {
+                    p.log(bytes, "progress");
+                }
             }
         });
     }
 
     fn end(&self) {
-        self.plain(|p| *p = None);
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        if let Some(last) = self.plain(Option::take).filter(|p| self.objects && p.done > 0) {
+            last.log(bytes, "stage done");
+        }
         let bar = BAR.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(bar) = bar {
             bar.finish_and_clear();
@@ -160,9 +200,33 @@ impl Observer for Progress {
     }
 }
 
-/// Writes a line of the result to standard output. A reader that has gone away is not an error.
+/// Writes a line about what was done to standard output, unless only what is wrong is to be said. A reader that has gone
+/// away is not an error.
 pub(crate) fn say(line: impl std::fmt::Display) {
+    if !QUIET.load(Ordering::Relaxed) {
+        answer(line);
+    }
+}
+
+/// Writes what a command is there to tell to standard output.
+pub(crate) fn answer(line: impl std::fmt::Display) {
     let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Left-out files that are named in the end; the table has all of them.
+const NAMED: usize = 10;
+
+/// Names what was left out, or where that is listed.
+pub(crate) fn say_left_out(left_out: &[LeftOut], table: &Path) {
+    if QUIET.load(Ordering::Relaxed) && !left_out.is_empty() {
+        wrong(&format!("{} files left out, listed in {}", left_out.len(), table.display()));
+    }
+    for left in left_out.iter().take(NAMED) {
+        say(format_args!("  left out: {}: {}", left.file, left.reason));
+    }
+    if left_out.len() > NAMED {
+        say(format_args!("  ... and {} more, listed in {}", left_out.len() - NAMED, table.display()));
+    }
 }
 
 /// Writes the one line that says what went wrong.
@@ -175,5 +239,13 @@ pub(crate) fn complain(error: &anyhow::Error) {
             line = if line.is_empty() { part } else { format!("{line}: {part}") };
         }
     }
-    let _ = writeln!(io::stderr(), "scatterfall: {}", line.replace('\n', " "));
+    wrong(&line.replace('\n', " "));
+}
+
+fn wrong(line: &str) {
+    if JSON.load(Ordering::Relaxed) {
+        tracing::error!("{line}");
+    } else {
+        let _ = writeln!(AroundBar, "scatterfall: {line}");
+    }
 }

@@ -77,29 +77,34 @@ pub struct MiniSeedIndex {
 impl MiniSeedIndex {
     /// Reads the given files, and all files in the given folders (by path, subfolders too).
     ///
-    /// Files that cannot be used are listed by [`refused`](Self::refused) and warned of: what is not MiniSEED 2, and what
-    /// has records that ObsPy does not read either (impossible blockettes or lengths, unknown encodings, missing samples).
+    /// Files that cannot be used are listed by [`refused`](Self::refused) and warned of: what cannot be read or is not
+    /// MiniSEED 2, and what has records that ObsPy does not read either (impossible blockettes or lengths, unknown encodings, missing samples).
     /// Garbage between records, records with an impossible date (ObsPy takes those after the first as they are) and a last
     /// record cut short are passed over with a warning, text records without.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when a path given cannot be read; [`Error::Store`] with the reason when no file can be used;
+    /// [`Error::Io`] when a path given does not exist; [`Error::Store`] with the reason when no file can be used;
     /// [`Error::Input`] when there is no file.
     pub fn open(inputs: &[PathBuf]) -> Result<Self> {
-        let files = list_files(inputs)?;
+        let (files, mut refused) = list_files(inputs)?;
         let scans: Vec<Result<Vec<Run>>> = files.par_iter().enumerate().map(|(f, path)| scan_file(f, path)).collect();
         let mut runs = Vec::new();
-        let mut refused = Vec::new();
         for scan in scans {
             match scan {
                 Ok(found) => runs.extend(found),
                 Err(Error::Store { path, reason }) => refused.push(Refused { path, reason }),
+                Err(Error::Io { path, source, .. }) => {
+                    refused.push(Refused { path, reason: format!("cannot be read: {source}") });
+                }
                 Err(other) => return Err(other),
             }
         }
+        refused.sort_by(|a, b| a.path.cmp(&b.path));
         match refused.first() {
-            Some(first) if refused.len() == files.len() => return Err(Error::store(&first.path, &*first.reason)),
+            Some(first) if runs.is_empty() && refused.len() >= files.len() => {
+                return Err(Error::store(&first.path, &*first.reason));
+            }
             None if files.is_empty() => return Err(Error::Input("no MiniSEED file is given".into())),
             _ => {}
         }
@@ -153,24 +158,31 @@ impl MiniSeedIndex {
     }
 }
 
-/// Files as given, folders replaced by the files in them.
-fn list_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
+/// Files as given, folders replaced by the files in them; and what cannot be one of them.
+fn list_files(inputs: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<Refused>)> {
+    let (mut files, mut refused) = (Vec::new(), Vec::new());
     for input in inputs {
         let metadata = std::fs::metadata(input).map_err(|e| Error::io("read", input, e))?;
         if !metadata.is_dir() {
-            files.push(input.clone());
+            // Opening a pipe may never end.
+            match metadata.is_file() {
+                true => files.push(input.clone()),
+                false => refused.push(Refused { path: input.clone(), reason: "not a regular file".into() }),
+            }
             continue;
         }
         for entry in WalkDir::new(input).follow_links(true).sort_by_file_name() {
             match entry {
                 Ok(entry) if entry.file_type().is_file() => files.push(entry.into_path()),
                 Ok(_) => {}
-                Err(e) => warn!("{}: {e}", input.display()),
+                Err(e) => {
+                    let path = e.path().unwrap_or(input).to_path_buf();
+                    refused.push(Refused { path, reason: format!("cannot be read: {e}") });
+                }
             }
         }
     }
-    Ok(files)
+    Ok((files, refused))
 }
 
 /// Joins runs to pieces, channel by channel in the order of time.

@@ -49,12 +49,10 @@ pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<LeftOut>>
         ctx.observer.advance(images.len() as u64, images.iter().map(|i| i.bytes).sum());
     }
     ctx.observer.end();
-    match left_out.first() {
-        Some(first) if ctx.strict => {
-            Err(Error::Input(format!("--strict: {} cannot be used: {}", first.file, first.reason)))
-        }
-        _ => Ok(left_out),
+    if ctx.strict {
+        super::strict::refuse(&left_out)?;
     }
+    Ok(left_out)
 }
 
 /// Writes one image's plot area: `waterfall` `(time, distance, colour)`.

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::places::{Geometry, Places};
 use crate::progress::Context;
 use crate::store::atomic::{write_atomic, write_bytes};
+use crate::store::csv::csv_field;
 use crate::store::day::{Stage, digest, identity};
 use crate::store::npz::{NpzFile, write_npz};
 use crate::time::iso;
@@ -387,9 +388,4 @@ fn anomalies<'n>(events: &[Event], labels: &[i32], name: impl Fn(usize) -> &'n s
 /// A score as text: enough digits to tell rows apart, `nan` where there is none.
 fn number(score: f64) -> String {
     if score.is_finite() { format!("{score:.6}") } else { "nan".into() }
-}
-
-/// A field of a CSV file, quoted where it must be (RFC 4180).
-fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use super::strict::{look_at, refuse, too_far};
 use super::{clip, features_config, scattering_config};
 use crate::archive::{Catalogue, ImageRef, LeftOut};
 use crate::backend::{Backend, ImageResults, Ticket};
@@ -105,11 +106,17 @@ pub fn compute(
     with_scattering: bool,
 ) -> Result<ImagesSummary> {
     let plan = plan(ctx.config, catalogue.size, with_scattering)?;
-    let (jobs, current) = jobs(ctx.config, catalogue, plan.scattering.is_some());
+    let (jobs, current) = jobs(ctx, catalogue, plan.scattering.is_some())?;
     let mut summary = ImagesSummary { days: jobs.len(), days_current: current, ..ImagesSummary::default() };
     if jobs.is_empty() {
         return Ok(summary);
     }
+    if ctx.strict {
+        let images: Vec<&ImageRef> = jobs.iter().flat_map(|j| j.images).collect();
+        look_at(ctx, &images, &plan.features)?;
+    }
+    std::fs::create_dir_all(&ctx.config.output.path)
+        .map_err(|e| Error::io("create the folder", &ctx.config.output.path, e))?;
     let batch = match ctx.config.compute.batch_images {
         // Half of the memory goes to the batches; decoders, queues and the days being written share the other half.
         0 => backend.batch_images(&plan, ctx.config.compute.memory_bytes / 2),
@@ -145,7 +152,8 @@ fn joined<T>(result: thread::Result<Result<T>>) -> Result<T> {
     result.unwrap_or_else(|_| Err(Error::Device("a worker of the program failed; please report it".into())))
 }
 
-fn jobs<'a>(config: &Config, catalogue: &'a Catalogue, with_scattering: bool) -> (Vec<Job<'a>>, usize) {
+fn jobs<'a>(ctx: &Context<'_>, catalogue: &'a Catalogue, with_scattering: bool) -> Result<(Vec<Job<'a>>, usize)> {
+    let config = ctx.config;
     let output = &config.output.path;
     let mut current = 0;
     let mut jobs = Vec::new();
@@ -155,13 +163,18 @@ fn jobs<'a>(config: &Config, catalogue: &'a Catalogue, with_scattering: bool) ->
         let scattering =
             with_scattering.then(|| Source::of_stage(scattering_config(config, 0), features.fingerprint()));
         // Where only the coefficients are out of date the stored features serve; that is the transform stage's work.
-        if state(&Stage::Features.file(output, &day), &features) == State::Missing {
-            jobs.push(Job { day, images, features, scattering });
-        } else {
-            current += 1;
+        match state(&Stage::Features.file(output, &day), &features) {
+            State::Missing => jobs.push(Job { day, images, features, scattering }),
+            State::Current(record) => {
+                if ctx.strict {
+                    refuse(&record.left_out)?;
+                }
+                current += 1;
+            }
+            State::Foreign => current += 1,
         }
     }
-    (jobs, current)
+    Ok((jobs, current))
 }
 
 /// A batch on its way to the backend.
@@ -219,6 +232,13 @@ fn decode_all<'a>(
                     Err(other) => return Err(other),
                 };
                 tracing::warn!("{} is left out: {reason}", image.name);
+                if again && !input.path.exists() {
+                    // Not one file, but the disk: going on would leave out every image that is left.
+                    return Err(Error::Input(format!(
+                        "{}: the archive's folder cannot be read any more; run the same command again to go on",
+                        input.path.display()
+                    )));
+                }
                 decoded.failed.push(Failed { left_out: LeftOut { file: image.name.clone(), reason }, again });
             }
             let bytes = images.iter().map(|i| i.bytes).sum();
@@ -321,11 +341,19 @@ struct DayWriter {
     max_residual: f64,
     /// Images whose colours are doubtful.
     doubtful: usize,
+    begun: Instant,
 }
 
 impl DayWriter {
     fn new(ctx: &Context<'_>, job: &Job<'_>, plan: &ImagePlan) -> Result<Self> {
         let output = &ctx.config.output.path;
+        // Not to be made anew: the days before would be missing from it.
+        if !output.is_dir() {
+            return Err(Error::Input(format!(
+                "{}: the output folder is gone; run the same command again",
+                output.display()
+            )));
+        }
         let f = &plan.features;
         let mut features = NpzStream::new(Stage::Features.file(output, &job.day));
         let values = features.declare::<f32>("features", &[f.windows, f.features.len()])?;
@@ -350,6 +378,7 @@ impl DayWriter {
             incomplete: false,
             max_residual: ctx.config.value.max_residual,
             doubtful: 0,
+            begun: Instant::now(),
         })
     }
 
@@ -361,12 +390,7 @@ impl DayWriter {
         let Some(results) = batch.results else { return Ok(()) };
         for (k, image) in batch.images.iter().enumerate() {
             let residual = f64::from(results.features.residual[k]);
-            if residual > self.max_residual {
-                let reason = format!(
-                    "its colours are {residual:.0} away from the colour map on average, more than value.max_residual = {}: \
-                     wrong [crop] or value.colormap?",
-                    self.max_residual
-                );
+            if let Some(reason) = too_far(residual, self.max_residual) {
                 tracing::warn!("{} is left out: {reason}", image.name);
                 self.left_out.push(LeftOut { file: image.name.clone(), reason });
                 continue;
@@ -397,8 +421,8 @@ impl DayWriter {
     }
 
     fn finish(self, ctx: &Context<'_>, job: &Job<'_>, backend: &StoredBackend) -> Result<()> {
-        if let (true, Some(first)) = (ctx.strict, self.left_out.first()) {
-            return Err(Error::Input(format!("--strict: {} cannot be used: {}", first.file, first.reason)));
+        if ctx.strict {
+            refuse(&self.left_out)?;
         }
         if self.doubtful > 0 {
             tracing::warn!(
@@ -424,7 +448,10 @@ impl DayWriter {
             let file = Stage::Scattering.file(output, &job.day);
             writer.stream.finish(|bytes| record(source, bytes, &[]).write(&file))?;
         }
-        tracing::debug!(day = job.day, images = self.names.len(), "day written");
+        let (images, left_out) = (self.names.len(), self.left_out.len());
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let per_s = (images as f64 / self.begun.elapsed().as_secs_f64().max(1e-9) * 10.0).round() / 10.0;
+        tracing::info!(stage = "images", day = job.day, images, left_out, per_s, "day written");
         Ok(())
     }
 }

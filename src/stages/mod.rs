@@ -10,6 +10,7 @@ mod results;
 pub mod rows;
 pub mod scatter;
 pub mod seismogram;
+pub mod strict;
 pub mod transform;
 pub mod visualize;
 mod waterfalls;
@@ -99,10 +100,17 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// The stored days of `stage` that belong together: those of `wanted` (all where that is `None`), and foreign ones.
 ///
 /// # Errors
-/// [`Error::Input`] where nothing is stored, naming the command that makes it.
+/// [`Error::Input`] where nothing is stored, naming the command that makes it, and where a day that was wanted is not.
 pub(crate) fn stored_days(output: &Path, stage: Stage, wanted: Option<&[String]>) -> Result<Vec<String>> {
     let all = stage.days(output)?;
     let total = all.len();
+    if let Some(lost) = wanted.and_then(|w| w.iter().find(|day| all.binary_search(day).is_err())) {
+        let file = stage.file(output, lost);
+        return Err(Error::Input(format!(
+            "{} is gone: something removed it while the program ran; run the same command again to go on",
+            file.display()
+        )));
+    }
     let kept: Vec<String> = match wanted {
         Some(wanted) => all
             .into_iter()

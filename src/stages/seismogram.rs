@@ -99,12 +99,6 @@ fn transform_station(
 ) -> Result<StationSummary> {
     let config = ctx.config;
     let plan = SegmentPlan::new(&config.seismogram, station.sampling_rate)?;
-    let network = ScatteringPlan::new(&config.network, station.channels.len(), plan.bins, station.sampling_rate)?;
-    super::design::warn(&network);
-    if super::design::write(output, &network)? {
-        super::design::draw_all(output, &network, Domain::Time)?;
-    }
-    let source = source(config, index, station);
     let mut reader = station.segments(index, plan, &config.seismogram)?;
     let summary = StationSummary {
         name: station.name(),
@@ -112,6 +106,16 @@ fn transform_station(
         segments: reader.rows(),
         left_out: reader.left_out(),
     };
+    if summary.segments == 0 {
+        // A sampling rate is what a header claims: no filters for segments that there is no data for.
+        return Ok(summary);
+    }
+    let network = ScatteringPlan::new(&config.network, station.channels.len(), plan.bins, station.sampling_rate)?;
+    super::design::warn(&network);
+    if super::design::write(output, &network)? {
+        super::design::draw_all(output, &network, Domain::Time)?;
+    }
+    let source = source(config, index, station);
     if summary.left_out > 0 {
         tracing::info!("{}: {} segments touch a gap or an overlap and are left out", summary.name, summary.left_out);
     }
@@ -147,11 +151,10 @@ fn transform_station(
             incomplete: false,
         };
         writer.stream.finish(|bytes| record(bytes).write(&file))?;
+        tracing::info!(stage = "seismogram", day = day_name(time), segments = number, "day written");
     }
     ctx.observer.end();
-    if summary.segments > 0 {
-        draw(ctx, index, station, &network, plan, output, f1_hz)?;
-    }
+    draw(ctx, index, station, &network, plan, output, f1_hz)?;
     Ok(summary)
 }
 

@@ -46,6 +46,7 @@ pub fn compute(ctx: &Context<'_>, backend: &mut dyn Backend, wanted: Option<&[St
             };
             stream.finish(|bytes| record(bytes).write(&target))?;
             done += 1;
+            tracing::info!(stage = "transform", day, images = times.len(), "day written");
         } else {
             current += 1;
         }

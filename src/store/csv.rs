@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// The records of a CSV text, each as its fields. A quoted field may hold commas, line breaks and doubled quotes; what
 /// follows its closing quote up to the next comma is ignored.
-pub fn records(text: &str) -> impl Iterator<Item = Vec<Cow<'_, str>>> {
+pub(crate) fn records(text: &str) -> impl Iterator<Item = Vec<Cow<'_, str>>> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -45,6 +45,11 @@ fn field(text: &str) -> (Cow<'_, str>, &str) {
     (Cow::Owned(quoted[..end].replace("\"\"", "\"")), &after[plain(after)..])
 }
 
+/// A field of a CSV file, quoted where it must be.
+pub(crate) fn csv_field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +71,14 @@ mod tests {
             assert!(all(text).len() <= 3, "{text:?}");
         }
         assert_eq!(all("\"a\"b,c"), [["a", "c"]], "what follows a closing quote is no field");
+    }
+
+    #[test]
+    fn fields_are_quoted_where_they_must_be() {
+        for (text, field) in
+            [("plain é", "plain é"), ("a,b", "\"a,b\""), ("say \"a\"", "\"say \"\"a\"\"\""), ("a\nb", "\"a\nb\"")]
+        {
+            assert_eq!(csv_field(text), field, "{text:?}");
+        }
     }
 }

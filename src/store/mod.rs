@@ -1,7 +1,7 @@
 //! Files on disk: written whole or not at all, readable by NumPy, checked before they are believed.
 
 pub mod atomic;
-pub mod csv;
+pub(crate) mod csv;
 pub mod day;
 pub mod lock;
 pub mod npy;

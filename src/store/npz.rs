@@ -1,7 +1,7 @@
 //! NumPy's archives of arrays: written whole (small files, through `ndarray-npy`), or streamed row by row (days).
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayBase, Data, Dimension};
@@ -10,7 +10,7 @@ use tempfile::SpooledTempFile;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use super::atomic::write_atomic;
+use super::atomic::{AtomicFile, write_atomic, write_atomic_then};
 use super::npy::{Element, FromStored, NpyReader, Time, header};
 use crate::error::{Error, Result};
 
@@ -33,7 +33,7 @@ impl WritableElement for Time {
 /// Arrays being added to a new .npz file.
 pub struct Arrays<'a> {
     path: &'a Path,
-    writer: NpzWriter<&'a mut BufWriter<File>>,
+    writer: NpzWriter<&'a mut AtomicFile>,
 }
 
 impl Arrays<'_> {
@@ -138,7 +138,7 @@ impl NpzStream {
     pub fn finish(self, before: impl FnOnce(u64) -> Result<()>) -> Result<()> {
         let Self { path, arrays } = self;
         let failed = |e: io::Error| Error::io("write", &path, e);
-        write_atomic(&path, |out| {
+        let write = |out: &mut AtomicFile| {
             let mut zip = ZipWriter::new(out);
             for mut array in arrays {
                 let options = SimpleFileOptions::default()
@@ -151,9 +151,9 @@ impl NpzStream {
                 array.data.seek(SeekFrom::Start(0)).map_err(failed)?;
                 io::copy(&mut array.data, &mut zip).map_err(failed)?;
             }
-            let out = zip.finish().map_err(|e| failed(e.into()))?;
-            before(out.stream_position().map_err(failed)?)
-        })
+            zip.finish().map(|_| ()).map_err(|e| failed(e.into()))
+        };
+        write_atomic_then(&path, write, before)
     }
 }
 

@@ -33,8 +33,8 @@ fn left_out(file: &str, bytes: &[u8], reason: &str) {
     assert!(sound.left_out().is_empty(), "nothing is left out of a sound archive");
     let numbers = |f: &Fixture| {
         let mut all = results(&f.output());
-        // Records name the inputs.
-        all.retain(|name, _| !name.ends_with(".json"));
+        // Records name the inputs, and one of the tables has a line.
+        all.retain(|name, _| !name.ends_with(".json") && name != "left_out.csv");
         all
     };
     assert_same(&numbers(&place), &numbers(&sound));

@@ -7,6 +7,8 @@
 //! - [`numerics`]: clusters, hierarchies, densities and components of scikit-learn and SciPy
 //! - [`reference`]: golden values of NumPy, scikit-image, scatseisnet and scikit-learn
 //! - [`properties`]: what must hold for any input
+//! - [`trouble`]: kills, full disks, odd files, archives that change: nothing is lost, nothing hangs
+//! - [`untrusted`]: what fuzzing reads, and what it found
 //!
 //! [`fixture`] makes archives and runs the program, [`compare`] holds arrays against each other.
 
@@ -19,3 +21,5 @@ mod pictures;
 mod properties;
 mod reference;
 mod stages;
+mod trouble;
+mod untrusted;

@@ -38,6 +38,11 @@ pub fn gabor_response(index: &[u8], rows: usize, columns: usize) -> Vec<f32> {
     gabor::Gabor::new(&GaborKernel::new(), rows, columns).response(index)
 }
 
+/// Mean distance of an image's pixels to the nearest colour of the map (8-bit RGB units).
+pub(crate) fn residual(map: &Colormap, pixels: &Pixels) -> f32 {
+    value::Quantiser::new(map).quantise(pixels, &mut Vec::new())
+}
+
 /// All cores of the machine.
 pub struct CpuBackend {
     info: BackendInfo,
