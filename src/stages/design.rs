@@ -1,5 +1,7 @@
 //! The network's filter banks as a file.
 
+use std::path::Path;
+
 use ndarray::{Array0, Array2};
 use scatterfall_fft::num_complex::{Complex32, Complex64};
 
@@ -12,10 +14,18 @@ use crate::store::npz::write_npz;
 ///
 /// # Errors
 /// [`crate::Error::Io`], [`crate::Error::Store`].
-pub fn write(output: &std::path::Path, network: &ScatteringPlan) -> Result<()> {
+pub fn write(output: &Path, network: &ScatteringPlan) -> Result<()> {
+    write_file(&output.join("wavelets").join("network.npz"), network)
+}
+
+/// Writes the network's filter banks to `path`.
+///
+/// # Errors
+/// [`crate::Error::Io`], [`crate::Error::Store`].
+pub fn write_file(path: &Path, network: &ScatteringPlan) -> Result<()> {
     #[expect(clippy::cast_possible_truncation, reason = "stored in single precision")]
     let single = |m: &Array2<Complex64>| m.mapv(|z| Complex32::new(z.re as f32, z.im as f32));
-    write_npz(&output.join("wavelets").join("network.npz"), |out| {
+    write_npz(path, |out| {
         for (k, layer) in network.layers.iter().enumerate() {
             let (k, bank) = (k + 1, &layer.bank);
             out.add(&format!("centers_{k}"), &bank.centers)?;

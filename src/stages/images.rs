@@ -52,6 +52,7 @@ pub struct Waits {
 struct Job<'a> {
     day: String,
     images: &'a [ImageRef],
+    size: (u32, u32),
     features: Source,
     scattering: Option<Source>,
 }
@@ -156,7 +157,7 @@ fn jobs<'a>(config: &Config, catalogue: &'a Catalogue, with_scattering: bool) ->
             with_scattering.then(|| Source::of_stage(scattering_config(config, 0), features.fingerprint()));
         // Where only the coefficients are out of date the stored features serve; that is the transform stage's work.
         if state(&Stage::Features.file(output, &day), &features) == State::Missing {
-            jobs.push(Job { day, images, features, scattering });
+            jobs.push(Job { day, images, size: catalogue.size, features, scattering });
         } else {
             current += 1;
         }
@@ -415,6 +416,7 @@ impl DayWriter {
             backend: backend.clone(),
             bytes,
             images: self.names.clone(),
+            image_size: Some(job.size),
             left_out: left_out.to_vec(),
             incomplete: self.incomplete,
         };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::cluster::folder;
+use super::results::folder;
 use super::rows::{read_places, stored_geometry};
 use crate::config::{Config, Picture};
 use crate::error::{Error, Result};
