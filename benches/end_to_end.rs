@@ -1,5 +1,6 @@
 //! A run up to clustering beside decoding alone, on the same files and threads, in turns. Pictures are left out: they take
-//! the same time for ten images as for ten thousand.
+//! the same time for ten images as for ten thousand. Features are the costly ones (std, gabor, dominant_frequency), segments
+//! 3 km long, whatever the defaults.
 //!
 //! `cargo bench --bench end_to_end -- [IMAGES] [ROUNDS]` (24 full-size screenshots and 5 rounds by default) prints, for one
 //! thread and for all, the median wall time an image of both and their ratio.
@@ -74,7 +75,8 @@ fn whole_run(folder: &Path, archive: &Path, n: usize) -> Outcome<f64> {
     let output = folder.join("output");
     let text = format!(
         "[input]\npath = {:?}\n[output]\npath = {:?}\n[compute]\nthreads = {n}\nbackend = \"cpu\"\n\
-         [visualize]\nmethods = []\n",
+         [visualize]\nmethods = []\n\
+         [features]\nnames = [\"std\", \"gabor\", \"dominant_frequency\"]\n[segments]\nlength_km = 3.0\n",
         archive.display().to_string(),
         output.display().to_string()
     );

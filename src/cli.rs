@@ -169,6 +169,32 @@ pub(crate) enum Command {
         #[command(flatten)]
         folders: Folders,
     },
+    /// New images through a fitted model: labels and scores
+    ///
+    /// The model brings its own configuration; --config and --set may add to it (folders, threads, file names), but not
+    /// contradict what it was fitted with.
+    Apply {
+        /// The folder `model` of a run's output folder
+        #[arg(long, value_name = "DIR")]
+        model: PathBuf,
+        /// Folder of the new images
+        #[arg(long, value_name = "DIR")]
+        input: PathBuf,
+        /// Folder for results, not the one that holds the model
+        #[arg(long, value_name = "DIR")]
+        output: PathBuf,
+        #[command(flatten)]
+        span: Span,
+        /// Who computes (compute.backend)
+        #[arg(long, value_enum)]
+        backend: Option<BackendName>,
+        /// Remove earlier results first
+        #[arg(long)]
+        fresh: bool,
+        /// Any image left out is an error
+        #[arg(long)]
+        strict: bool,
+    },
     /// MiniSEED in, coefficients and scattergram out
     Seismogram {
         /// MiniSEED files, or folders of them

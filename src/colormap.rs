@@ -45,6 +45,11 @@ impl Colormap {
         parse(&text).ok_or_else(|| wrong("a file of 256 rows \"R G B\", each number from 0 to 255"))
     }
 
+    /// True for a map that comes with the program; other names are files.
+    pub fn is_builtin(name: &str) -> bool {
+        name == "gray" || TABLES.iter().any(|(n, _)| *n == name)
+    }
+
     /// The colour of an index.
     pub fn color(&self, index: u8) -> [u8; 3] {
         match self {

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Result;
 use scatterfall::backend::{self, Backend};
 use scatterfall::config::Config;
+use scatterfall::model::Model;
 use scatterfall::plots::bank::Domain;
 use scatterfall::progress::{Context, Observer, threads};
 use scatterfall::stages::{cluster, design, reduce, report, scatter, seismogram, visualize};
@@ -73,6 +74,16 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         }
         Command::Reduce { folders } => alone(&common, folders, "reduce", |ctx| reduce::compute(ctx, None).map(|_| ())),
         Command::Cluster { folders } => alone(&common, folders, "cluster", |ctx| cluster::compute(ctx).map(|_| ())),
+        Command::Apply { model, input, output, span, backend, fresh, strict } => {
+            let folders = Folders { input: Some(input), output: Some(output) };
+            let (session, model) = Session::of_model(&common, Settings { folders, span, backend, strict }, &model)?;
+            if fresh {
+                pipeline::remove_results(&session.config.output.path)?;
+            }
+            let summary = pipeline::apply(&session.context(), session.backend()?.as_mut(), &model)?;
+            session.report(&summary);
+            Ok(summary.left_out.len())
+        }
         Command::Seismogram { input, output, f1, waveforms, backend } => {
             if f1.is_some_and(|hz| !(hz.is_finite() && hz > 0.0)) {
                 return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0").into());
@@ -157,7 +168,7 @@ fn demo(common: &Common, output: &Path) -> Result<usize> {
 
 /// Writes a synthetic archive.
 fn make_archive(common: &Common, folder: &Path, options: &SynthOptions) -> Result<()> {
-    let config = configuration(common, &Settings::default())?;
+    let config = configuration(common, &Settings::default(), Config::load)?;
     let progress = Progress::new(common);
     let archive = SynthArchive::new(options)?;
     progress.begin("synth", options.images as u64, "images");
@@ -180,7 +191,28 @@ struct Session {
 impl Session {
     /// A session that works in the output folder.
     fn new(common: &Common, settings: Settings) -> Result<Self> {
-        let config = configuration(common, &settings)?;
+        let config = configuration(common, &settings, Config::load)?;
+        Self::with(common, config, &settings)
+    }
+
+    /// A session that works with a fitted model, whose configuration lies under the user's.
+    fn of_model(common: &Common, settings: Settings, folder: &Path) -> Result<(Self, Model)> {
+        let model = Model::load(folder)?;
+        let config = configuration(common, &settings, |file, overrides| model.config(file, overrides))?;
+        let (output, holder) = (config.output.path.canonicalize(), folder.canonicalize());
+        if let (Ok(output), Ok(holder)) = (output, holder)
+            && holder.starts_with(&output)
+        {
+            let told = output.display();
+            return Err(Error::Input(format!(
+                "{told} holds the model and the results that it was fitted on; choose another --output"
+            ))
+            .into());
+        }
+        Ok((Self::with(common, config, &settings)?, model))
+    }
+
+    fn with(common: &Common, config: Config, settings: &Settings) -> Result<Self> {
         // The archive is looked at before anything is written: a wrong path must not leave a folder behind.
         if settings.folders.input.is_some() && !config.input.path.exists() {
             let path = config.input.path.display();
@@ -192,7 +224,7 @@ impl Session {
 
     /// A session that writes to files of its own.
     fn without_folder(common: &Common, settings: Settings) -> Result<Self> {
-        Self::start(common, configuration(common, &settings)?, settings.strict, None)
+        Self::start(common, configuration(common, &settings, Config::load)?, settings.strict, None)
     }
 
     fn start(common: &Common, config: Config, strict: bool, lock: Option<OutputLock>) -> Result<Self> {
@@ -241,7 +273,12 @@ impl Session {
     }
 }
 
-fn configuration(common: &Common, settings: &Settings) -> Result<Config> {
+/// The configuration that `load` makes of the file and of all options that stand for keys.
+fn configuration(
+    common: &Common,
+    settings: &Settings,
+    load: impl FnOnce(Option<&Path>, &[String]) -> scatterfall::Result<Config>,
+) -> Result<Config> {
     let mut overrides = common.set.clone();
     let mut set =
         |key: &str, value: Option<String>| overrides.extend(value.map(|v| format!("{key}={}", toml::Value::String(v))));
@@ -252,7 +289,7 @@ fn configuration(common: &Common, settings: &Settings) -> Result<Config> {
     set("input.end", settings.span.end.clone());
     set("compute.backend", settings.backend.map(|b| format!("{b:?}").to_lowercase()));
     overrides.extend(common.threads.map(|n| format!("compute.threads={n}")));
-    let mut config = Config::load(common.config.as_deref(), &overrides)?;
+    let mut config = load(common.config.as_deref(), &overrides)?;
     // A path need not be text; the configuration's own copy is for people to read.
     if let Some(path) = &settings.folders.input {
         config.input.path.clone_from(path);

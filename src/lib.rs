@@ -20,6 +20,7 @@ pub mod decode;
 pub mod error;
 pub mod filter_bank;
 mod math;
+pub mod model;
 pub mod network;
 pub mod pipeline;
 pub mod places;

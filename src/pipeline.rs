@@ -16,8 +16,9 @@ use serde_json::json;
 use crate::archive::{Catalogue, LeftOut};
 use crate::backend::{Backend, log_figures};
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::progress::Context;
-use crate::stages::{clip, cluster, design, images, reduce, report, seismogram, strict, transform, visualize};
+use crate::stages::{apply, clip, cluster, design, images, reduce, report, seismogram, strict, transform, visualize};
 use crate::store::atomic::remove_unfinished;
 use crate::store::day::Stage;
 use crate::summary::{LEFT_OUT_FILE, RunSummary};
@@ -47,6 +48,27 @@ pub fn run(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSummary> {
     ctx.check()?;
     summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
     timed(&mut summary, "report", || report::compute(ctx))?;
+    summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
+    Ok(summary)
+}
+
+/// New images through a fitted model: as [`run`], but nothing is fitted.
+///
+/// # Errors
+/// As [`run`]; [`Error::Input`] where the images do not fit the model.
+pub fn apply(ctx: &Context<'_>, backend: &mut dyn Backend, model: &Model) -> Result<RunSummary> {
+    let mut summary = RunSummary::default();
+    let catalogue = read_catalogue(ctx, &mut summary)?;
+    model.check_images(&catalogue, images::plan(ctx.config, catalogue.size, false)?.features.windows)?;
+    let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
+    compute_images(ctx, backend, &catalogue, true, &mut summary)?;
+    compute_transform(ctx, backend, Some(&days), &mut summary)?;
+    timed(&mut summary, "reduce", || apply::reduce(ctx, model, Some(&days)))?;
+    ctx.check()?;
+    timed(&mut summary, "cluster", || apply::cluster(ctx, model))?;
+    ctx.check()?;
+    timed(&mut summary, "visualize", || visualize::compute(ctx))?;
+    summary.figures.insert("model".into(), json!(model.identity));
     summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
     Ok(summary)
 }

@@ -129,6 +129,17 @@ pub struct Selection {
 }
 
 impl Gmm {
+    /// A mixture from its parameters, to evaluate rows with: nothing is known of a fit, so labels and scores are empty
+    /// and its likelihood and criteria are NaN.
+    ///
+    /// # Shape
+    /// As in the fields; variances and weights must be above 0.
+    pub fn from_parameters(weights: Array1<f64>, means: Array2<f64>, covariances: Covariances) -> Self {
+        let (labels, scores) = (Vec::new(), Vec::new());
+        let (log_likelihood, aic, bic) = (f64::NAN, f64::NAN, f64::NAN);
+        Self { weights, means, covariances, labels, scores, log_likelihood, aic, bic, iterations: 0, converged: false }
+    }
+
     /// Fits on finite rows (rows x columns).
     ///
     /// # Errors

@@ -58,6 +58,11 @@ pub struct KMeans {
 }
 
 impl KMeans {
+    /// Centres and their spread from a fit that is not at hand: labels are empty and the inertia is NaN.
+    pub fn from_centers(centers: Array2<f64>, spread: Array1<f64>) -> Self {
+        Self { centers, labels: Vec::new(), spread, inertia: f64::NAN, iterations: 0, converged: false }
+    }
+
     /// Fits on finite rows (rows x columns).
     ///
     /// # Errors

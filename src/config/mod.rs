@@ -407,13 +407,24 @@ pub struct Compute {
 /// Most components, clusters, windows and the like that are accepted; beyond is a typing error.
 const MANY: usize = 1_000_000;
 
-impl Config {
-    /// The defaults, with `file` laid over them and then every `section.key=value` of `overrides`.
+/// What lies under a configuration file: the defaults and, where given, a table over them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layers {
+    base: Option<Table>,
+}
+
+impl Layers {
+    /// `base` over the defaults.
+    pub fn over(base: Table) -> Self {
+        Self { base: Some(base) }
+    }
+
+    /// These layers, with `file` laid over them and then every `section.key=value` of `overrides`.
     ///
     /// # Errors
     /// [`Error::ConfigText`] if the file cannot be read or is no TOML, [`Error::Config`] for what is wrong in it.
-    pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
-        let mut layers = Vec::new();
+    pub fn config(&self, file: Option<&Path>, overrides: &[String]) -> Result<Config> {
+        let mut layers: Vec<Table> = self.base.iter().cloned().collect();
         if let Some(path) = file {
             let unreadable = |e| Error::ConfigText(format!("cannot read {}: {e}", path.display()));
             let text = std::fs::read_to_string(path).map_err(unreadable)?;
@@ -422,7 +433,17 @@ impl Config {
         for text in overrides {
             layers.push(table::parse_override(text)?);
         }
-        Self::from_layers(layers)
+        Config::from_layers(layers)
+    }
+}
+
+impl Config {
+    /// The defaults, with `file` laid over them and then every `section.key=value` of `overrides`.
+    ///
+    /// # Errors
+    /// [`Error::ConfigText`] if the file cannot be read or is no TOML, [`Error::Config`] for what is wrong in it.
+    pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
+        Layers::default().config(file, overrides)
     }
 
     /// The defaults with `text` (TOML) laid over them.
@@ -773,7 +794,7 @@ mod tests {
     #[test]
     fn the_defaults_are_valid_and_complete() {
         let config = Config::from_text("").expect("config.toml is valid");
-        assert_eq!(config.features.names, [Feature::Std, Feature::Gabor, Feature::DominantFrequency], "channels");
+        assert_eq!(config.features.names, [Feature::Std, Feature::Mean, Feature::Max], "channels");
         assert_eq!(config.network.banks.len(), 2, "layers");
         for (section, keys) in table::KEYS {
             for key in *keys {

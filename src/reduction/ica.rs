@@ -92,18 +92,9 @@ impl Ica {
         Ok(Self::assembled(pca, &matrix, outcome, starts, options))
     }
 
-    /// Independent components of whitened scores; NaN rows stay NaN.
-    ///
-    /// # Shape
-    /// rows x k in and out. A row's result depends on that row only, to the bit.
+    /// Independent components of whitened scores, as [`rotated`] by `rotation`.
     pub fn transform(&self, scores: ArrayView2<'_, f64>) -> Array2<f64> {
-        let mut out = Array2::zeros((scores.nrows(), self.rotation.nrows()));
-        out.axis_iter_mut(Axis(0)).into_par_iter().zip(scores.axis_iter(Axis(0))).for_each(|(mut out, z)| {
-            for (s, weights) in out.iter_mut().zip(self.rotation.rows()) {
-                *s = weights.iter().zip(&z).map(|(w, z)| w * z).sum();
-            }
-        });
-        out
+        rotated(scores, &self.rotation)
     }
 
     /// Matrices in terms of the input, in their final order and sign, from the rotation of the white rows.
@@ -147,6 +138,20 @@ impl Ica {
             starts,
         }
     }
+}
+
+/// `scores rotation^T`; NaN rows stay NaN.
+///
+/// # Shape
+/// rows x k in and out. A row's result depends on that row only, to the bit.
+pub fn rotated(scores: ArrayView2<'_, f64>, rotation: &Array2<f64>) -> Array2<f64> {
+    let mut out = Array2::zeros((scores.nrows(), rotation.nrows()));
+    out.axis_iter_mut(Axis(0)).into_par_iter().zip(scores.axis_iter(Axis(0))).for_each(|(mut out, z)| {
+        for (s, weights) in out.iter_mut().zip(rotation.rows()) {
+            *s = weights.iter().zip(&z).map(|(w, z)| w * z).sum();
+        }
+    });
+    out
 }
 
 /// How one start ended.

@@ -16,7 +16,7 @@ mod moments;
 mod pca;
 mod scaling;
 
-pub use ica::{Ica, IcaOptions};
+pub use ica::{Ica, IcaOptions, rotated};
 pub use moments::Moments;
 pub use pca::{Limit, Pca};
 pub use scaling::{Scaling, ScalingKind};

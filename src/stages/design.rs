@@ -29,11 +29,11 @@ pub fn write(output: &Path, network: &ScatteringPlan) -> Result<bool> {
     });
     // As a digest: numbers may change in their last bit on the way through a text.
     let record = StageRecord::new(json!(fingerprint_of(&[&settings.to_string()])), Vec::new());
-    if record.is_current(&record_file, &[file]) {
+    if record.is_current(&record_file, std::slice::from_ref(&file)) {
         return Ok(false);
     }
     StageRecord::remove(&record_file)?;
-    write_npz_of(output, network)?;
+    write_file(&file, network)?;
     record.write(&record_file)?;
     Ok(true)
 }
@@ -46,10 +46,14 @@ fn largest(wavelet: ndarray::ArrayView1<'_, Complex64>) -> f64 {
     wavelet.iter().map(|z| z.norm()).fold(0.0, f64::max)
 }
 
-fn write_npz_of(output: &Path, network: &ScatteringPlan) -> Result<()> {
+/// Writes the network's filter banks to `path`.
+///
+/// # Errors
+/// [`crate::Error::Io`], [`crate::Error::Store`].
+pub fn write_file(path: &Path, network: &ScatteringPlan) -> Result<()> {
     #[expect(clippy::cast_possible_truncation, reason = "stored in single precision")]
     let single = |m: &Array2<Complex64>| m.mapv(|z| Complex32::new(z.re as f32, z.im as f32));
-    write_npz(&folder(output).join("network.npz"), |out| {
+    write_npz(path, |out| {
         for (k, layer) in network.layers.iter().enumerate() {
             let (k, bank) = (k + 1, &layer.bank);
             out.add(&format!("centers_{k}"), &bank.centers)?;

@@ -53,6 +53,7 @@ pub struct Waits {
 struct Job<'a> {
     day: String,
     images: &'a [ImageRef],
+    size: (u32, u32),
     features: Source,
     scattering: Option<Source>,
 }
@@ -164,7 +165,7 @@ fn jobs<'a>(ctx: &Context<'_>, catalogue: &'a Catalogue, with_scattering: bool) 
             with_scattering.then(|| Source::of_stage(scattering_config(config, 0), features.fingerprint()));
         // Where only the coefficients are out of date the stored features serve; that is the transform stage's work.
         match state(&Stage::Features.file(output, &day), &features) {
-            State::Missing => jobs.push(Job { day, images, features, scattering }),
+            State::Missing => jobs.push(Job { day, images, size: catalogue.size, features, scattering }),
             State::Current(record) => {
                 if ctx.strict {
                     refuse(&record.left_out)?;
@@ -439,6 +440,7 @@ impl DayWriter {
             backend: backend.clone(),
             bytes,
             images: self.names.clone(),
+            image_size: Some(job.size),
             left_out: left_out.to_vec(),
             incomplete: self.incomplete,
         };

@@ -1,8 +1,11 @@
 //! The stages, each from its files to its files. `pipeline` strings them together; each also is a command of its own.
 
+pub mod apply;
 pub mod clip;
 pub mod cluster;
+pub mod cluster_files;
 pub mod design;
+mod fitted;
 pub mod images;
 pub mod reduce;
 pub mod report;
@@ -57,6 +60,13 @@ fn scattering_config(config: &Config, images_before: usize) -> Value {
     sections
 }
 
+/// True where two sources of coefficients differ at most in how many images came before.
+fn same_scattering(stored: &Value, config: &Config) -> bool {
+    let mut own = scattering_config(config, 0);
+    own["images_before"] = stored["images_before"].clone();
+    own == *stored
+}
+
 /// The record of a stage that is not stored by days.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StageRecord {
@@ -83,6 +93,12 @@ impl StageRecord {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("replace", path, e)),
             _ => Ok(()),
         }
+    }
+
+    /// The record at `path` where it can be read, and its numbers are this program's.
+    pub(crate) fn stored_config(path: &Path) -> Option<Value> {
+        let stored: Self = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        (stored.numbers == NUMBERS).then_some(stored.config)
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {

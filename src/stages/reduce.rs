@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array1, Array2, Axis, Slice};
-use serde_json::json;
+use ndarray::{Array1, Axis, Slice};
+use serde_json::{Value, json};
 
 use super::StageRecord;
 use super::rows::StoredRows;
 use crate::config::Config;
 use crate::error::Result;
+use crate::model::{self, Reducer};
 use crate::places::Places;
 use crate::progress::Context;
-use crate::reduction::{Ica, IcaOptions, Moments, Pca, Scaling, scores};
+use crate::reduction::{Ica, IcaOptions, Moments, Pca, Scaling, Scores, scores};
 use crate::store::day::identity;
 use crate::store::npy::Time;
 use crate::store::npz::write_npz;
@@ -26,7 +27,7 @@ pub fn principal_file(output: &Path) -> PathBuf {
     output.join("pca_ica").join("principal_components.npz")
 }
 
-fn record_file(output: &Path) -> PathBuf {
+pub(super) fn record_file(output: &Path) -> PathBuf {
     output.join("pca_ica").join("record.json")
 }
 
@@ -38,17 +39,14 @@ pub fn compute(ctx: &Context<'_>, wanted: Option<&[String]>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     let rows = StoredRows::open(config, wanted)?;
-    let record = StageRecord::new(
-        json!({ "reduce": config.sections(&["reduce"])["reduce"], "exclude": config.sections(&["exclude"])["exclude"],
-                "order_0": config.network.order_0 }),
-        rows.files().iter().map(|f| identity(f)).collect(),
-    );
-    let mut files = vec![independent_file(output)];
+    let record = StageRecord::new(settings(config), rows.files().iter().map(|f| identity(f)).collect());
+    let mut files = vec![independent_file(output), model::reduction_file(output)];
     files.extend(config.reduce.run_pca.then(|| principal_file(output)));
     if record.is_current(&record_file(output), &files) {
         return Ok(false);
     }
     StageRecord::remove(&record_file(output))?;
+    model::invalidate(output)?;
     if !config.reduce.run_pca {
         // What an earlier run with other settings left would not belong to these components.
         StageRecord::remove(&principal_file(output))?;
@@ -59,6 +57,12 @@ pub fn compute(ctx: &Context<'_>, wanted: Option<&[String]>) -> Result<bool> {
     result?;
     record.write(&record_file(output))?;
     Ok(true)
+}
+
+/// What the reduction depends on beside the rows.
+pub(super) fn settings(config: &Config) -> Value {
+    let sections = config.sections(&["reduce", "exclude"]);
+    json!({ "reduce": sections["reduce"], "exclude": sections["exclude"], "order_0": config.network.order_0 })
 }
 
 fn reduce(config: &Config, rows: &StoredRows<'_>) -> Result<()> {
@@ -74,18 +78,6 @@ fn reduce(config: &Config, rows: &StoredRows<'_>) -> Result<()> {
         tracing::warn!("fewer components than asked for: {limit}");
     }
     let all = scores(rows, &scaling, &pca)?;
-    let output = &config.output.path;
-    if settings.run_pca {
-        let own = pca.truncated(settings.pca_components.min(found));
-        let scores = all.values.slice_axis(Axis(1), Slice::from(..own.components.nrows()));
-        write_npz(&principal_file(output), |out| {
-            out.add("features", &scores)?;
-            out.add("explained_variance_ratio", &own.explained_variance_ratio)?;
-            out.add("components", &own.components)?;
-            out.add("mean", &own.mean)?;
-            add_places(out, &rows.places)
-        })?;
-    }
     let own = pca.truncated(settings.ica_components.min(found));
     let whitened = all.values.slice_axis(Axis(1), Slice::from(..own.components.nrows()));
     let options = IcaOptions { seed: settings.seed, ..IcaOptions::default() };
@@ -104,13 +96,32 @@ fn reduce(config: &Config, rows: &StoredRows<'_>) -> Result<()> {
         converged = ica.converged,
         "reduced"
     );
-    let independent: Array2<f64> = ica.transform(whitened);
+    let reducer = Reducer::new(scaling, pca, ica);
+    reducer.write(&model::reduction_file(&config.output.path))?;
+    write_components(config, &reducer, &all, &rows.places)
+}
+
+/// Writes both kinds of components from the whitened scores of all rows.
+pub(super) fn write_components(config: &Config, reducer: &Reducer, all: &Scores, places: &Places) -> Result<()> {
+    let output = &config.output.path;
+    let pca = &reducer.pca;
+    if config.reduce.run_pca {
+        let own = pca.truncated(config.reduce.pca_components.min(pca.components.nrows()));
+        let scores = all.values.slice_axis(Axis(1), Slice::from(..own.components.nrows()));
+        write_npz(&principal_file(output), |out| {
+            out.add("features", &scores)?;
+            out.add("explained_variance_ratio", &own.explained_variance_ratio)?;
+            out.add("components", &own.components)?;
+            out.add("mean", &own.mean)?;
+            add_places(out, places)
+        })?;
+    }
     write_npz(&independent_file(output), |out| {
-        out.add("features", &independent)?;
-        out.add("mixing", &ica.mixing)?;
-        out.add("unmixing", &ica.unmixing)?;
-        out.add("mean", &ica.mean)?;
-        add_places(out, &rows.places)
+        out.add("features", &reducer.independent(all.values.view()))?;
+        out.add("mixing", &reducer.mixing)?;
+        out.add("unmixing", &reducer.unmixing)?;
+        out.add("mean", &pca.mean)?;
+        add_places(out, places)
     })
 }
 

@@ -82,7 +82,7 @@ fn fingerprint(config: &Config, run: &Value) -> Result<String> {
         json!([PAGE, env!("CARGO_PKG_VERSION"), device(output, run), run["left_out"], config.resolved]).to_string(),
         content(rows_file(output))?,
         content(output.join("anomalies.csv"))?,
-        content(super::cluster::folder(output).join("summary.json"))?,
+        content(super::cluster_files::folder(output).join("summary.json"))?,
         content(visualize::record_file(output))?,
     ];
     Ok(fingerprint_of(&texts.iter().map(String::as_str).collect::<Vec<_>>()))

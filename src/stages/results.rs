@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 use serde_json::Value;
 
-use super::cluster::folder;
+use super::cluster_files::folder;
 use super::reduce::independent_file;
 use super::rows::{read_matrix, stored_geometry};
 use crate::archive::LeftOut;
@@ -141,9 +141,7 @@ impl Results {
             this.labels.push(label);
             this.scores.push(score.parse().map_err(|_| wrong())?);
             this.clusters = this.clusters.max(usize::try_from(label.saturating_add(1)).unwrap_or(0));
-            if !this.images.contains_key(&time) {
-                this.images.insert(time, file.to_string());
-            }
+            this.images.entry(time).or_insert_with(|| file.to_string());
         }
         this.components = stored_components(output, this.times.len())?;
         this.sort();

@@ -147,6 +147,7 @@ fn transform_station(
             backend: StoredBackend::from(backend.info()),
             bytes,
             images: Vec::new(),
+            image_size: None,
             left_out: Vec::new(),
             incomplete: false,
         };

@@ -41,6 +41,7 @@ pub fn compute(ctx: &Context<'_>, backend: &mut dyn Backend, wanted: Option<&[St
                 backend: StoredBackend::from(backend.info()),
                 bytes,
                 images: record.as_ref().map(|r| r.images.clone()).unwrap_or_default(),
+                image_size: record.as_ref().and_then(|r| r.image_size),
                 left_out: Vec::new(),
                 incomplete: record.as_ref().is_some_and(|r| r.incomplete),
             };

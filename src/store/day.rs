@@ -127,6 +127,9 @@ pub struct Record {
     pub bytes: u64,
     /// Names of the images that are in it, in order.
     pub images: Vec<String>,
+    /// Width and height of those images in pixels, before cropping.
+    #[serde(default)]
+    pub image_size: Option<(u32, u32)>,
     /// Images that could not be used.
     pub left_out: Vec<LeftOut>,
     /// True where images are missing that may be readable next time: the day is then not current.

@@ -262,9 +262,14 @@ impl SynthArchive {
         if self.options.layout != Layout::Screenshot {
             text += "\n[crop]\nenabled = false\n";
         }
-        // The default's 3 km must lie within an image.
-        if km < 3.0 {
-            text += &format!("\n[segments]\nlength_km = {}\n", toml::Value::from(km / 4.0));
+        // The default's segments must lie within an image, and hold enough windows where columns are few.
+        let length_km = match self.options.layout {
+            _ if km < 3.0 => Some(km / 4.0),
+            Layout::Screenshot => None,
+            _ => Some(3.0),
+        };
+        if let Some(length_km) = length_km {
+            text += &format!("\n[segments]\nlength_km = {}\n", toml::Value::from(length_km));
         }
         Ok(text)
     }

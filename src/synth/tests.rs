@@ -216,7 +216,7 @@ fn colours_are_those_of_the_map() {
 #[test]
 fn the_configuration_fits() {
     for (options, km, crop) in [
-        (SynthOptions { images: 1, ..SynthOptions::default() }, 3.0, Some(PLOT)),
+        (SynthOptions { images: 1, ..SynthOptions::default() }, 1.0, Some(PLOT)),
         (small(1, 1), 3.0, None),
         (SynthOptions { km: 2.0, ..small(1, 1) }, 0.5, None),
     ] {

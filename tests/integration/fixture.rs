@@ -26,6 +26,8 @@ const CONFIG: &str = "
 backend = \"cpu\"
 [crop]
 enabled = false
+[features]
+names = ['std', 'gabor', 'dominant_frequency']
 [segments]
 bins = 16
 overlap = 0.5

@@ -1,6 +1,7 @@
 //! The compiled program on tiny archives, and its numbers against other implementations.
 //!
 //! - [`cli`]: what every command accepts, says and returns
+//! - [`apply`]: new images through a fitted model, and models that are refused
 //! - [`bad_input`]: what is left out, and what ends a run, without harm to what is there
 //! - [`stages`]: `run` and its stages write the same bytes, however they are stopped, split or repeated
 //! - [`pictures`]: pictures and the report, from stored files, drawn once
@@ -12,6 +13,7 @@
 //!
 //! [`fixture`] makes archives and runs the program, [`compare`] holds arrays against each other.
 
+mod apply;
 mod bad_input;
 mod cli;
 mod compare;

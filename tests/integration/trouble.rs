@@ -16,6 +16,9 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::fixture::{Fixture, Outcome, assert_same, assert_whole, json, results};
 
+/// What is done to an archive before a run.
+type Damage<'a> = &'a dyn Fn(&Fixture);
+
 const DAYS: [&str; 4] = ["20250515", "20250516", "20250517", "20250519"];
 const PICTURES: [&str; 2] = ["--set", "visualize.methods=[\"cluster_counts\"]"];
 /// One image after the other, so that there is a middle of a run to do something in.
@@ -381,7 +384,7 @@ fn strict_runs_write_nothing_where_a_file_is_left_out() {
         let whole = place.picture(3);
         place.write(&image(DAYS[3], 3), &whole[..whole.len() / 2]);
     };
-    let cases: [(&dyn Fn(&Fixture), &str); 2] = [(&green, "value.max_residual"), (&cut, "ends early")];
+    let cases: [(Damage<'_>, &str); 2] = [(&green, "value.max_residual"), (&cut, "ends early")];
     for (spoil, reason) in cases {
         let place = days(4);
         spoil(&place);

@@ -197,6 +197,9 @@ fn steps(n: usize, radices: &[usize]) -> Vec<Step> {
         .collect()
 }
 
+/// Two complex numbers a lane.
+type Two<V> = (Complex<V>, Complex<V>);
+
 /// A complex number a lane.
 struct Complex<V>(V, V);
 
@@ -367,9 +370,9 @@ fn put<S: Simd>(simd: S, to: &mut Pair<S::f64s>, z: Complex<S::f64s>, twiddle: (
 fn combine<S: Simd, const R: usize>(
     simd: S,
     first: Complex<S::f64s>,
-    pairs: &[(Complex<S::f64s>, Complex<S::f64s>)],
+    pairs: &[Two<S::f64s>],
     roots: [&[(f64, f64)]; R],
-) -> [(Complex<S::f64s>, Complex<S::f64s>); R] {
+) -> [Two<S::f64s>; R] {
     let zero = Complex(simd.splat_f64s(0.0), simd.splat_f64s(0.0));
     let (mut even, mut odd) = ([first; R], [zero; R]);
     let roots = roots.map(|r| &r[..pairs.len()]);

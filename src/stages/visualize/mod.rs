@@ -16,7 +16,7 @@ use super::reduce::{independent_file, principal_file};
 use super::results::{Results, images_held, left_out, rows_file};
 use super::rows::{read_matrix, stored_windows};
 use super::waterfalls::Waterfalls;
-use super::{StageRecord, cluster, design, features_config};
+use super::{StageRecord, design, features_config};
 use crate::config::{Config, Picture};
 use crate::error::{Error, Result};
 use crate::plots::bank::Domain;
@@ -113,7 +113,7 @@ pub fn compute(ctx: &Context<'_>) -> Result<bool> {
 fn source(config: &Config) -> Result<StageRecord> {
     let output = &config.output.path;
     let mut before = Vec::new();
-    let summary = cluster::folder(output).join("summary.json");
+    let summary = super::cluster_files::folder(output).join("summary.json");
     for file in [rows_file(output), summary, independent_file(output), principal_file(output)] {
         before.push(if file.is_file() { digest(&file)? } else { "none".into() });
     }

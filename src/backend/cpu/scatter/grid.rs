@@ -299,11 +299,12 @@ mod tests {
 
     #[test]
     fn kept_samples_come_shift_by_shift() {
-        assert_eq!(kept(&[0..12], 12, 3, 4), std::slice::from_ref(&(0..12)), "all");
+        let kept = |pooled: Range<usize>, points, shifts| kept(&[pooled], 12, points, shifts);
+        assert_eq!(kept(0..12, 3, 4), std::slice::from_ref(&(0..12)), "all");
         // Times 0, 3, 6, 9 | 1, 4, 7, 10 | 2, 5, 8, 11; of these 4 to 8.
-        assert_eq!(kept(&[4..9], 12, 4, 3), [2..3, 5..7, 9..11], "part of each shift");
-        assert_eq!(kept(&[4..9], 12, 6, 1), std::slice::from_ref(&(2..5)), "every other sample");
-        assert_eq!(kept(&[5..6], 12, 3, 1), std::slice::from_ref(&(1..2)), "between two samples");
+        assert_eq!(kept(4..9, 4, 3), [2..3, 5..7, 9..11], "part of each shift");
+        assert_eq!(kept(4..9, 6, 1), std::slice::from_ref(&(2..5)), "every other sample");
+        assert_eq!(kept(5..6, 3, 1), std::slice::from_ref(&(1..2)), "between two samples");
     }
 
     #[test]

@@ -1,0 +1,225 @@
+//! `model.toml`: versions, images, configuration.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::{COLORS, HEADER};
+use crate::colormap::Colormap;
+use crate::config::{Config, Layers};
+use crate::error::{Error, Result};
+use crate::store::atomic::write_bytes;
+use crate::store::day::NUMBERS;
+
+/// Version of the folder's form.
+pub const FORMAT: u32 = 1;
+
+/// Sections of the configuration that a model was fitted with.
+const SECTIONS: [&str; 10] =
+    ["input", "exclude", "crop", "value", "features", "segments", "network", "reduce", "cluster", "anomaly"];
+
+/// Keys of those that concern one archive only.
+const OF_AN_ARCHIVE: [&str; 3] = ["path", "start", "end"];
+
+/// Keys that new images may be given other values of: what their files are called, what is shown and listed, and what
+/// only fits depend on.
+const FREE: [&str; 11] = [
+    "input.path",
+    "input.start",
+    "input.end",
+    "input.time_pattern",
+    "input.utc_offset_h",
+    "input.max_pixels",
+    "value.db_min",
+    "value.db_max",
+    "value.max_residual",
+    "anomaly.top",
+    "anomaly.quantile",
+];
+
+/// Longest `model.toml` that is read, in bytes.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// What `model.toml` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// [`NUMBERS`].
+    pub numbers: u32,
+    /// Version of the program that wrote it.
+    pub program: String,
+    /// The images it is for.
+    pub images: Images,
+    /// What it was fitted on.
+    pub fit: Fit,
+    /// SHA-256 of the other files.
+    pub files: BTreeMap<String, String>,
+    /// The configuration, as far as it matters to new images.
+    configuration: Table,
+}
+
+/// The images that a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Images {
+    /// Width in pixels before cropping; unknown where features were made by someone else.
+    pub width: Option<u32>,
+    /// Height, likewise.
+    pub height: Option<u32>,
+    /// Windows an image.
+    pub windows: usize,
+}
+
+/// What a model was fitted on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fit {
+    /// Rows that took part.
+    pub rows: usize,
+    /// Time of the first (ISO 8601, UTC).
+    pub from: String,
+    /// Time of the last.
+    pub to: String,
+}
+
+/// The part of a configuration that a model carries.
+pub(crate) fn configuration(config: &Config) -> Table {
+    let section = |name: &str| Some((name.to_owned(), config.resolved.get(name)?.clone()));
+    let mut sections: Table = SECTIONS.into_iter().filter_map(section).collect();
+    if let Some(Value::Table(input)) = sections.get_mut("input") {
+        OF_AN_ARCHIVE.iter().for_each(|key| drop(input.remove(*key)));
+    }
+    sections
+}
+
+impl Header {
+    pub(super) fn new(config: &Config, images: Images, fit: Fit, files: BTreeMap<String, String>) -> Self {
+        let (program, configuration) = (env!("CARGO_PKG_VERSION").to_owned(), configuration(config));
+        Self { format: FORMAT, numbers: NUMBERS, program, images, fit, files, configuration }
+    }
+
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        let text = toml::to_string(self).map_err(|e| Error::store(path, format!("cannot be written: {e}")))?;
+        write_bytes(path, text.as_bytes())
+    }
+
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        if !path.is_file() {
+            return Err(Error::Input(format!(
+                "{}: no such file; --model takes the folder `model` that a run leaves in its output folder",
+                path.display()
+            )));
+        }
+        let mut text = String::new();
+        let read = std::fs::File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
+        read.map_err(|e| Error::io("read", path, e))?;
+        let damaged = |e: toml::de::Error| {
+            let reason = e.message().lines().next().unwrap_or_default().to_owned();
+            Error::store(path, format!("not a model that this program wrote ({reason}); copy the whole folder again"))
+        };
+        let table: Table = text.parse().map_err(damaged)?;
+        let version = |key: &str| table.get(key).and_then(Value::as_integer);
+        let folder = path.parent().unwrap_or(path).display();
+        // Before everything else: another version may have other fields.
+        if let Some(format) = version("format").filter(|v| *v != i64::from(FORMAT)) {
+            return Err(Error::Input(format!(
+                "{folder}: a model of format {format}, but this program reads format {FORMAT}: fit it again"
+            )));
+        }
+        if let Some(numbers) = version("numbers").filter(|v| *v != i64::from(NUMBERS)) {
+            return Err(Error::Input(format!(
+                "{folder}: fitted with version {numbers} of the numbers, but this program computes version {NUMBERS}: \
+                 fit it again, or use the program that fitted it"
+            )));
+        }
+        table.try_into().map_err(damaged)
+    }
+
+    /// The configuration as the layer below a user's own.
+    pub(super) fn configuration(&self, folder: &Path) -> Result<Layers> {
+        let path = folder.join(HEADER);
+        let mut base = self.configuration.clone();
+        if let Some(other) = base.keys().find(|name| !SECTIONS.contains(&name.as_str())) {
+            return Err(Error::store(path, format!("a model has no configuration of [{other}]")));
+        }
+        // A map of the model's own is beside it, wherever the file was that it came from.
+        if let Some(Value::Table(value)) = base.get_mut("value")
+            && self.files.contains_key(COLORS)
+        {
+            value.insert("colormap".into(), Value::String(folder.join(COLORS).display().to_string()));
+        }
+        Ok(Layers::over(base))
+    }
+}
+
+/// Writes the colours where they came from a file; true where that was so.
+pub(super) fn write_colors(config: &Config, path: &Path) -> Result<bool> {
+    if Colormap::is_builtin(&config.value.colormap) {
+        return Ok(false);
+    }
+    let map = Colormap::load(&config.value.colormap)?;
+    let mut text = String::new();
+    for [r, g, b] in (0..=u8::MAX).map(|i| map.color(i)) {
+        let _ = writeln!(text, "{r} {g} {b}");
+    }
+    write_bytes(path, text.as_bytes())?;
+    Ok(true)
+}
+
+/// What new images are computed with must be what the model was fitted with.
+pub(super) fn check_same(folder: &Path, own: &Config, here: &Config) -> Result<()> {
+    let refuse = |key: &str, own: String, here: String| {
+        Err(Error::Input(format!(
+            "{}: fitted with {key} = {own}, but here it is {here}: leave it out, or fit a model with it",
+            folder.display()
+        )))
+    };
+    if Colormap::load(&own.value.colormap)? != Colormap::load(&here.value.colormap)? {
+        return refuse(
+            "value.colormap",
+            own.value.colormap.clone(),
+            format!("{} (other colours)", here.value.colormap),
+        );
+    }
+    for section in SECTIONS.into_iter().filter(|s| *s != "exclude") {
+        let of = |config: &Config| config.resolved.get(section).cloned().unwrap_or(Value::Boolean(false));
+        if let Some((key, own, here)) = difference(section, &of(own), &of(here)) {
+            return refuse(&key, own, here);
+        }
+    }
+    Ok(())
+}
+
+/// The first key below `path` whose values differ, with both.
+fn difference(path: &str, own: &Value, here: &Value) -> Option<(String, String, String)> {
+    // Colours are compared as such, not by the name of their file.
+    if FREE.contains(&path) || path == "value.colormap" {
+        return None;
+    }
+    if let (Value::Table(a), Value::Table(b)) = (own, here) {
+        let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+        let none = Value::String("unset".into());
+        let of = |t: &Table, key: &String| t.get(key).cloned().unwrap_or_else(|| none.clone());
+        return keys.into_iter().find_map(|key| difference(&format!("{path}.{key}"), &of(a, key), &of(b, key)));
+    }
+    (!same(own, here)).then(|| (path.to_owned(), own.to_string(), here.to_string()))
+}
+
+/// Equal values; 3 and 3.0 are.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Table(a), Value::Table(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        #[expect(clippy::cast_precision_loss, reason = "whole numbers written for a quantity are small")]
+        (Value::Integer(i), Value::Float(f)) | (Value::Float(f), Value::Integer(i)) => *i as f64 == *f,
+        _ => a == b,
+    }
+}

@@ -1,0 +1,122 @@
+//! What clustering writes: labels, scores, events. The same for a fit and for new images under a fitted model.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::rows::image_names;
+use crate::anomaly::{Event, events, quantile};
+use crate::clustering::{NOISE, sizes};
+use crate::config::{Baseline, Config};
+use crate::error::{Error, Result};
+use crate::model::Clusters;
+use crate::places::{Geometry, Places};
+use crate::store::atomic::{write_atomic, write_bytes};
+use crate::store::csv::csv_field;
+use crate::time::iso;
+
+/// The folder of the clustering's results.
+pub fn folder(output: &Path) -> PathBuf {
+    output.join("clustering_results")
+}
+
+/// The files that a current clustering must have.
+pub(super) fn files(output: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        ["cluster_labels.dat", "clusters.csv", "summary.json"].iter().map(|n| folder(output).join(n)).collect();
+    files.push(output.join("anomalies.csv"));
+    files
+}
+
+/// Every row's cluster and score.
+pub(super) struct Judged<'a> {
+    pub(super) places: &'a Places,
+    pub(super) geometry: &'a Geometry,
+    pub(super) labels: &'a [i32],
+    pub(super) scores: &'a [f64],
+    pub(super) clusters: &'a Clusters,
+    /// The scores whose quantile makes events: the rows' own, or those of the model's fit.
+    pub(super) usual_scores: &'a [f64],
+}
+
+impl Judged<'_> {
+    /// Writes all results; `more` goes into `summary.json`. Returns the number of events.
+    pub(super) fn write(&self, config: &Config, more: Map<String, Value>) -> Result<usize> {
+        let output = &config.output.path;
+        let folder = folder(output);
+        let threshold = quantile(self.usual_scores, config.anomaly.quantile).unwrap_or(f64::INFINITY);
+        let mut events = events(self.scores, self.places, self.geometry, threshold);
+        events.truncate(config.anomaly.top);
+        let names = image_names(output)?;
+        let name = |i: usize| names.get(&self.places.times[i]).map_or("", String::as_str);
+        self.clusters.write(&folder.join("model.npz"))?;
+        write_bytes(&folder.join("cluster_labels.dat"), self.dat().as_bytes())?;
+        self.write_csv(&folder.join("clusters.csv"), name)?;
+        write_bytes(&output.join("anomalies.csv"), self.anomalies(&events, name).as_bytes())?;
+        let count = self.clusters.count();
+        let mut summary = json!({
+            "rows": self.labels.len(),
+            "rows_not_finite": self.scores.iter().filter(|s| s.is_nan()).count(),
+            "method": self.clusters.method(),
+            "clusters": count,
+            "sizes": sizes(self.labels, count),
+            "noise": self.labels.iter().filter(|&&l| l == NOISE).count(),
+            "baseline": match config.anomaly.baseline { Baseline::Place => "place", Baseline::Model => "model" },
+            "threshold": if threshold.is_finite() { json!(threshold) } else { Value::Null },
+            "events": events.len(),
+        });
+        if let Some(all) = summary.as_object_mut() {
+            all.extend(more);
+        }
+        write_bytes(&folder.join("summary.json"), format!("{summary:#}\n").as_bytes())?;
+        tracing::info!(rows = self.labels.len(), clusters = count, events = events.len(), "clustered");
+        Ok(events.len())
+    }
+
+    fn write_csv<'n>(&self, path: &Path, name: impl Fn(usize) -> &'n str) -> Result<()> {
+        write_atomic(path, |out| {
+            let failed = |e| Error::io("write", path, e);
+            writeln!(out, "time,distance_km,cluster,score,image_file").map_err(failed)?;
+            for (i, (label, score)) in self.labels.iter().zip(self.scores).enumerate() {
+                let (time, distance) = (iso(self.places.times[i]), self.places.distance[i]);
+                let name = csv_field(name(i));
+                writeln!(out, "{time},{distance:.6},{label},{},{name}", number(*score)).map_err(failed)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn dat(&self) -> String {
+        let mut text = String::from("dist clusters\n");
+        for (distance, label) in self.places.distance.iter().zip(self.labels) {
+            let _ = writeln!(text, "{distance:.3} {label}");
+        }
+        text
+    }
+
+    fn anomalies<'n>(&self, events: &[Event], name: impl Fn(usize) -> &'n str) -> String {
+        let mut text =
+            String::from("rank,time_from,time_to,distance_from_km,distance_to_km,score,cluster,image_file\n");
+        for (rank, e) in (1..).zip(events) {
+            let _ = writeln!(
+                text,
+                "{rank},{},{},{:.6},{:.6},{},{},{}",
+                iso(e.time_from),
+                iso(e.time_to),
+                e.distance_from_km,
+                e.distance_to_km,
+                number(e.score),
+                self.labels[e.worst],
+                csv_field(name(e.worst))
+            );
+        }
+        text
+    }
+}
+
+/// A score as text: enough digits to tell rows apart, `nan` where there is none.
+fn number(score: f64) -> String {
+    if score.is_finite() { format!("{score:.6}") } else { "nan".into() }
+}
