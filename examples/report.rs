@@ -110,7 +110,7 @@ fn main() -> Result<()> {
     let data = ReportData {
         title: "Fibre north, archive of May and June",
         program: "scatterfall 0.1.0",
-        device: "NVIDIA H100 (Vulkan)",
+        device: "x86_64 CPU",
         fingerprint: "",
         facts: &[text("Clustering", "gmm, 6 components, full"), text("Silhouette (sample)", "0.31")],
         stages: &[("features".to_owned(), 311.2), ("transform".to_owned(), 92.5), ("reduce".to_owned(), 14.1)],

@@ -51,7 +51,7 @@ pub fn detection_rate(rows: &Rows<'_>) -> Canvas {
         panel.line(&mut canvas, thinned(&panel, line), Stroke::new(cluster(label), 2.5));
     }
     panel.frame(&mut canvas);
-    let words = format!("share of an image's rows, running average over {}", span_words(window));
+    let words = format!("share of the rows, running average over {}", span_words(window));
     header(&mut canvas, LEFT, "How often each cluster occurs", &words);
     let mut entries: Vec<(Rgb, String)> = (0..clusters).map(|l| (cluster(l), cluster_name(l))).collect();
     if held.len() > 1 {

@@ -122,8 +122,7 @@ fn write(
     let left_out_at = left_out_times(config);
     let times = results.image_times();
     let all = if held.is_empty() { &times } else { &held };
-    let gaps: Vec<(Micros, Micros)> =
-        pieces(all, results.duration()).windows(2).map(|p| (p[0].to, p[1].from)).collect();
+    let gaps: Vec<(Micros, Micros)> = pieces(all, results.duration).windows(2).map(|p| (p[0].to, p[1].from)).collect();
     let labels_at = results.labels_at(config.visualize.occurrences_km);
     let left_out: Vec<(String, String)> = left_out(output).into_iter().map(|l| (l.file, l.reason)).collect();
     let pictures = pictures(output)?;
@@ -142,12 +141,12 @@ fn write(
         coverage: (!held.is_empty()).then_some(Coverage {
             held: &held,
             left_out: &left_out_at,
-            duration: results.duration(),
+            duration: results.duration,
         }),
         counts: Some(Counts {
             times: &times,
             labels: &labels_at,
-            duration: results.duration(),
+            duration: results.duration,
             accumulate: config.visualize.accumulate_files,
             place_km: results.has_distance().then_some(config.visualize.occurrences_km),
         }),

@@ -35,6 +35,8 @@ pub(super) struct Results {
     pub(super) images: BTreeMap<Micros, String>,
     /// Geometry of the rows.
     pub(super) geometry: Geometry,
+    /// Time from one image to the next: what an image spans; of a seismogram the usual step, as its segments overlap.
+    pub(super) duration: Micros,
     /// One more than the highest label.
     pub(super) clusters: usize,
     /// The independent components of each row, where they are stored.
@@ -113,6 +115,7 @@ impl Results {
             scores: Vec::new(),
             images: BTreeMap::new(),
             geometry,
+            duration: micros(geometry.duration_s).max(1),
             clusters: 0,
             components: None,
             summary: cluster_summary(output),
@@ -145,6 +148,12 @@ impl Results {
         }
         this.components = stored_components(output, this.times.len())?;
         this.sort();
+        if !this.has_distance() {
+            let times = this.image_times();
+            let mut steps: Vec<Micros> = times.windows(2).map(|t| t[1].saturating_sub(t[0])).collect();
+            steps.sort_unstable();
+            this.duration = steps.get(steps.len() / 2).map_or(this.duration, |&step| step.min(this.duration));
+        }
         Ok(this)
     }
 
@@ -167,11 +176,6 @@ impl Results {
         self.geometry.segment_km > 0.0 || self.place_km.iter().any(|&km| km != 0.0)
     }
 
-    /// Time that an image (or a segment of a seismogram) spans.
-    pub(super) fn duration(&self) -> Micros {
-        micros(self.geometry.duration_s).max(1)
-    }
-
     /// The rows as the pictures take them.
     pub(super) fn rows(&self) -> Rows<'_> {
         Rows {
@@ -179,7 +183,7 @@ impl Results {
             distance: &self.place_km,
             labels: &self.labels,
             scores: &self.scores,
-            duration: self.duration(),
+            duration: self.duration,
             segment_km: self.geometry.segment_km,
         }
     }
@@ -288,6 +292,7 @@ mod tests {
             scores: vec![1.0, 9.0, 3.0, f64::NAN, 8.0],
             images: [(0, "a".to_owned()), (5, "b".to_owned()), (9, "c".to_owned())].into(),
             geometry: Geometry { segment_km: 1.0, duration_s: 60.0, period_km: None, offset_km: 0.0 },
+            duration: 5,
             clusters: 2,
             components: Some(ndarray::array![[1.0], [4.0], [3.0], [f64::NAN], [6.0]]),
             summary: Value::Null,

@@ -35,7 +35,7 @@ pub(super) fn stacks<'a>(
 ) {
     let (step, size) = (config.visualize.image_step, config.visualize.images_per_group);
     let times = results.image_times();
-    let groups: Vec<Vec<Micros>> = groups(&times, results.duration(), step.saturating_mul(size))
+    let groups: Vec<Vec<Micros>> = groups(&times, results.duration, step.saturating_mul(size))
         .into_iter()
         .map(|g| g.images.step_by(step).map(|i| times[i]).collect())
         .collect();

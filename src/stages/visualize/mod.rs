@@ -175,7 +175,7 @@ fn cluster_counts(config: &Config, results: &Results) -> Result<Vec<PathBuf>> {
     let input = Counts {
         times: &results.image_times(),
         labels: &results.labels_at(wanted),
-        duration: results.duration(),
+        duration: results.duration,
         accumulate: config.visualize.accumulate_files,
         place_km: results.has_distance().then_some(wanted),
     };
@@ -209,7 +209,8 @@ fn reduction<'a>(config: &'a Config, results: &'a Results, jobs: &mut Vec<Job<'a
             if results.has_distance() {
                 first_two(values.view(), &results.place_km, "distance (km)", kind).save(&two)?;
             } else {
-                first_two(values.view(), &hours(results), "hours since the first row", kind).save(&two)?;
+                let (time, name) = elapsed(results);
+                first_two(values.view(), &time, name, kind).save(&two)?;
             }
             files.extend([along, two]);
             Ok(files)
@@ -217,11 +218,18 @@ fn reduction<'a>(config: &'a Config, results: &'a Results, jobs: &mut Vec<Job<'a
     }
 }
 
-/// Hours of each row since the first.
+/// Time of each row since the first, and what it is in.
 #[expect(clippy::cast_precision_loss, reason = "microseconds of a run")]
-fn hours(results: &Results) -> Vec<f64> {
+fn elapsed(results: &Results) -> (Vec<f64>, &'static str) {
     let first = results.times.first().copied().unwrap_or_default();
-    results.times.iter().map(|t| t.saturating_sub(first) as f64 / 3.6e9).collect()
+    let since = |t: &i64| t.saturating_sub(first) as f64 / 1e6;
+    let (unit, name) = match results.times.last().map_or(0.0, since) {
+        s if s < 600.0 => (1.0, "time since the first row (s)"),
+        s if s < 36_000.0 => (60.0, "time since the first row (min)"),
+        s if s < 864_000.0 => (3_600.0, "time since the first row (h)"),
+        _ => (86_400.0, "time since the first row (days)"),
+    };
+    (results.times.iter().map(|t| since(t) / unit).collect(), name)
 }
 
 /// What the clusters are, and how their number was chosen.
@@ -276,7 +284,7 @@ fn archive<'a>(config: &'a Config, results: &'a Results, jobs: &mut Vec<Job<'a>>
         let times = super::results::left_out_times(config);
         let path = folder.join("coverage.png");
         jobs.push(Box::new(move || {
-            let input = Coverage { held: &held, left_out: &times, duration: results.duration() };
+            let input = Coverage { held: &held, left_out: &times, duration: results.duration };
             coverage(&input).save(&path)?;
             Ok(vec![path.clone()])
         }));
