@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use scatterfall::archive::LeftOut;
 use scatterfall::progress::Observer;
 use tracing_subscriber::filter::LevelFilter;
@@ -145,16 +145,20 @@ impl Observer for Progress {
         if self.bars {
             let template = match total {
                 0 => "{prefix:10} {spinner} {elapsed}",
-                _ => "{prefix:10} {wide_bar} {pos}/{len} {per_sec} {msg} {eta} left",
+                _ => "{prefix:10} {wide_bar} {pos}/{len} {per_sec} {msg} {left} left",
             };
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            bar.set_style(style.with_key(
-                "per_sec",
-                move |s: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
-                    let _ = write!(w, "{:.1} {unit}/s", s.per_sec());
-                },
-            ));
+            let rate = move |s: &ProgressState, w: &mut dyn std::fmt::Write| {
+                let _ = write!(w, "{:.1} {unit}/s", s.per_sec());
+            };
+            let left = |s: &ProgressState, w: &mut dyn std::fmt::Write| {
+                let _ = match s.pos() {
+                    0 => write!(w, "?"),
+                    _ => write!(w, "{:#}", HumanDuration(s.eta())),
+                };
+            };
+            bar.set_style(style.with_key("per_sec", rate).with_key("left", left));
             bar.set_prefix(stage);
             bar.enable_steady_tick(Duration::from_millis(200));
             *BAR.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(bar);

@@ -209,13 +209,19 @@ fn decode_all<'a>(
             ctx.check()?;
             let results: Vec<Result<Pixels>> = ctx.pool.install(|| {
                 let decode = |image: &ImageRef| {
+                    ctx.check()?;
                     let pixels = decode::decode(&image.path, ctx.config.crop.as_ref(), input.max_pixels)?;
                     if ctx.config.output.waterfall_npz {
                         clip::write_waterfall(&ctx.config.output.path, image, &pixels)?;
                     }
                     Ok(pixels)
                 };
-                images.par_iter().map(decode).collect()
+                let counted = |image: &ImageRef| {
+                    let result = decode(image);
+                    ctx.observer.advance(1, image.bytes);
+                    result
+                };
+                images.par_iter().map(counted).collect()
             });
             let mut decoded =
                 Decoded { job, images: Vec::new(), pixels: Vec::new(), failed: Vec::new(), last: k + 1 == batches };
@@ -242,13 +248,11 @@ fn decode_all<'a>(
                 }
                 decoded.failed.push(Failed { left_out: LeftOut { file: image.name.clone(), reason }, again });
             }
-            let bytes = images.iter().map(|i| i.bytes).sum();
             let start = Instant::now();
             if to_compute.send(decoded).is_err() {
                 return Ok(waited);
             }
             waited += start.elapsed();
-            ctx.observer.advance(images.len() as u64, bytes);
         }
     }
     Ok(waited)
