@@ -99,7 +99,10 @@ mod tests {
         assert_eq!(lines[0], "adapter                  a software rasterizer  a card", "one column each: {text}");
         assert_eq!(lines[4], "workgroup memory         16 KiB                 16 KiB", "limits: {text}");
         assert_eq!(lines[9], "double precision         no: the CPU helps out  yes", "features: {text}");
-        assert!(text.contains("--backend auto takes a card: a card (vulkan, driver 1.2) is the first discrete"), "{text}");
+        assert!(
+            text.contains("--backend auto takes a card: a card (vulkan, driver 1.2) is the first discrete"),
+            "{text}"
+        );
         let alone = report(&[adapter("llvmpipe", "software")]);
         assert!(alone.contains("--backend auto takes the CPU: no adapter is a discrete or integrated GPU"), "{alone}");
         assert!(alone.contains("--backend gpu  takes llvmpipe"), "{alone}");

@@ -202,7 +202,17 @@ impl Gpu {
         let info = BackendInfo { kind: "gpu", device: row.name, detail: format!("{} {}", row.api, row.driver) };
         let [timestamps, double_precision] =
             [Features::TIMESTAMP_QUERY, Features::SHADER_F64].map(|feature| features.contains(feature));
-        Ok(Self { instance, device, queue, caps: Caps::new(&required), timestamps, double_precision, info, failure, lost })
+        Ok(Self {
+            instance,
+            device,
+            queue,
+            caps: Caps::new(&required),
+            timestamps,
+            double_precision,
+            info,
+            failure,
+            lost,
+        })
     }
 
     /// The first thing that went wrong since the last check; a lost device stays lost.

@@ -235,7 +235,6 @@ impl LongScatter {
     }
 
     /// Spectra of signals, tile by tile.
-    #[expect(clippy::too_many_arguments, reason = "the kernel's buffers, each once")]
     pub(super) fn record_spectra(
         &self,
         rec: &mut Recorder,
