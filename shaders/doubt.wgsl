@@ -3,7 +3,7 @@
 // Rounding in a transform is like white noise, relative to the root mean square of what is transformed. In units of the
 // rounding unit, the noise of a path's scalogram samples is estimated by
 //   noise = (noise of its input + rms of its input) * |filter| + rms of the path,     all without bin 0,
-// where |filter| is the gain of white noise. Measured differences stay within four times that (docs/gpu.md). Where it may
+// where |filter| is the gain of white noise. Measured differences stay within five times that (docs/gpu.md). Where it may
 // exceed what is allowed of the largest coefficient of signal and order (`limit` holds the factors), the signal goes on a
 // list, once, and gets a sign (sign.wgsl).
 //

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::fixture::{Fixture, ROWS_AN_IMAGE, assert_whole, files, program};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "run",
     "demo",
     "clip",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 12] = [
     "scatter",
     "seismogram",
     "synth",
+    "devices",
 ];
 
 fn text(path: &Path) -> &str {
@@ -167,6 +168,14 @@ fn stages_without_the_stage_before() {
         let place = Fixture::minutes(1);
         place.cmd(command, &[]).fails(1, &["nothing there", &format!("run `scatterfall {before}` first")]);
     }
+}
+
+#[test]
+fn devices_are_told() {
+    // What there is differs from machine to machine; a choice, or its absence, is always explained.
+    let told = program(&["devices"]).ends_with(0).out;
+    let explained = if cfg!(feature = "gpu") { "--backend auto takes" } else { "without the `gpu` feature" };
+    assert!(told.contains(explained), "{told}");
 }
 
 #[test]

@@ -14,8 +14,8 @@ const ALLOWED: [f32; 2] = [1e-5, 5e-5];
 /// Rounding unit of single precision.
 const ROUNDING: f32 = 1.0 / (1 << 24) as f32;
 
-/// Differences over the estimate reach 2.6 (of all paths of a signal, at lengths with large prime factors).
-const MARGIN: f32 = 4.0;
+/// Differences over the estimate reach 4.4 (the worst path of a tone, at a length of 211).
+const MARGIN: f32 = 5.0;
 
 /// doubt.wgsl: invocations a workgroup; a test holds it against the shader.
 pub(super) const DOUBT_WG: usize = 64;
