@@ -151,7 +151,7 @@ fn check_chunks(bytes: &[u8]) -> std::result::Result<u64, String> {
             compressed += length as u64;
         }
         // The decoder takes for granted that these are whole colours, and no more than 256 (png 0.18.1).
-        if chunk.starts_with(b"PLTE") && (length % 3 != 0 || !(3..=768).contains(&length)) {
+        if chunk.starts_with(b"PLTE") && (!length.is_multiple_of(3) || !(3..=768).contains(&length)) {
             return Err("the palette is broken".into());
         }
         rest = &rest[length + 12..];
