@@ -2,7 +2,7 @@
 //!
 //! Everything is drawn from files: the clustered rows, the components, the stored days, and the archive's images where
 //! they still are. What does not fit a run (waterfalls of a seismogram, components that were not kept) is left out. Of
-//! a long archive only some groups and images are drawn, see [`choose`].
+//! a long archive only some groups and images are drawn, see `choose`.
 
 mod images;
 
