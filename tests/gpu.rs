@@ -476,7 +476,8 @@ fn neighbours_and_poison_change_nothing() {
 
 /// A plan with three segments of 40 windows an image.
 fn small_plan() -> (Config, ImagePlan) {
-    let text = format!("segments.bins = 40\nnetwork = {{ {} }}", TWO.trim());
+    let features = r#"features.names = ["std", "gabor", "dominant_frequency"]"#;
+    let text = format!("{features}\nsegments.bins = 40\nnetwork = {{ {} }}", TWO.trim());
     let config = Config::from_text(&text).expect("valid");
     let plan = image_plan(&config, 64, 211);
     (config, plan)
