@@ -98,6 +98,19 @@ pub(crate) struct Span {
     pub(crate) end: Option<String>,
 }
 
+/// How images are turned into features.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Reading {
+    #[command(flatten)]
+    pub(crate) span: Span,
+    /// Who computes (compute.backend)
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<BackendName>,
+    /// Any image left out is an error
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
 /// What a command is to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -106,16 +119,10 @@ pub(crate) enum Command {
         #[command(flatten)]
         folders: Folders,
         #[command(flatten)]
-        span: Span,
-        /// Who computes (compute.backend)
-        #[arg(long, value_enum)]
-        backend: Option<BackendName>,
+        reading: Reading,
         /// Remove earlier results first
         #[arg(long)]
         fresh: bool,
-        /// Any image left out is an error
-        #[arg(long)]
-        strict: bool,
     },
     /// Make a synthetic archive, run it, say where to look
     Demo {
@@ -138,13 +145,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         folders: Folders,
         #[command(flatten)]
-        span: Span,
-        /// Who computes (compute.backend)
-        #[arg(long, value_enum)]
-        backend: Option<BackendName>,
-        /// Any image left out is an error
-        #[arg(long)]
-        strict: bool,
+        reading: Reading,
     },
     /// The scattering network: print it, write its filters
     Design {
@@ -184,16 +185,10 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         output: PathBuf,
         #[command(flatten)]
-        span: Span,
-        /// Who computes (compute.backend)
-        #[arg(long, value_enum)]
-        backend: Option<BackendName>,
+        reading: Reading,
         /// Remove earlier results first
         #[arg(long)]
         fresh: bool,
-        /// Any image left out is an error
-        #[arg(long)]
-        strict: bool,
     },
     /// MiniSEED in, coefficients and scattergram out
     Seismogram {

@@ -16,24 +16,22 @@ use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
 use scatterfall::synth::{Layout, SynthArchive, SynthOptions};
 use scatterfall::{Error, pipeline};
 
-use crate::cli::{BackendName, Cli, Command, Common, Folders, PoolingName, Span};
+use crate::cli::{Cli, Command, Common, Folders, PoolingName, Reading};
 use crate::terminal::{Progress, answer, say, say_left_out};
 
 /// Options that stand for configuration keys.
 #[derive(Default)]
 struct Settings {
     folders: Folders,
-    span: Span,
-    backend: Option<BackendName>,
-    strict: bool,
+    reading: Reading,
 }
 
 /// Runs the command; returns how many files were left out.
 pub(crate) fn run(cli: Cli) -> Result<usize> {
     let Cli { command, common } = cli;
     match command {
-        Command::Run { folders, span, backend, fresh, strict } => {
-            let session = Session::new(&common, Settings { folders, span, backend, strict })?;
+        Command::Run { folders, reading, fresh } => {
+            let session = Session::new(&common, Settings { folders, reading })?;
             if fresh {
                 pipeline::remove_results(&session.config.output.path)?;
             }
@@ -44,7 +42,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         }
         Command::Demo { output } => demo(&common, &output),
         Command::Clip { folders, span, preview } => {
-            let session = Session::new(&common, Settings { folders, span, ..Settings::default() })?;
+            let session = Session::new(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
             if let Some(path) = preview {
                 pipeline::preview(&session.context(), &path)?;
                 answer(format_args!("preview: {}", path.display()));
@@ -54,8 +52,8 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             session.report(&summary);
             Ok(summary.left_out.len())
         }
-        Command::Features { folders, span, backend, strict } => {
-            let session = Session::new(&common, Settings { folders, span, backend, strict })?;
+        Command::Features { folders, reading } => {
+            let session = Session::new(&common, Settings { folders, reading })?;
             let summary = pipeline::features(&session.context(), session.backend()?.as_mut())?;
             session.report(&summary);
             Ok(summary.left_out.len())
@@ -68,15 +66,16 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             Ok(0)
         }
         Command::Transform { folders, backend } => {
-            let session = Session::new(&common, Settings { folders, backend, ..Settings::default() })?;
+            let session =
+                Session::new(&common, Settings { folders, reading: Reading { backend, ..Reading::default() } })?;
             pipeline::transform(&session.context(), session.backend()?.as_mut())?;
             Ok(0)
         }
         Command::Reduce { folders } => alone(&common, folders, "reduce", |ctx| reduce::compute(ctx, None).map(|_| ())),
         Command::Cluster { folders } => alone(&common, folders, "cluster", |ctx| cluster::compute(ctx).map(|_| ())),
-        Command::Apply { model, input, output, span, backend, fresh, strict } => {
+        Command::Apply { model, input, output, reading, fresh } => {
             let folders = Folders { input: Some(input), output: Some(output) };
-            let (session, model) = Session::of_model(&common, Settings { folders, span, backend, strict }, &model)?;
+            let (session, model) = Session::of_model(&common, Settings { folders, reading }, &model)?;
             if fresh {
                 pipeline::remove_results(&session.config.output.path)?;
             }
@@ -89,7 +88,8 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
                 return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0").into());
             }
             let folders = Folders { input: None, output };
-            let session = Session::new(&common, Settings { folders, backend, ..Settings::default() })?;
+            let session =
+                Session::new(&common, Settings { folders, reading: Reading { backend, ..Reading::default() } })?;
             let request = seismogram::Request { inputs: input, f1_hz: f1, waveforms };
             let ctx = session.context();
             let mut backend = session.backend()?;
@@ -107,7 +107,8 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             if let (true, Some(pooling)) = (pooled, pooling) {
                 common.set.push(format!("network.pooling={pooling:?}").to_lowercase());
             }
-            let settings = Settings { backend, ..Settings::default() };
+            let reading = Reading { backend, ..Reading::default() };
+            let settings = Settings { reading, ..Settings::default() };
             let session = Session::without_folder(&common, settings)?;
             let mut backend = session.backend()?;
             let n = scatter::compute(&session.context(), backend.as_mut(), &input, &output, pooled)?;
@@ -219,12 +220,12 @@ impl Session {
             return Err(Error::Input(format!("{path}: no such folder; set input.path or --input")).into());
         }
         let lock = OutputLock::take(&config.output.path)?;
-        Self::start(common, config, settings.strict, Some(lock))
+        Self::start(common, config, settings.reading.strict, Some(lock))
     }
 
     /// A session that writes to files of its own.
     fn without_folder(common: &Common, settings: Settings) -> Result<Self> {
-        Self::start(common, configuration(common, &settings, Config::load)?, settings.strict, None)
+        Self::start(common, configuration(common, &settings, Config::load)?, settings.reading.strict, None)
     }
 
     fn start(common: &Common, config: Config, strict: bool, lock: Option<OutputLock>) -> Result<Self> {
@@ -285,9 +286,9 @@ fn configuration(
     let text = |path: &Option<PathBuf>| path.as_ref().map(|p| p.to_string_lossy().into_owned());
     set("input.path", text(&settings.folders.input));
     set("output.path", text(&settings.folders.output));
-    set("input.start", settings.span.start.clone());
-    set("input.end", settings.span.end.clone());
-    set("compute.backend", settings.backend.map(|b| format!("{b:?}").to_lowercase()));
+    set("input.start", settings.reading.span.start.clone());
+    set("input.end", settings.reading.span.end.clone());
+    set("compute.backend", settings.reading.backend.map(|b| format!("{b:?}").to_lowercase()));
     overrides.extend(common.threads.map(|n| format!("compute.threads={n}")));
     let mut config = load(common.config.as_deref(), &overrides)?;
     // A path need not be text; the configuration's own copy is for people to read.

@@ -35,15 +35,15 @@ use crate::plan::ScatteringPlan;
 /// // The filter that answers most is the one centred nearest to the wave.
 /// let first: Vec<f32> = orders[0].iter().take(16).copied().collect();
 /// let strongest = (0..16).max_by(|a, b| first[*a].total_cmp(&first[*b])).unwrap_or(0);
-/// assert!((network.banks()[0].centers[strongest] - 5.0).abs() < 1.0);
+/// let centre = network.banks().next().map_or(0.0, |b| b.centers[strongest]);
+/// assert!((centre - 5.0).abs() < 1.0);
 /// # Ok::<(), scatterfall::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ScatteringNetwork {
     network: Network,
-    bins: usize,
-    sampling_rate: f64,
-    banks: Vec<FilterBank>,
+    plan: ScatteringPlan,
+    kernel: ScatteringKernel,
 }
 
 impl ScatteringNetwork {
@@ -79,13 +79,13 @@ impl ScatteringNetwork {
             sampling_rate,
             banks: banks.to_vec(),
         };
-        Self::with(network, bins, sampling_rate)
+        Self::with(network, bins)
     }
 
-    fn with(network: Network, bins: usize, sampling_rate: f64) -> Result<Self> {
-        let plan = ScatteringPlan::new(&network, 1, bins, sampling_rate)?;
-        let banks = plan.layers.into_iter().map(|l| l.bank).collect();
-        Ok(Self { network, bins, sampling_rate, banks })
+    fn with(network: Network, bins: usize) -> Result<Self> {
+        let plan = ScatteringPlan::new(&network, 1, bins, network.sampling_rate)?;
+        let kernel = ScatteringKernel::new(&plan);
+        Ok(Self { network, plan, kernel })
     }
 
     /// The same network with wavelets divided by their L1 or L2 norm.
@@ -93,7 +93,7 @@ impl ScatteringNetwork {
     /// # Errors
     /// As [`Self::new`].
     pub fn normalized(self, normalize: Normalize) -> Result<Self> {
-        Self::with(Network { normalize, ..self.network }, self.bins, self.sampling_rate)
+        Self::with(Network { normalize, ..self.network }, self.plan.bins)
     }
 
     /// The same network with a Tukey window of shape `alpha` (0 to 1) on every segment; only samples at which it is 1 are pooled.
@@ -104,7 +104,7 @@ impl ScatteringNetwork {
         if !(0.0..=1.0).contains(&alpha) {
             return Err(Error::config("alpha", alpha, "0 to 1"));
         }
-        Self::with(Network { taper_alpha: Some(alpha), ..self.network }, self.bins, self.sampling_rate)
+        Self::with(Network { taper_alpha: Some(alpha), ..self.network }, self.plan.bins)
     }
 
     /// The same network with scalograms sampled as `oversampling` says: coarser is faster and approximate.
@@ -115,17 +115,17 @@ impl ScatteringNetwork {
         if oversampling == Oversampling::Times(0) {
             return Err(Error::config("oversampling", 0, "1 or more"));
         }
-        Self::with(Network { oversampling, ..self.network }, self.bins, self.sampling_rate)
+        Self::with(Network { oversampling, ..self.network }, self.plan.bins)
     }
 
     /// Samples a segment.
     pub fn bins(&self) -> usize {
-        self.bins
+        self.plan.bins
     }
 
-    /// The filter banks: centre frequencies, temporal widths, wavelets and spectra, the outermost layer's first.
-    pub fn banks(&self) -> &[FilterBank] {
-        &self.banks
+    /// The layers' filter banks, the outermost first: centre frequencies, temporal widths, wavelets and spectra.
+    pub fn banks(&self) -> impl ExactSizeIterator<Item = &FilterBank> {
+        self.plan.layers.iter().map(|l| &l.bank)
     }
 
     /// Scattering coefficients of `segments`, `(segments, channels, bins)`: first order `(segments, channels, F1)`, second
@@ -136,9 +136,8 @@ impl ScatteringNetwork {
     /// # Errors
     /// [`Error::Input`] where the last axis is not as long as [`Self::bins`]; [`Error::Config`] as for [`Self::new`].
     pub fn transform(&self, segments: ArrayView3<'_, f32>, pooling: Pooling) -> Result<Vec<ArrayD<f32>>> {
-        let plan = self.plan(&segments, pooling)?;
-        let coefficients = ScatteringKernel::new(&plan).transform(&segments.to_owned());
-        shaped(&plan, coefficients, None)
+        self.check(&segments)?;
+        self.shaped(segments.dim(), self.kernel.pooled_by(pooling).transform(segments), None)
     }
 
     /// Scalograms of `segments` before pooling: as [`Self::transform`] gives, with time as one more axis at the end. With a taper only the samples
@@ -156,31 +155,37 @@ impl ScatteringNetwork {
     /// # Errors
     /// As [`Self::transform`].
     pub fn scalograms(&self, segments: ArrayView3<'_, f32>) -> Result<Vec<ArrayD<f32>>> {
-        let plan = self.plan(&segments, Pooling::Max)?;
-        let samples = ScatteringKernel::unpooled(&plan).transform(&segments.to_owned());
-        shaped(&plan, samples, Some(plan.pooled.len()))
+        self.check(&segments)?;
+        let samples = ScatteringKernel::unpooled(&self.plan).transform(segments);
+        self.shaped(segments.dim(), samples, Some(self.plan.pooled.len()))
     }
 
-    fn plan(&self, segments: &ArrayView3<'_, f32>, pooling: Pooling) -> Result<ScatteringPlan> {
-        let (_, channels, bins) = segments.dim();
-        if bins != self.bins {
+    fn check(&self, segments: &ArrayView3<'_, f32>) -> Result<()> {
+        let (bins, own) = (segments.dim().2, self.plan.bins);
+        if bins != own {
             return Err(Error::Input(format!(
-                "segments of {bins} samples for a network of {}; make a network for this length",
-                self.bins
+                "segments of {bins} samples for a network of {own}; make a network for this length"
             )));
         }
-        ScatteringPlan::new(&Network { pooling, ..self.network.clone() }, channels, bins, self.sampling_rate)
+        Ok(())
     }
-}
 
-/// The orders with one axis a layer.
-fn shaped(plan: &ScatteringPlan, coefficients: CoefficientBlock, time: Option<usize>) -> Result<Vec<ArrayD<f32>>> {
-    let with_axes = |(k, order): (usize, ndarray::Array2<f32>)| {
-        let shape: Vec<usize> = [order.nrows()].into_iter().chain(plan.row_shape(k + 1)).chain(time).collect();
-        let values = order.into_raw_vec_and_offset().0;
-        ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|e| Error::Input(e.to_string()))
-    };
-    coefficients.orders.into_iter().enumerate().map(with_axes).collect()
+    /// The orders with one axis a layer.
+    fn shaped(
+        &self,
+        (rows, channels, _): (usize, usize, usize),
+        coefficients: CoefficientBlock,
+        time: Option<usize>,
+    ) -> Result<Vec<ArrayD<f32>>> {
+        let filters = self.plan.filters();
+        let with_axes = |(k, order): (usize, ndarray::Array2<f32>)| {
+            let shape: Vec<usize> =
+                [rows, channels].into_iter().chain(filters[..=k].iter().copied()).chain(time).collect();
+            let values = order.into_raw_vec_and_offset().0;
+            ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|e| Error::Input(e.to_string()))
+        };
+        coefficients.orders.into_iter().enumerate().map(with_axes).collect()
+    }
 }
 
 #[cfg(test)]

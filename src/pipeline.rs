@@ -8,6 +8,7 @@
 //!
 //! Every stage leaves what is current alone, so a run that was stopped goes on where it was.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
@@ -41,14 +42,7 @@ pub fn run(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSummary> {
     ctx.check()?;
     timed(&mut summary, "cluster", || cluster::compute(ctx))?;
     ctx.check()?;
-    note_backend(&mut summary, backend);
-    // The pictures and the report tell what was left out, from run.json.
-    summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
-    timed(&mut summary, "visualize", || visualize::compute(ctx))?;
-    ctx.check()?;
-    summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
-    timed(&mut summary, "report", || report::compute(ctx))?;
-    summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
+    show(ctx, backend, &catalogue, &mut summary)?;
     Ok(summary)
 }
 
@@ -58,6 +52,7 @@ pub fn run(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSummary> {
 /// As [`run`]; [`Error::Input`] where the images do not fit the model.
 pub fn apply(ctx: &Context<'_>, backend: &mut dyn Backend, model: &Model) -> Result<RunSummary> {
     let mut summary = RunSummary::default();
+    remove_unfinished_files(&ctx.config.output.path);
     let catalogue = read_catalogue(ctx, &mut summary)?;
     model.check_images(&catalogue, images::plan(ctx.config, catalogue.size, false)?.features.windows)?;
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
@@ -67,10 +62,21 @@ pub fn apply(ctx: &Context<'_>, backend: &mut dyn Backend, model: &Model) -> Res
     ctx.check()?;
     timed(&mut summary, "cluster", || apply::cluster(ctx, model))?;
     ctx.check()?;
-    timed(&mut summary, "visualize", || visualize::compute(ctx))?;
     summary.figures.insert("model".into(), json!(model.identity));
-    summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
+    show(ctx, backend, &catalogue, &mut summary)?;
     Ok(summary)
+}
+
+/// Pictures and the report, and `run.json` before each: they tell what was left out from there.
+fn show(ctx: &Context<'_>, backend: &dyn Backend, catalogue: &Catalogue, summary: &mut RunSummary) -> Result<()> {
+    note_backend(summary, backend);
+    let finish = |summary: &mut RunSummary| summary.finish(ctx.config, Some(catalogue), Some(backend.info()));
+    finish(summary)?;
+    timed(summary, "visualize", || visualize::compute(ctx))?;
+    ctx.check()?;
+    finish(summary)?;
+    timed(summary, "report", || report::compute(ctx))?;
+    finish(summary)
 }
 
 /// The stage `features` alone.
@@ -94,7 +100,8 @@ pub fn clip(ctx: &Context<'_>) -> Result<RunSummary> {
     let mut summary = RunSummary::default();
     let mut catalogue = read_catalogue(ctx, &mut summary)?;
     let left_out = timed(&mut summary, "clip", || clip::compute(ctx, &catalogue))?;
-    catalogue.images.retain(|i| left_out.iter().all(|l| l.file != i.name));
+    let unusable: BTreeSet<&str> = left_out.iter().map(|l| l.file.as_str()).collect();
+    catalogue.images.retain(|i| !unusable.contains(i.name.as_str()));
     if catalogue.images.is_empty() {
         return Err(Error::Input(none_usable(ctx, left_out.len())));
     }

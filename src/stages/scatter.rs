@@ -71,7 +71,7 @@ pub fn compute(
         let segments = Array3::from_shape_vec((rows, channels, bins), std::mem::take(&mut samples))
             .map_err(|e| wrong(e.to_string()))?;
         let coefficients = match &unpooled {
-            Some(kernel) => ctx.pool.install(|| kernel.transform(&segments)),
+            Some(kernel) => ctx.pool.install(|| kernel.transform(segments.view())),
             None => backend.scatter(&plan, &segments)?,
         };
         for (&handle, order) in handles.iter().zip(&coefficients.orders) {

@@ -132,8 +132,8 @@ impl<'a, S: Simd> NullaryFnOnce for Passes<'a, '_, S> {
     }
 }
 
-/// Cost of a sample of a transform of `n` points, in additions of a vector, about: a pass of radix 2, 3, 4, 5 costs 4, 8, 7, 12
-/// with its products, one of another prime two products for every pair of its points.
+/// Cost of a sample of a transform of `n` points, in operations on a vector, about: those of a pass of each radix with its
+/// products; a prime without code of its own takes two products for every pair of its points.
 pub(super) fn cost(n: usize) -> usize {
     let pass = |radix: usize| match radix {
         2 => 5,
@@ -172,12 +172,14 @@ fn radices(mut n: usize) -> Option<Vec<usize>> {
     Some(out)
 }
 
+/// `cos, sin(2 pi k / n)`.
 #[expect(clippy::cast_precision_loss, reason = "sample numbers are far below 2^53")]
+pub(super) fn unit(k: usize, n: usize) -> (f64, f64) {
+    let (sin, cos) = (TAU * (k % n) as f64 / n as f64).sin_cos();
+    (cos, sin)
+}
+
 fn steps(n: usize, radices: &[usize]) -> Vec<Step> {
-    let unit = |k: usize, n: usize| {
-        let (sin, cos) = (TAU * (k % n) as f64 / n as f64).sin_cos();
-        (cos, sin)
-    };
     let (mut left, mut stride) = (n, 1);
     radices
         .iter()

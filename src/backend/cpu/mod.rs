@@ -126,7 +126,7 @@ impl Backend for CpuBackend {
         let Some((_, kernel)) = &self.segments else {
             return Err(Error::Device("the CPU backend lost its kernels".into()));
         };
-        Ok(self.pool.install(|| kernel.transform(segments)))
+        Ok(self.pool.install(|| kernel.transform(segments.view())))
     }
 }
 
@@ -146,7 +146,7 @@ fn compute(plan: &ImagePlan, kernels: &ImageKernels, batch: Vec<Pixels>) -> Imag
         let per_image = cut.count(cut.windows);
         let mut orders: Vec<Array2<f32>> =
             network.widths().iter().map(|w| Array2::zeros((n * per_image, network.channels * w))).collect();
-        kernel.transform_into(n * per_image, &mut orders, |row, channel, samples| {
+        kernel.transform_into((n * per_image, network.channels), &mut orders, |row, channel, samples| {
             let (image, start) = (row / per_image, row % per_image * cut.hop);
             let image = values.index_axis(Axis(0), image);
             let series = image.column(channel);

@@ -42,7 +42,7 @@ impl HostScatter {
             }
         };
         let kernel = &*kernel;
-        let results = self.threads.install(|| kernel.transform(&block));
+        let results = self.threads.install(|| kernel.transform(block.view()));
         for (order, result) in orders.iter_mut().skip(usize::from(plan.order_0)).zip(results.orders) {
             let width = result.ncols();
             for (result, &(row, channel)) in result.rows().into_iter().zip(signals) {

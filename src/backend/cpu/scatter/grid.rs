@@ -6,12 +6,11 @@
 //! works mostly on zeros. All samples are still computed. With `network.oversampling` only as many are as the filter's band needs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::f64::consts::TAU;
 use std::ops::Range;
 
 use scatterfall_fft::num_complex::Complex64;
 
-use super::super::lanes::{self, LaneFft};
+use super::super::lanes::{self, LaneFft, unit};
 use crate::config::Oversampling;
 use crate::plan::ScatteringPlan;
 
@@ -34,6 +33,10 @@ pub(super) struct Grids {
     pub(super) layers: Vec<Vec<Input>>,
     /// Transforms, by the numbers that inputs and filters give.
     pub(super) ffts: Vec<LaneFft>,
+    /// Samples of the longest scalogram.
+    pub(super) most_samples: usize,
+    /// Complex numbers of scratch that the transforms need.
+    pub(super) scratch: usize,
 }
 
 /// What a layer does with inputs of one length.
@@ -87,6 +90,7 @@ impl Grids {
         let mut ffts = Ffts { by_length: BTreeMap::new(), plans: Vec::new(), in_lanes };
         let mut lengths = vec![plan.bins];
         let mut layers = Vec::new();
+        let mut most_samples = 0;
         for layer in 0..plan.layers.len() {
             let pooled = unshifted(&plan.pooled, plan.bins, layer + 1);
             let spectra = plan.spectra(layer);
@@ -104,24 +108,21 @@ impl Grids {
                 inputs.push(Input {
                     n,
                     filters: filters.collect(),
-                    fft: ffts.number(if n.is_multiple_of(2) { n / 2 } else { n }),
-                    twiddles: (0..=n / 2).map(|k| conj(unit(k, n))).collect(),
+                    fft: ffts.number(packed(n)),
+                    twiddles: (0..=n / 2).map(|k| unit(k, n)).map(|(cos, sin)| (cos, -sin)).collect(),
                 });
             }
             let samples: BTreeSet<usize> =
                 inputs.iter().flat_map(|i| &i.filters).map(|f| f.points * f.shifts).collect();
             lengths = samples.into_iter().rev().collect();
+            most_samples = lengths.iter().copied().fold(most_samples, usize::max);
             for filter in inputs.iter_mut().flat_map(|i| &mut i.filters) {
                 filter.next = lengths.iter().position(|n| *n == filter.points * filter.shifts).unwrap_or(0);
             }
             layers.push(inputs);
         }
-        Self { layers, ffts: ffts.plans }
-    }
-
-    /// Samples of the longest scalogram.
-    pub(super) fn most_samples(&self) -> usize {
-        self.layers.iter().flatten().flat_map(|i| &i.filters).map(|f| f.points * f.shifts).max().unwrap_or(0)
+        let scratch = ffts.plans.iter().map(LaneFft::scratch_len).max().unwrap_or(0);
+        Self { layers, ffts: ffts.plans, most_samples, scratch }
     }
 }
 
@@ -153,7 +154,7 @@ struct Sampling {
 fn full(n: usize, spectrum: &[Complex64], in_lanes: bool) -> Sampling {
     let width = support(spectrum, SPECTRUM_FLOOR).len();
     let cost = |points: usize| {
-        let transform = if in_lanes { lanes::cost(points) } else { log2(points) };
+        let transform = if in_lanes { lanes::cost(points) } else { cost_alone(points) };
         (n / points) * (points * transform + PRODUCT_COST * width)
     };
     let points = (1..=n).filter(|m| n.is_multiple_of(*m) && *m >= width).min_by_key(|m| cost(*m)).unwrap_or(n);
@@ -163,7 +164,8 @@ fn full(n: usize, spectrum: &[Complex64], in_lanes: bool) -> Sampling {
 /// Cost of a bin's product with the filter, in the units of [`lanes::cost`].
 const PRODUCT_COST: usize = 4;
 
-fn log2(n: usize) -> usize {
+/// Cost of a sample of a transform of one signal by itself, in the units of [`lanes::cost`].
+fn cost_alone(n: usize) -> usize {
     n.ilog2() as usize * 4
 }
 
@@ -185,8 +187,7 @@ fn support(spectrum: &[Complex64], floor: f64) -> Range<usize> {
     // The complement of the longest gap between neighbours around the circle.
     let around = (n - (last - first), last, first);
     let gaps = counts.windows(2).map(|w| (w[1] - w[0], w[0], w[1]));
-    let (gap, before, after) = gaps.chain([around]).max_by_key(|g| g.0).unwrap_or(around);
-    debug_assert!(gap >= 1, "bins are apart");
+    let (_, before, after) = gaps.chain([around]).max_by_key(|g| g.0).unwrap_or(around);
     let end = if before >= after { before } else { before + n };
     after..end + 1
 }
@@ -258,6 +259,12 @@ fn kept(pooled: &[Range<usize>], bins: usize, points: usize, shifts: usize) -> V
     kept
 }
 
+/// Complex numbers that `n` real ones are transformed as.
+#[inline(always)]
+pub(super) fn packed(n: usize) -> usize {
+    if n.is_multiple_of(2) { n / 2 } else { n }
+}
+
 /// Where the samples `pooled` of a scalogram lie before `shifts` fftshifts (each by half the bins, rounded down).
 pub(super) fn unshifted(pooled: &Range<usize>, bins: usize, shifts: usize) -> Vec<Range<usize>> {
     let back = shifts * (bins / 2) % bins;
@@ -267,16 +274,6 @@ pub(super) fn unshifted(pooled: &Range<usize>, bins: usize, shifts: usize) -> Ve
     let mut ranges = vec![from..to.min(bins), rest];
     ranges.retain(|r| !r.is_empty());
     ranges
-}
-
-#[expect(clippy::cast_precision_loss, reason = "sample numbers are far below 2^53")]
-fn unit(k: usize, n: usize) -> (f64, f64) {
-    let (sin, cos) = (TAU * (k % n) as f64 / n as f64).sin_cos();
-    (cos, sin)
-}
-
-fn conj((re, im): (f64, f64)) -> (f64, f64) {
-    (re, -im)
 }
 
 #[cfg(test)]

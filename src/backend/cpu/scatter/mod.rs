@@ -8,29 +8,29 @@ mod grid;
 
 use std::sync::Arc;
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView3, Axis};
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 use rayon::prelude::*;
 use scatterfall_fft::RealToComplex;
 use scatterfall_fft::num_complex::Complex64;
 
-use self::grid::{Filter, Grids, Input};
+use self::grid::{Filter, Grids, Input, packed};
 use super::lanes::{LaneFft, Pair, pairs, pairs_mut};
 use super::pool::pool_lanes;
-use crate::batch::{CoefficientBlock, SegmentBlock};
+use crate::batch::CoefficientBlock;
 use crate::config::Pooling;
 use crate::plan::{ORDER_0_VALUES, ScatteringPlan};
 
 /// Signals a task: a multiple of every vector length.
 const GROUP: usize = 16;
 
-/// Longest segment whose lanes (of 8) stay within a second-level cache; longer ones go one by one.
+/// Longest segment that is worked on in lanes: the lanes of longer ones do not stay within a second-level cache.
 const LONGEST_IN_LANES: usize = 8192;
 
-/// Tables of one plan.
+/// Tables of one plan, for segments of any number of channels; copies share them.
+#[derive(Clone)]
 pub struct ScatteringKernel {
     bins: usize,
-    channels: usize,
     /// `None`: scalograms are kept sample by sample.
     pooling: Option<Pooling>,
     order_0: bool,
@@ -41,7 +41,7 @@ pub struct ScatteringKernel {
     taper: Option<Vec<f64>>,
     /// Transform of the segments themselves, which are real.
     input_fft: Arc<dyn RealToComplex<f64>>,
-    grids: Grids,
+    grids: Arc<Grids>,
     in_lanes: bool,
 }
 
@@ -61,38 +61,43 @@ impl ScatteringKernel {
         let in_lanes = plan.bins <= LONGEST_IN_LANES && LaneFft::suits(plan.bins);
         Self {
             bins: plan.bins,
-            channels: plan.channels,
             pooling,
             order_0: plan.order_0,
             widths: plan.widths(),
             values: if pooling.is_some() { 1 } else { plan.pooled.len() },
             taper: plan.taper.clone(),
             input_fft: scatterfall_fft::real(plan.bins),
-            grids: Grids::new(plan, pooling.is_none(), in_lanes),
+            grids: Arc::new(Grids::new(plan, pooling.is_none(), in_lanes)),
             in_lanes,
         }
     }
 
+    /// The same tables with another pooling.
+    #[must_use]
+    pub(crate) fn pooled_by(&self, pooling: Pooling) -> Self {
+        Self { pooling: Some(pooling), ..self.clone() }
+    }
+
     /// Coefficients of `[segment, channel, sample]`.
-    pub fn transform(&self, segments: &SegmentBlock) -> CoefficientBlock {
-        let rows = segments.dim().0;
+    pub fn transform(&self, segments: ArrayView3<'_, f32>) -> CoefficientBlock {
+        let (rows, channels, _) = segments.dim();
         let mut orders: Vec<Array2<f32>> =
-            self.widths.iter().map(|w| Array2::zeros((rows, self.channels * w * self.values))).collect();
-        self.transform_into(rows, &mut orders, |row, channel, samples| {
+            self.widths.iter().map(|w| Array2::zeros((rows, channels * w * self.values))).collect();
+        self.transform_into((rows, channels), &mut orders, |row, channel, samples| {
             let source = segments.index_axis(Axis(0), row);
             samples.iter_mut().zip(source.row(channel)).for_each(|(s, v)| *s = *v);
         });
         CoefficientBlock { orders }
     }
 
-    /// Coefficients of `rows` segments whose samples `fill(row, channel, samples)` writes.
+    /// Coefficients of so many segments and channels, whose samples `fill(row, channel, samples)` writes.
     pub(super) fn transform_into(
         &self,
-        rows: usize,
+        (rows, channels): (usize, usize),
         orders: &mut [Array2<f32>],
         fill: impl Fn(usize, usize, &mut [f32]) + Sync,
     ) {
-        let signals = rows * self.channels;
+        let signals = rows * channels;
         // A row of an order is its channels' coefficients one after another, so signals are contiguous in every order.
         let mut groups: Vec<Vec<&mut [f32]>> = (0..signals.div_ceil(GROUP)).map(|_| Vec::new()).collect();
         for (order, width) in orders.iter_mut().zip(&self.widths) {
@@ -108,7 +113,7 @@ impl ScatteringKernel {
             let first = group * GROUP;
             let count = GROUP.min(signals - first);
             let fill = |signal: usize, samples: &mut [f32]| {
-                fill((first + signal) / self.channels, (first + signal) % self.channels, samples);
+                fill((first + signal) / channels, (first + signal) % channels, samples);
             };
             let task = Task { kernel: self, workspace, count, out: &mut out, fill: &fill };
             if self.in_lanes { arch.dispatch(task) } else { task.with_simd(pulp::Scalar::new()) }
@@ -172,12 +177,11 @@ impl Workspace {
             let longest = inputs.first().map_or(0, |i| i.n);
             spectrum.resize(2 * longest * lanes, 0.0);
         }
-        let samples = grids.most_samples();
+        let samples = grids.most_samples;
         self.moduli.resize(2 * samples * lanes, 0.0);
         self.work.iter_mut().for_each(|w| w.resize(2 * samples * lanes, 0.0));
         self.power.resize(samples * lanes, 0.0);
-        let scratch = grids.ffts.iter().map(LaneFft::scratch_len).max().unwrap_or(0);
-        self.fft.resize(scratch, Complex64::default());
+        self.fft.resize(grids.scratch, Complex64::default());
     }
 }
 
@@ -201,6 +205,8 @@ impl<F: Fn(usize, &mut [f32])> WithSimd for Task<'_, F> {
         w.make_room(kernel, lanes);
         let scattered = usize::from(kernel.order_0);
 
+        // Which of a layer's inputs is at work, and which filter.
+        let mut at = vec![(0, 0); layers.len()];
         for first in (0..count).step_by(lanes) {
             let here = lanes.min(count - first);
             let mut scale = [1.0f32; GROUP];
@@ -221,8 +227,7 @@ impl<F: Fn(usize, &mut [f32])> WithSimd for Task<'_, F> {
                     spread(&w.input_spectrum, n, S::F64_LANES, lane % S::F64_LANES, block);
                 }
             }
-            // Which of a layer's inputs is at work, and which filter.
-            let mut at = vec![(0, 0); layers.len()];
+            at[0] = (0, 0);
             let mut path = 0;
             let mut depth = 0;
             // An odometer over the paths: a recursion that the compiler can flatten into this vector unit's code.
@@ -303,12 +308,6 @@ fn forward<S: Simd>(simd: S, kernel: &ScatteringKernel, w: &mut Workspace, depth
             simd.vectorize(Unpack { simd, twiddles: &input.twiddles, z, x });
         }
     }
-}
-
-/// Complex numbers that `n` real ones are transformed as.
-#[inline(always)]
-fn packed(n: usize) -> usize {
-    if n.is_multiple_of(2) { n / 2 } else { n }
 }
 
 /// The spectrum of `n` real samples from the transform `z` of `n / 2` pairs of them.
@@ -433,22 +432,33 @@ impl<S: Simd> NullaryFnOnce for Moduli<'_, S> {
     type Output = ();
 
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "pooled in single precision")]
     fn call(self) {
         let Self { simd, y, power, from, moduli } = self;
-        for (power, y) in power.chunks_exact_mut(S::F32_LANES).zip(y) {
-            let square = [square(simd, *y)];
-            let square: &[f64] = pulp::bytemuck::cast_slice(&square);
-            for (p, v) in power[from..from + S::F64_LANES].iter_mut().zip(square) {
-                *p = *v as f32;
-            }
-        }
-        if let Some((moduli, apart)) = moduli {
-            for (modulus, y) in moduli.iter_mut().step_by(apart).zip(y) {
-                *modulus = simd.sqrt_f64s(square(simd, *y));
-            }
+        let power = power.chunks_exact_mut(S::F32_LANES).map(|p| &mut p[from..from + S::F64_LANES]);
+        match moduli {
+            None => power.zip(y).for_each(
+                #[inline(always)]
+                |(power, y)| narrowed::<S>(square(simd, *y), power),
+            ),
+            Some((moduli, apart)) => power.zip(y).zip(moduli.iter_mut().step_by(apart)).for_each(
+                #[inline(always)]
+                |((power, y), modulus)| {
+                    let square = square(simd, *y);
+                    narrowed::<S>(square, power);
+                    *modulus = simd.sqrt_f64s(square);
+                },
+            ),
         }
     }
+}
+
+/// A vector in single precision.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "pooled in single precision")]
+fn narrowed<S: Simd>(wide: S::f64s, to: &mut [f32]) {
+    let wide = [wide];
+    let wide: &[f64] = pulp::bytemuck::cast_slice(&wide);
+    to.iter_mut().zip(wide).for_each(|(to, v)| *to = *v as f32);
 }
 
 /// The samples of `power` that are pooled.

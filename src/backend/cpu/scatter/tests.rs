@@ -2,6 +2,7 @@ use ndarray::Array3;
 use scatterfall_fft::num_complex::Complex64;
 
 use super::*;
+use crate::batch::SegmentBlock;
 use crate::config::{Config, Network};
 
 /// The transform of one channel from its definition in double precision: shifted scalograms, all orders.
@@ -94,7 +95,7 @@ fn agrees_with_the_definition() {
         // A taper makes a hump of an offset, which single precision then carries through the second layer.
         let offset = if text.contains("taper") { 0.0 } else { 20.0 };
         let segments = segments(10, 2, bins, offset);
-        let mut got = ScatteringKernel::new(&plan).transform(&segments);
+        let mut got = ScatteringKernel::new(&plan).transform(segments.view());
         for (k, worst) in worst_error(&plan, &segments, &got).into_iter().enumerate() {
             // DESIGN: 1e-5 of the largest of row, channel and order, 5e-5 from the third order on.
             let limit = if k < 2 { 1e-5 } else { 5e-5 };
@@ -116,15 +117,15 @@ fn silence_scale_and_poison() {
     let kernel = ScatteringKernel::new(&plan);
     let mut input = segments(9, 1, 60, 0.0);
     input.index_axis_mut(Axis(0), 1).fill(0.0);
-    let plain = kernel.transform(&input);
+    let plain = kernel.transform(input.view());
     assert!(plain.orders.iter().all(|o| o.row(1).iter().all(|&c| c == 0.0)), "silence gives zeros");
-    let scaled = kernel.transform(&input.mapv(|v| v * 2f32.powi(80)));
+    let scaled = kernel.transform(input.mapv(|v| v * 2f32.powi(80)).view());
     for (a, b) in plain.orders.iter().zip(&scaled.orders) {
         assert!(a.iter().zip(b).all(|(a, b)| a * 2f32.powi(80) == *b), "a power of two changes nothing but the scale");
     }
     input[[4, 0, 17]] = f32::NAN;
     input[[5, 0, 3]] = f32::INFINITY;
-    let poisoned = kernel.transform(&input);
+    let poisoned = kernel.transform(input.view());
     for (a, b) in plain.orders.iter().zip(&poisoned.orders) {
         for row in 0..9 {
             let same = a.row(row) == b.row(row);
@@ -142,8 +143,10 @@ fn scalograms_pool_to_the_coefficients() {
         let network = network(&format!("[network]\norder_0 = false\n{text}\n{banks}"));
         let plan = ScatteringPlan::new(&network, 2, bins, 1.0).expect("valid");
         let input = segments(5, 2, bins, 0.0);
-        let (pooled, whole) =
-            (ScatteringKernel::new(&plan).transform(&input), ScatteringKernel::unpooled(&plan).transform(&input));
+        let (pooled, whole) = (
+            ScatteringKernel::new(&plan).transform(input.view()),
+            ScatteringKernel::unpooled(&plan).transform(input.view()),
+        );
         for (p, w) in pooled.orders.iter().zip(&whole.orders) {
             let samples = plan.pooled.len();
             assert_eq!(w.ncols(), p.ncols() * samples, "one sample for each that is pooled");
@@ -154,7 +157,7 @@ fn scalograms_pool_to_the_coefficients() {
         // A wave in the second half only must show in the second half of the shifted scalogram.
         if bins == 48 {
             let late = Array3::from_shape_fn((1, 2, bins), |(_, _, k)| if k >= 36 { [1.0, -1.0][k % 2] } else { 0.0 });
-            let whole = ScatteringKernel::unpooled(&plan).transform(&late);
+            let whole = ScatteringKernel::unpooled(&plan).transform(late.view());
             let first: Vec<f32> = whole.orders[0].row(0).iter().take(bins).copied().collect();
             let (early, tail) = (first[6..30].iter().sum::<f32>(), first[36..].iter().sum::<f32>());
             assert!(tail > 10.0 * early, "{tail} where the wave is, {early} where not");
@@ -192,7 +195,7 @@ fn coarse_scalograms_are_samples_of_the_convolution() {
     let plan = ScatteringPlan::new(&network, 1, 128, 1.0).expect("valid");
     let kernel = ScatteringKernel::new(&plan);
     let input = segments(3, 1, 128, 5.0);
-    let got = kernel.transform(&input);
+    let got = kernel.transform(input.view());
     for row in 0..3 {
         let samples: Vec<f64> = input.index_axis(Axis(0), row).iter().map(|&v| f64::from(v)).collect();
         let x = spectrum(&samples);
@@ -230,7 +233,7 @@ fn oversampling_comes_near_the_exact_coefficients() {
     let (bins, rows) = (1000, 8);
     let transform = |oversampling: &str, input: &SegmentBlock| {
         let network = network(&format!("[network]\norder_0 = false\noversampling = {oversampling}\n{banks}"));
-        ScatteringKernel::new(&ScatteringPlan::new(&network, 1, bins, 1.0).expect("valid")).transform(input)
+        ScatteringKernel::new(&ScatteringPlan::new(&network, 1, bins, 1.0).expect("valid")).transform(input.view())
     };
     let noise = segments(rows, 1, bins, 0.0);
     let transients = Array3::from_shape_fn((rows, 1, bins), |(row, _, k)| {
