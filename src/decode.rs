@@ -1,7 +1,7 @@
 //! From a PNG file to the plot area's pixels.
 //!
-//! Rows above the crop are inflated and dropped, rows below it are not read at all, so neither time nor memory is spent on
-//! axes and margins.
+//! Rows above the crop are inflated and dropped, rows below it are not read at all, so neither time nor memory is spent
+//! on axes and margins.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -129,8 +129,8 @@ const DEFLATE_RATIO: u64 = 1100;
 
 /// Walks a PNG's chunks to its end, holding each against its checksum; returns the bytes of compressed pixels.
 ///
-/// Rows below the crop are never inflated, and the decoder compares a checksum only when it reaches it; so a file that is
-/// damaged, or still being written, is found out here, at a small part of the decoding's cost.
+/// Rows below the crop are never inflated, and the decoder compares a checksum only when it reaches it; so a file that
+/// is damaged, or still being written, is found out here, at a small part of the decoding's cost.
 fn check_chunks(bytes: &[u8]) -> std::result::Result<u64, String> {
     let mut compressed = 0;
     let mut rest = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n").ok_or("not a PNG image")?;

@@ -9,12 +9,13 @@ use crate::error::{Error, Result};
 use crate::filter_bank::FilterBank;
 use crate::plan::ScatteringPlan;
 
-/// A wavelet scattering network (Andén and Mallat 2014, doi:10.1109/TSP.2014.2326991) of complex Morlet filter banks, with
-/// the definitions and numbers of scatseisnet 0.4 (Seydoux et al. 2020, doi:10.1038/s41467-020-17841-x).
+/// A wavelet scattering network (Andén and Mallat 2014, doi:10.1109/TSP.2014.2326991) of complex Morlet filter banks,
+/// with the definitions and numbers of scatseisnet 0.4 (Seydoux et al. 2020, doi:10.1038/s41467-020-17841-x).
 ///
-/// A layer convolves its input with every filter of its bank (circularly, over the segment) and takes moduli: the scalograms, which are the
-/// next layer's inputs. Coefficients are scalograms pooled over time. The work is spread over the threads of the current
-/// rayon pool; inside, several segments share a vector unit, so a call with many segments is faster than many calls.
+/// A layer convolves its input with every filter of its bank (circularly, over the segment) and takes moduli: the
+/// scalograms, which are the next layer's inputs. Coefficients are scalograms pooled over time. The work is spread over
+/// the threads of the current rayon pool; inside, several segments share a vector unit, so a call with many segments is
+/// faster than many calls.
 ///
 /// ```
 /// use ndarray::Array3;
@@ -47,12 +48,12 @@ pub struct ScatteringNetwork {
 }
 
 impl ScatteringNetwork {
-    /// A network of one layer a bank, for segments of `bins` samples at `sampling_rate` Hz, without taper, normalisation
-    /// or order 0, every scalogram sample computed.
+    /// A network of one layer a bank, for segments of `bins` samples at `sampling_rate` Hz, without taper,
+    /// normalisation or order 0, every scalogram sample computed.
     ///
     /// # Errors
-    /// [`Error::Config`] where there is no bank or no sample, a bank or the rate is not positive and finite, or the coefficients would be too
-    /// many for any machine.
+    /// [`Error::Config`] where there is no bank or no sample, a bank or the rate is not positive and finite, or the
+    /// coefficients would be too many for any machine.
     pub fn new(banks: &[Bank], bins: usize, sampling_rate: f64) -> Result<Self> {
         if bins == 0 {
             return Err(Error::config("bins", bins, "1 or more samples a segment"));
@@ -96,7 +97,8 @@ impl ScatteringNetwork {
         Self::with(Network { normalize, ..self.network }, self.plan.bins)
     }
 
-    /// The same network with a Tukey window of shape `alpha` (0 to 1) on every segment; only samples at which it is 1 are pooled.
+    /// The same network with a Tukey window of shape `alpha` (0 to 1) on every segment; only samples at which it is 1
+    /// are pooled.
     ///
     /// # Errors
     /// [`Error::Config`] where `alpha` is not between 0 and 1, or leaves no sample to pool.
@@ -128,8 +130,9 @@ impl ScatteringNetwork {
         self.plan.layers.iter().map(|l| &l.bank)
     }
 
-    /// Scattering coefficients of `segments`, `(segments, channels, bins)`: first order `(segments, channels, F1)`, second
-    /// `(segments, channels, F1, F2)` and so on, `Fk` the filters of layer k, highest centre first. The unit is the samples'.
+    /// Scattering coefficients of `segments`, `(segments, channels, bins)`: first order `(segments, channels, F1)`,
+    /// second `(segments, channels, F1, F2)` and so on, `Fk` the filters of layer k, highest centre first. The unit is
+    /// the samples'.
     ///
     /// A channel with a sample that is not finite gives NaN; the others are not touched by it.
     ///
@@ -140,8 +143,8 @@ impl ScatteringNetwork {
         self.shaped(segments.dim(), self.kernel.pooled_by(pooling).transform(segments), None)
     }
 
-    /// Scalograms of `segments` before pooling: as [`Self::transform`] gives, with time as one more axis at the end. With a taper only the samples
-    /// at which it is 1. Always every sample, whatever the oversampling.
+    /// Scalograms of `segments` before pooling: as [`Self::transform`] gives, with time as one more axis at the end.
+    /// With a taper only the samples at which it is 1. Always every sample, whatever the oversampling.
     ///
     /// ```
     /// # use ndarray::Array3;

@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How often the flag is looked at.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Sets `stop` on a signal; ends the program a while later where a stage is still busy. Files appear whole or not at all,
-/// so any moment will do.
+/// Sets `stop` on a signal; ends the program a while later where a stage is still busy. Files appear whole or not at
+/// all, so any moment will do.
 pub(crate) fn on_signals(stop: &Arc<AtomicBool>, failed: u8) -> io::Result<()> {
     for signal in [SIGINT, SIGTERM] {
         // A second signal ends the program at once.

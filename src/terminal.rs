@@ -204,8 +204,8 @@ impl Observer for Progress {
     }
 }
 
-/// Writes a line about what was done to standard output, unless only what is wrong is to be said. A reader that has gone
-/// away is not an error.
+/// Writes a line about what was done to standard output, unless only what is wrong is to be said. A reader that has
+/// gone away is not an error.
 pub(crate) fn say(line: impl std::fmt::Display) {
     if !QUIET.load(Ordering::Relaxed) {
         answer(line);

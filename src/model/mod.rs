@@ -214,7 +214,8 @@ impl Model {
         Ok(())
     }
 
-    /// The filter banks that the configuration gives must be the stored ones, and its coefficients those of the reduction.
+    /// The filter banks that the configuration gives must be the stored ones, and its coefficients those of the
+    /// reduction.
     fn check_network(&self, config: &Config) -> Result<()> {
         let cut = crate::stages::images::segmentation(config, self.header.images.windows)?;
         let network = crate::stages::images::network(config, &cut)?;
@@ -246,8 +247,8 @@ impl Model {
     }
 }
 
-/// Cluster and score of every row, by clusters and, where given, the places' normals: [`NOISE`] and NaN for a row that is
-/// not finite.
+/// Cluster and score of every row, by clusters and, where given, the places' normals: [`NOISE`] and NaN for a row that
+/// is not finite.
 ///
 /// # Errors
 /// [`Error::Input`] for rows of another number of components.

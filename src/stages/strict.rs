@@ -1,4 +1,5 @@
-//! `--strict`: every image is looked at before anything is written, so that one left-out file leaves no half of a result.
+//! `--strict`: every image is looked at before anything is written, so that one left-out file leaves no half of a
+//! result.
 
 use rayon::prelude::*;
 

@@ -91,8 +91,8 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut AtomicFile) -> Result<(
     write_atomic_then(path, write, |_| Ok(()))
 }
 
-/// As [`write_atomic`]; `ready` is called with the length in bytes when all is on the disk and only the name is missing,
-/// and can still prevent that.
+/// As [`write_atomic`]; `ready` is called with the length in bytes when all is on the disk and only the name is
+/// missing, and can still prevent that.
 ///
 /// # Errors
 /// [`Error::Io`], and what `write` and `ready` return.
@@ -120,8 +120,8 @@ pub fn write_atomic_then(
     result
 }
 
-/// Removes what a killed run may have left half-written in a folder (not in the folders below it). Only for who holds the
-/// output folder's lock.
+/// Removes what a killed run may have left half-written in a folder (not in the folders below it). Only for who holds
+/// the output folder's lock.
 pub fn remove_unfinished(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn agrees_with_the_two_dimensional_convolution() {
-        // Straight from the definition, in double precision, on an image smaller than the kernel and one that needs two strips.
+        // Straight from the definition, in double precision, on an image smaller than the kernel and one that needs two
+        // strips.
         for (rows, columns) in [(5, 7), (30, 70)] {
             let index: Vec<u8> = (0..rows * columns).map(|i| (i * 7919 % 251) as u8).collect();
             let kernel = GaborKernel::new();

@@ -1,9 +1,10 @@
 //! Fourier transforms of several signals side by side, one a lane of the vector unit.
 //!
-//! A Stockham mixed-radix transform: every step reads one buffer and writes the other, in order, with radices 4, 2, 3, 5
-//! and any other prime up to [`LARGEST_PRIME`]. A sample is a vector of real and one of imaginary parts, so no step ever
-//! moves data between lanes. In double precision: a scalogram's median may be thousands of times below its
-//! largest value, and single precision's rounding is relative to the largest. Lengths with larger primes go through `rustfft`, lane by lane.
+//! A Stockham mixed-radix transform: every step reads one buffer and writes the other, in order, with radices 4, 2, 3,
+//! 5 and any other prime up to [`LARGEST_PRIME`]. A sample is a vector of real and one of imaginary parts, so no step
+//! ever moves data between lanes. In double precision: a scalogram's median may be thousands of times below its
+//! largest value, and single precision's rounding is relative to the largest. Lengths with larger primes go through
+//! `rustfft`, lane by lane.
 
 use std::f64::consts::TAU;
 use std::sync::Arc;
@@ -35,7 +36,8 @@ struct Step {
     stride: usize,
     /// `w^(j r)` for column `j` and output `r` from 1, `w = exp(-2 pi i / (columns radix))`: `[j][r - 1]`.
     twiddles: Vec<(f64, f64)>,
-    /// `cos, sin(2 pi k r / radix)`, `[r - 1][k - 1]` for k and r up to half the radix, for radices without code of their own.
+    /// `cos, sin(2 pi k r / radix)`, `[r - 1][k - 1]` for k and r up to half the radix, for radices without code of
+    /// their own.
     roots: Vec<(f64, f64)>,
 }
 
@@ -132,8 +134,8 @@ impl<'a, S: Simd> NullaryFnOnce for Passes<'a, '_, S> {
     }
 }
 
-/// Cost of a sample of a transform of `n` points, in operations on a vector, about: those of a pass of each radix with its
-/// products; a prime without code of its own takes two products for every pair of its points.
+/// Cost of a sample of a transform of `n` points, in operations on a vector, about: those of a pass of each radix with
+/// its products; a prime without code of its own takes two products for every pair of its points.
 pub(super) fn cost(n: usize) -> usize {
     let pass = |radix: usize| match radix {
         2 => 5,
@@ -250,7 +252,8 @@ impl Step {
 
     /// One pass with a transform of `R` points in registers.
     ///
-    /// Every closure in which vectors are worked on is `#[inline(always)]`: compiled on its own it would not have the vector unit's instructions.
+    /// Every closure in which vectors are worked on is `#[inline(always)]`: compiled on its own it would not have the
+    /// vector unit's instructions.
     #[inline(always)]
     fn run<S: Simd, const R: usize>(
         &self,
@@ -366,8 +369,8 @@ fn put<S: Simd>(simd: S, to: &mut Pair<S::f64s>, z: Complex<S::f64s>, twiddle: (
     *to = [z.0, z.1];
 }
 
-/// Outputs `r` and `p - r` of a prime's transform for each of `R` numbers r, whose `roots` are `cos, sin(2 pi k r / p)`:
-/// `first + sum_k cos (a_k + a_-k) -+ i sum_k sin (a_k - a_-k)`.
+/// Outputs `r` and `p - r` of a prime's transform for each of `R` numbers r, whose `roots` are
+/// `cos, sin(2 pi k r / p)`: `first + sum_k cos (a_k + a_-k) -+ i sum_k sin (a_k - a_-k)`.
 #[inline(always)]
 fn combine<S: Simd, const R: usize>(
     simd: S,

@@ -50,9 +50,10 @@ fn flat<S: Simd>(vectors: &[S::f32s]) -> &[f32] {
 /// Medians of the square roots, one a lane, by halving the interval that holds the middle value.
 ///
 /// The halves are those of the numbers' bits, which are in the order of the (not negative) numbers: no distribution
-/// needs more than 31, and values spread over many powers of two need no more than others. `below(low) <= rank < below(high)`
-/// holds throughout, where `below(x)` counts the samples under `x`; the search ends when every lane's
-/// interval holds a single sample, or equal ones. A lane with a NaN has no such interval; it ends as soon as the others.
+/// needs more than 31, and values spread over many powers of two need no more than others.
+/// `below(low) <= rank < below(high)` holds throughout, where `below(x)` counts the samples under `x`; the search ends when every lane's
+/// interval holds a single sample, or equal ones. A lane with a NaN has no such interval; it ends as soon as the
+/// others.
 struct Median<'a, S: Simd> {
     simd: S,
     power: &'a [S::f32s],

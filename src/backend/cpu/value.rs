@@ -1,7 +1,8 @@
 //! Colours to indices without a search a pixel.
 //!
 //! Nearly every pixel of a screenshot has exactly a colour of the map, so a small hash table of colours seen so far
-//! answers it; only a colour that is not in the table is searched for, once as long as its slot is not needed by another.
+//! answers it; only a colour that is not in the table is searched for, once as long as its slot is not needed by
+//! another.
 
 use crate::batch::Pixels;
 use crate::colormap::Colormap;

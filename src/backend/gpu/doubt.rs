@@ -7,8 +7,8 @@ use super::recorder::Recorder;
 use super::scatter::{LayerPass, SIGN};
 use crate::error::Result;
 
-/// What a coefficient may be off, as part of the largest of its row, channel and order: up to the second order, and from
-/// the third on.
+/// What a coefficient may be off, as part of the largest of its row, channel and order: up to the second order, and
+/// from the third on.
 const ALLOWED: [f32; 2] = [1e-5, 5e-5];
 
 /// Rounding unit of single precision.
@@ -39,8 +39,8 @@ impl Doubt {
         Ok(Self(Kernel::new::<DoubtParams>(gpu, &source(bins))?))
     }
 
-    /// Records the check of the layer of order `order`, whose paths were computed by `pass`; `first`: width and place of
-    /// the first layer's coefficients; `noise`: of the layer's inputs and of its paths.
+    /// Records the check of the layer of order `order`, whose paths were computed by `pass`; `first`: width and place
+    /// of the first layer's coefficients; `noise`: of the layer's inputs and of its paths.
     pub(super) fn record(
         &self,
         rec: &mut Recorder,

@@ -27,9 +27,9 @@ pub(super) fn scaled(samples: &[f32], bins: usize) -> Vec<f32> {
     out
 }
 
-/// Fills the segments `rows` of `orders` with the device's coefficients times their signals' scales, and with order 0, which
-/// takes nothing but the samples that `fill(row, channel, samples)` writes. Returns the signals (row and channel) whose
-/// first coefficient has a sign, which single precision did not serve.
+/// Fills the segments `rows` of `orders` with the device's coefficients times their signals' scales, and with order 0,
+/// which takes nothing but the samples that `fill(row, channel, samples)` writes. Returns the signals (row and channel)
+/// whose first coefficient has a sign, which single precision did not serve.
 pub(super) fn unscaled(
     plan: &ScatteringPlan,
     rows: std::ops::Range<usize>,

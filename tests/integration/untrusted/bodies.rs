@@ -1,5 +1,5 @@
-//! What the fuzz targets in `fuzz/` do with some bytes. None may panic, hang or take memory that the bytes do not account
-//! for; the results themselves do not matter here.
+//! What the fuzz targets in `fuzz/` do with some bytes. None may panic, hang or take memory that the bytes do not
+//! account for; the results themselves do not matter here.
 
 // Each fuzz target uses one of them.
 #![allow(dead_code, reason = "shared by several programs")]

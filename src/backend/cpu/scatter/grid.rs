@@ -3,7 +3,8 @@
 //! A filter whose spectrum lies within `M` of `n` bins needs no transform of `n` points: its convolution at every
 //! `n / M`-th sample is an inverse transform of `M` points, and turning the spectrum's phases first gives the samples
 //! in between. `n / M` short transforms, which stay in the first-level cache, take the place of a long one that
-//! works mostly on zeros. All samples are still computed. With `network.oversampling` only as many are as the filter's band needs.
+//! works mostly on zeros. All samples are still computed. With `network.oversampling` only as many are as the filter's
+//! band needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -15,7 +16,8 @@ use crate::config::Oversampling;
 use crate::plan::ScatteringPlan;
 
 /// Part of a filter's largest spectral value below which its spectrum counts as zero. What is left out is this part
-/// of the input's largest spectral value at most; pooled values may be some thousand times smaller than that, and have to be right to 1e-5.
+/// of the input's largest spectral value at most; pooled values may be some thousand times smaller than that, and have
+/// to be right to 1e-5.
 const SPECTRUM_FLOOR: f64 = 1e-12;
 
 /// The same where scalograms are sampled coarsely, which costs more accuracy than this does.
@@ -176,7 +178,8 @@ fn coarse(n: usize, spectrum: &[Complex64], times: usize) -> Sampling {
     Sampling { points, shifts: 1, floor: COARSE_FLOOR }
 }
 
-/// The shortest stretch of bins, which may run over the end, outside which a spectrum is below `floor` of its largest value.
+/// The shortest stretch of bins, which may run over the end, outside which a spectrum is below `floor` of its largest
+/// value.
 fn support(spectrum: &[Complex64], floor: f64) -> Range<usize> {
     let n = spectrum.len();
     let largest = spectrum.iter().map(|z| z.norm()).fold(0.0, f64::max);

@@ -1,8 +1,10 @@
-//! The scattering transform: a layer convolves its input with every filter, takes moduli, pools them, and hands them on.
+//! The scattering transform: a layer convolves its input with every filter, takes moduli, pools them, and hands them
+//! on.
 //!
 //! Several signals (a segment's channel each) are worked on side by side, one a lane of the vector unit, through all
 //! layers: no data ever moves between lanes, so every signal's numbers are the same whatever its neighbours are.
-//! Each signal is first scaled by a power of two (exact, undone at the end), so that squares neither overflow nor vanish.
+//! Each signal is first scaled by a power of two (exact, undone at the end), so that squares neither overflow nor
+//! vanish.
 
 mod grid;
 
@@ -52,7 +54,8 @@ impl ScatteringKernel {
     }
 
     /// Tables for `plan` without its pooling and order 0: the coefficients of a path are the samples of its scalogram
-    /// (shifted so that they stand at their own time, and only those where the taper is 1). Every sample is computed, whatever the plan's oversampling.
+    /// (shifted so that they stand at their own time, and only those where the taper is 1). Every sample is computed,
+    /// whatever the plan's oversampling.
     pub fn unpooled(plan: &ScatteringPlan) -> Self {
         Self::with_pooling(&ScatteringPlan { order_0: false, ..plan.clone() }, None)
     }
