@@ -23,8 +23,3 @@ pub fn inverse(n: usize) -> Arc<dyn Fft<f64>> {
 pub fn real(n: usize) -> Arc<dyn RealToComplex<f64>> {
     realfft::RealFftPlanner::new().plan_fft_forward(n)
 }
-
-/// Forward transform of `n` real samples to `n / 2 + 1` complex ones, in single precision.
-pub fn real_f32(n: usize) -> Arc<dyn RealToComplex<f32>> {
-    realfft::RealFftPlanner::new().plan_fft_forward(n)
-}

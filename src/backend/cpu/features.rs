@@ -13,6 +13,7 @@ use crate::plan::{FeaturePlan, GaborKernel};
 /// Tables for one plan.
 pub(super) struct FeatureKernel {
     plan: FeaturePlan,
+    quantiser: Quantiser,
     gabor: Option<Gabor>,
     slope: Option<SlopeAspect>,
     spectrum: Option<Spectrum>,
@@ -26,7 +27,8 @@ pub(super) struct Scratch {
     /// Indices `[column, row]`, for what looks at one column at a time.
     columns: Vec<u8>,
     gabor: gabor::Scratch,
-    spectrum: Option<spectrum::Scratch>,
+    spectrum: spectrum::Scratch,
+    bins: Vec<usize>,
     per_column: Vec<f64>,
 }
 
@@ -37,17 +39,19 @@ impl FeatureKernel {
             gabor: wants(Feature::Gabor).then(|| Gabor::new(&GaborKernel::new(), plan.rows, plan.columns)),
             slope: wants(Feature::SlopeAspect).then(|| SlopeAspect::new(plan)),
             spectrum: wants(Feature::DominantFrequency).then(|| Spectrum::new(plan.rows)),
+            quantiser: Quantiser::new(&plan.colormap),
             plan: plan.clone(),
         }
     }
 
     pub(super) fn scratch(&self) -> Scratch {
         Scratch {
-            quantiser: Quantiser::new(&self.plan.colormap),
+            quantiser: self.quantiser.clone(),
             index: Vec::new(),
             columns: Vec::new(),
             gabor: gabor::Scratch::default(),
-            spectrum: self.spectrum.as_ref().map(Spectrum::scratch),
+            spectrum: spectrum::Scratch::default(),
+            bins: Vec::new(),
             per_column: Vec::new(),
         }
     }
@@ -56,7 +60,7 @@ impl FeatureKernel {
     pub(super) fn compute(&self, pixels: &Pixels, scratch: &mut Scratch, mut out: ArrayViewMut2<f32>) -> f32 {
         let residual = scratch.quantiser.quantise(pixels, &mut scratch.index);
         let order_statistics = |f: &Feature| matches!(f, Feature::Median | Feature::P75);
-        if self.spectrum.is_some() || self.plan.features.iter().any(order_statistics) {
+        if self.plan.features.iter().any(order_statistics) {
             transpose(&scratch.index, self.plan.rows, self.plan.columns, &mut scratch.columns);
         }
         scratch.per_column.resize(self.plan.columns, 0.0);
@@ -81,12 +85,12 @@ impl FeatureKernel {
                     self.mean_of_columns(&scratch.per_column, self.plan.rows, k, &mut out);
                 }
                 Feature::DominantFrequency => {
-                    if let (Some(spectrum), Some(buffers)) = (&self.spectrum, &mut scratch.spectrum) {
-                        let columns = scratch.columns.chunks_exact(self.plan.rows);
-                        for (frequency, column) in scratch.per_column.iter_mut().zip(columns) {
-                            *frequency = self.plan.frequency(spectrum.dominant_bin(column, buffers));
-                        }
+                    scratch.bins.resize(self.plan.columns, 0);
+                    if let Some(spectrum) = &self.spectrum {
+                        spectrum.dominant_bins(&scratch.index, &mut scratch.spectrum, &mut scratch.bins);
                     }
+                    let frequencies = scratch.bins.iter().map(|&k| self.plan.frequency(k));
+                    scratch.per_column.iter_mut().zip(frequencies).for_each(|(to, f)| *to = f);
                     self.mean_of_columns(&scratch.per_column, 1, k, &mut out);
                 }
                 Feature::Max => self.maxima(&scratch.index, k, &mut out),
@@ -127,12 +131,17 @@ impl FeatureKernel {
         // 32-bit sums are twice as fast, and 65,536 squares of a byte fit them.
         for rows in index.chunks(columns << 16) {
             let (mut sum, mut square) = (vec![0u32; columns], vec![0u32; columns]);
-            for row in rows.chunks_exact(columns) {
-                for ((&v, sum), square) in row.iter().zip(&mut sum).zip(&mut square) {
-                    *sum += u32::from(v);
-                    *square += u32::from(v) * u32::from(v);
-                }
-            }
+            pulp::Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for row in rows.chunks_exact(columns) {
+                        for ((&v, sum), square) in row.iter().zip(&mut sum).zip(&mut square) {
+                            *sum += u32::from(v);
+                            *square += u32::from(v) * u32::from(v);
+                        }
+                    }
+                },
+            );
             sums.iter_mut().zip(sum).for_each(|(a, b)| *a += u64::from(b));
             squares.iter_mut().zip(square).for_each(|(a, b)| *a += u64::from(b));
         }
@@ -155,9 +164,14 @@ impl FeatureKernel {
 
     fn maxima(&self, index: &[u8], feature: usize, out: &mut ArrayViewMut2<f32>) {
         let mut largest = vec![0u8; self.plan.columns];
-        for row in index.chunks_exact(self.plan.columns) {
-            largest.iter_mut().zip(row).for_each(|(m, &v)| *m = (*m).max(v));
-        }
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for row in index.chunks_exact(self.plan.columns) {
+                    largest.iter_mut().zip(row).for_each(|(m, &v)| *m = (*m).max(v));
+                }
+            },
+        );
         for w in 0..self.plan.windows {
             let span = w * self.plan.step..w * self.plan.step + self.plan.window;
             out[[w, feature]] = f32::from(largest[span].iter().copied().max().unwrap_or(0));

@@ -10,6 +10,9 @@ use crate::plan::GaborKernel;
 
 const RADIUS: usize = GaborKernel::RADIUS;
 
+/// Taps from one end to the other.
+const TAPS: usize = 2 * RADIUS + 1;
+
 /// Columns a strip: two floats a pixel and row keep some hundred rows within a second-level cache, and the number is a
 /// multiple of every vector length.
 const STRIP: usize = 64;
@@ -26,12 +29,10 @@ pub(super) struct Gabor {
     column_at: Vec<usize>,
 }
 
-/// Convolved strips of one thread.
+/// A strip that is convolved along distance, of one thread: `[vector of columns, row, even or odd]`, with rows reflected
+/// at both ends, so that the convolution along time runs over neighbours.
 #[derive(Default)]
-pub(super) struct Scratch {
-    even: Vec<f32>,
-    odd: Vec<f32>,
-}
+pub(super) struct Scratch(Vec<f32>);
 
 impl Gabor {
     #[expect(clippy::cast_possible_truncation, reason = "single precision is enough for the taps")]
@@ -49,32 +50,39 @@ impl Gabor {
 
     /// Sums over time of the response, one a column. `index` is `[rows, columns]`.
     pub(super) fn column_sums(&self, index: &[u8], scratch: &mut Scratch, sums: &mut [f64]) {
-        scratch.even.resize(self.rows * STRIP, 0.0);
-        scratch.odd.resize(self.rows * STRIP, 0.0);
-        let arch = pulp::Arch::new();
         for (strip, sums) in sums.chunks_mut(STRIP).enumerate() {
             let mut total = [0.0; STRIP];
-            let keep = |_: usize, response: &[f32; STRIP]| {
-                total.iter_mut().zip(response).for_each(|(s, &r)| *s += f64::from(r));
-            };
-            arch.dispatch(Strip { gabor: self, index, first: strip * STRIP, scratch, keep });
+            self.strip(
+                index,
+                strip * STRIP,
+                scratch,
+                #[inline(always)]
+                |_, x, response| {
+                    total[x..x + response.len()].iter_mut().zip(response).for_each(|(s, &r)| *s += f64::from(r));
+                },
+            );
             sums.copy_from_slice(&total[..sums.len()]);
         }
     }
 
     /// The response of every pixel, `[rows, columns]`.
     pub(super) fn response(&self, index: &[u8]) -> Vec<f32> {
-        let mut scratch = Scratch { even: vec![0.0; self.rows * STRIP], odd: vec![0.0; self.rows * STRIP] };
+        let mut scratch = Scratch::default();
         let mut out = vec![0.0; self.rows * self.columns];
-        let arch = pulp::Arch::new();
         for first in (0..self.columns).step_by(STRIP) {
-            let n = STRIP.min(self.columns - first);
-            let keep = |t: usize, response: &[f32; STRIP]| {
-                out[t * self.columns + first..][..n].copy_from_slice(&response[..n]);
+            let keep = |t: usize, x: usize, response: &[f32]| {
+                let row = &mut out[t * self.columns..(t + 1) * self.columns];
+                row.iter_mut().skip(first + x).zip(response).for_each(|(to, &r)| *to = r);
             };
-            arch.dispatch(Strip { gabor: self, index, first, scratch: &mut scratch, keep });
+            self.strip(index, first, &mut scratch, keep);
         }
         out
+    }
+
+    /// Hands `keep` the response at row `t` of some columns from the strip's column `x` on, for all of the strip.
+    fn strip(&self, index: &[u8], first: usize, scratch: &mut Scratch, keep: impl FnMut(usize, usize, &[f32])) {
+        scratch.0.resize(2 * (self.rows + 2 * RADIUS) * STRIP, 0.0);
+        pulp::Arch::new().dispatch(Strip { gabor: self, index, first, convolved: &mut scratch.0, keep });
     }
 }
 
@@ -86,21 +94,23 @@ fn reflect(i: usize, n: usize) -> usize {
     if p < n { p } else { period - 1 - p }
 }
 
-/// One strip of columns, compiled for the vector unit at hand; `keep` is handed the response of each row.
+/// One strip of columns, compiled for the vector unit at hand.
 struct Strip<'a, K> {
     gabor: &'a Gabor,
     index: &'a [u8],
     first: usize,
-    scratch: &'a mut Scratch,
+    convolved: &'a mut [f32],
     keep: K,
 }
 
-impl<K: FnMut(usize, &[f32; STRIP])> WithSimd for Strip<'_, K> {
+impl<K: FnMut(usize, usize, &[f32])> WithSimd for Strip<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let g = self.gabor;
+        let (padded, lanes) = (g.rows + 2 * RADIUS, S::F32_LANES);
+        let convolved = S::as_mut_simd_f32s(self.convolved).0.as_chunks_mut::<2>().0;
         let at = &g.column_at[self.first..self.first + STRIP + 2 * RADIUS];
         // Away from the borders the reflected columns are simply the next ones.
         let inside = self.first >= RADIUS && self.first + STRIP + RADIUS <= g.columns;
@@ -113,69 +123,61 @@ impl<K: FnMut(usize, &[f32; STRIP])> WithSimd for Strip<'_, K> {
             } else {
                 line.iter_mut().zip(at).for_each(|(l, &x)| *l = f32::from(row[x]));
             }
-            let even = &mut self.scratch.even[t * STRIP..(t + 1) * STRIP];
-            let odd = &mut self.scratch.odd[t * STRIP..(t + 1) * STRIP];
-            along_distance(simd, g, &line, even, odd);
+            for v in 0..STRIP / lanes {
+                convolved[v * padded + RADIUS + t] = along_distance(simd, g, &line[v * lanes..][..lanes + 2 * RADIUS]);
+            }
         }
-        for t in 0..g.rows {
-            let mut response = [0.0f32; STRIP];
-            along_time(simd, g, t, &self.scratch.even, &self.scratch.odd, &mut response);
-            (self.keep)(t, &response);
+        for (v, rows) in convolved.chunks_exact_mut(padded).enumerate() {
+            for t in (0..RADIUS).chain(padded - RADIUS..padded) {
+                rows[t] = rows[RADIUS + g.row_at[t]];
+            }
+            for (t, rows) in rows.array_windows::<TAPS>().enumerate() {
+                let response = [along_time(simd, g, rows)];
+                (self.keep)(t, v * lanes, pulp::bytemuck::cast_slice(&response));
+            }
         }
     }
 }
 
-/// Even and odd convolution of a line with its borders.
+/// Even and odd convolution of a vector of columns with the borders to both sides.
 #[inline(always)]
-fn along_distance<S: Simd>(simd: S, g: &Gabor, line: &[f32; STRIP + 2 * RADIUS], even: &mut [f32], odd: &mut [f32]) {
-    let lanes = S::F32_LANES;
-    let (even, _) = S::as_mut_simd_f32s(even);
-    let (odd, _) = S::as_mut_simd_f32s(odd);
-    for (v, (even, odd)) in even.iter_mut().zip(odd).enumerate() {
-        let x = v * lanes + RADIUS;
-        let at = |x: usize| S::as_simd_f32s(&line[x..x + lanes]).0[0];
-        let mut e = simd.mul_f32s(simd.splat_f32s(g.even[0]), at(x));
-        let mut o = simd.splat_f32s(0.0);
-        for k in 1..=RADIUS {
-            let (before, after) = (at(x - k), at(x + k));
-            e = simd.mul_add_e_f32s(simd.splat_f32s(g.even[k]), simd.add_f32s(after, before), e);
-            o = simd.mul_add_e_f32s(simd.splat_f32s(g.odd[k]), simd.sub_f32s(after, before), o);
-        }
-        (*even, *odd) = (e, o);
+fn along_distance<S: Simd>(simd: S, g: &Gabor, line: &[f32]) -> [S::f32s; 2] {
+    let at = |x: usize| S::as_simd_f32s(&line[x..x + S::F32_LANES]).0[0];
+    let mut even = simd.mul_f32s(simd.splat_f32s(g.even[0]), at(RADIUS));
+    let mut odd = simd.splat_f32s(0.0);
+    for k in 1..=RADIUS {
+        let (before, after) = (at(RADIUS - k), at(RADIUS + k));
+        even = simd.mul_add_e_f32s(simd.splat_f32s(g.even[k]), simd.add_f32s(after, before), even);
+        odd = simd.mul_add_e_f32s(simd.splat_f32s(g.odd[k]), simd.sub_f32s(after, before), odd);
     }
+    [even, odd]
 }
 
-/// The larger modulus of the two filters at row `t`.
+/// The larger modulus of the two filters in the middle of some rows, each the even and the odd convolution.
 #[inline(always)]
-fn along_time<S: Simd>(simd: S, g: &Gabor, t: usize, even: &[f32], odd: &[f32], response: &mut [f32; STRIP]) {
-    let lanes = S::F32_LANES;
-    let (response, _) = S::as_mut_simd_f32s(response);
-    let rows = &g.row_at[t..t + 2 * RADIUS + 1];
-    for (v, response) in response.iter_mut().enumerate() {
-        let at = |image: &[f32], k: usize| {
-            let x = rows[k] * STRIP + v * lanes;
-            S::as_simd_f32s(&image[x..x + lanes]).0[0]
-        };
-        let middle = simd.splat_f32s(g.even[0]);
-        let zero = simd.splat_f32s(0.0);
-        // [first letter: along distance, second: along time]
-        let (mut ee, mut oe) = (simd.mul_f32s(middle, at(even, RADIUS)), simd.mul_f32s(middle, at(odd, RADIUS)));
-        let (mut eo, mut oo) = (zero, zero);
-        for k in 1..=RADIUS {
-            let (c, s) = (simd.splat_f32s(g.even[k]), simd.splat_f32s(g.odd[k]));
-            let (before, after) = (at(even, RADIUS - k), at(even, RADIUS + k));
-            ee = simd.mul_add_e_f32s(c, simd.add_f32s(after, before), ee);
-            eo = simd.mul_add_e_f32s(s, simd.sub_f32s(after, before), eo);
-            let (before, after) = (at(odd, RADIUS - k), at(odd, RADIUS + k));
-            oe = simd.mul_add_e_f32s(c, simd.add_f32s(after, before), oe);
-            oo = simd.mul_add_e_f32s(s, simd.sub_f32s(after, before), oo);
-        }
-        // (e + i o)(e + i o) at 45 degrees, (e - i o)(e + i o) at 135.
-        let square = |re, im| simd.mul_add_e_f32s(re, re, simd.mul_f32s(im, im));
-        let rising = square(simd.sub_f32s(ee, oo), simd.add_f32s(eo, oe));
-        let falling = square(simd.add_f32s(ee, oo), simd.sub_f32s(eo, oe));
-        *response = simd.sqrt_f32s(simd.max_f32s(rising, falling));
+fn along_time<S: Simd>(simd: S, g: &Gabor, rows: &[[S::f32s; 2]; TAPS]) -> S::f32s {
+    let middle = simd.splat_f32s(g.even[0]);
+    let zero = simd.splat_f32s(0.0);
+    // [first letter: along distance, second: along time]
+    let (mut ee, mut oe) = (simd.mul_f32s(middle, rows[RADIUS][0]), simd.mul_f32s(middle, rows[RADIUS][1]));
+    let (mut eo, mut oo) = (zero, zero);
+    for k in 1..=RADIUS {
+        let (c, s) = (simd.splat_f32s(g.even[k]), simd.splat_f32s(g.odd[k]));
+        let ([even_before, odd_before], [even_after, odd_after]) = (rows[RADIUS - k], rows[RADIUS + k]);
+        ee = simd.mul_add_e_f32s(c, simd.add_f32s(even_after, even_before), ee);
+        eo = simd.mul_add_e_f32s(s, simd.sub_f32s(even_after, even_before), eo);
+        oe = simd.mul_add_e_f32s(c, simd.add_f32s(odd_after, odd_before), oe);
+        oo = simd.mul_add_e_f32s(s, simd.sub_f32s(odd_after, odd_before), oo);
     }
+    // (e + i o)(e + i o) at 45 degrees, (e - i o)(e + i o) at 135.
+    let rising = norm2(simd, simd.sub_f32s(ee, oo), simd.add_f32s(eo, oe));
+    let falling = norm2(simd, simd.add_f32s(ee, oo), simd.sub_f32s(eo, oe));
+    simd.sqrt_f32s(simd.max_f32s(rising, falling))
+}
+
+#[inline(always)]
+fn norm2<S: Simd>(simd: S, re: S::f32s, im: S::f32s) -> S::f32s {
+    simd.mul_add_e_f32s(re, re, simd.mul_f32s(im, im))
 }
 
 #[cfg(test)]
