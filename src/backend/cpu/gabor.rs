@@ -17,6 +17,9 @@ const TAPS: usize = 2 * RADIUS + 1;
 /// multiple of every vector length.
 const STRIP: usize = 64;
 
+/// Vectors that are worked on at once: sums of one would wait for each other.
+const AT_ONCE: usize = 2;
+
 /// Taps and reflected coordinates for one image size.
 pub(super) struct Gabor {
     even: [f32; RADIUS + 1],
@@ -123,56 +126,86 @@ impl<K: FnMut(usize, usize, &[f32])> WithSimd for Strip<'_, K> {
             } else {
                 line.iter_mut().zip(at).for_each(|(l, &x)| *l = f32::from(row[x]));
             }
-            for v in 0..STRIP / lanes {
-                convolved[v * padded + RADIUS + t] = along_distance(simd, g, &line[v * lanes..][..lanes + 2 * RADIUS]);
+            for v in (0..STRIP / lanes).step_by(AT_ONCE) {
+                let both = along_distance(simd, g, &line[v * lanes..][..AT_ONCE * lanes + 2 * RADIUS]);
+                for (v, convolved_row) in (v..).zip(both) {
+                    convolved[v * padded + RADIUS + t] = convolved_row;
+                }
             }
         }
         for (v, rows) in convolved.chunks_exact_mut(padded).enumerate() {
             for t in (0..RADIUS).chain(padded - RADIUS..padded) {
                 rows[t] = rows[RADIUS + g.row_at[t]];
             }
-            for (t, rows) in rows.array_windows::<TAPS>().enumerate() {
-                let response = [along_time(simd, g, rows)];
-                (self.keep)(t, v * lanes, pulp::bytemuck::cast_slice(&response));
+            for (t, rows) in rows.array_windows::<{ TAPS + AT_ONCE - 1 }>().enumerate().step_by(AT_ONCE) {
+                for (t, response) in (t..).zip(along_time::<S, AT_ONCE>(simd, g, rows)) {
+                    (self.keep)(t, v * lanes, pulp::bytemuck::cast_slice(&[response]));
+                }
+            }
+            if g.rows % AT_ONCE == 1
+                && let Some(rows) = rows.last_chunk::<TAPS>()
+            {
+                let [response] = along_time::<S, 1>(simd, g, rows);
+                (self.keep)(g.rows - 1, v * lanes, pulp::bytemuck::cast_slice(&[response]));
             }
         }
     }
 }
 
-/// Even and odd convolution of a vector of columns with the borders to both sides.
+/// Even and odd convolution of vectors of columns with the borders to both sides.
 #[inline(always)]
-fn along_distance<S: Simd>(simd: S, g: &Gabor, line: &[f32]) -> [S::f32s; 2] {
-    let at = |x: usize| S::as_simd_f32s(&line[x..x + S::F32_LANES]).0[0];
-    let mut even = simd.mul_f32s(simd.splat_f32s(g.even[0]), at(RADIUS));
-    let mut odd = simd.splat_f32s(0.0);
-    for k in 1..=RADIUS {
-        let (before, after) = (at(RADIUS - k), at(RADIUS + k));
-        even = simd.mul_add_e_f32s(simd.splat_f32s(g.even[k]), simd.add_f32s(after, before), even);
-        odd = simd.mul_add_e_f32s(simd.splat_f32s(g.odd[k]), simd.sub_f32s(after, before), odd);
+fn along_distance<S: Simd>(simd: S, g: &Gabor, line: &[f32]) -> [[S::f32s; 2]; AT_ONCE] {
+    let at = |v: usize, x: usize| S::as_simd_f32s(&line[v * S::F32_LANES + x..][..S::F32_LANES]).0[0];
+    let mut even = [simd.splat_f32s(0.0); AT_ONCE];
+    let mut odd = even;
+    for (v, even) in even.iter_mut().enumerate() {
+        *even = simd.mul_f32s(simd.splat_f32s(g.even[0]), at(v, RADIUS));
     }
-    [even, odd]
+    // An inclusive range would cost a third more: it keeps the loop from being plain.
+    for k in 1..RADIUS + 1 {
+        let (c, s) = (simd.splat_f32s(g.even[k]), simd.splat_f32s(g.odd[k]));
+        for v in 0..AT_ONCE {
+            let (before, after) = (at(v, RADIUS - k), at(v, RADIUS + k));
+            even[v] = simd.mul_add_e_f32s(c, simd.add_f32s(after, before), even[v]);
+            odd[v] = simd.mul_add_e_f32s(s, simd.sub_f32s(after, before), odd[v]);
+        }
+    }
+    let mut both = [[simd.splat_f32s(0.0); 2]; AT_ONCE];
+    for v in 0..AT_ONCE {
+        both[v] = [even[v], odd[v]];
+    }
+    both
 }
 
-/// The larger modulus of the two filters in the middle of some rows, each the even and the odd convolution.
+/// The larger modulus of the two filters at `N` neighbouring rows in the middle of `rows`, `TAPS + N - 1` rows of an even
+/// and an odd convolution each.
 #[inline(always)]
-fn along_time<S: Simd>(simd: S, g: &Gabor, rows: &[[S::f32s; 2]; TAPS]) -> S::f32s {
-    let middle = simd.splat_f32s(g.even[0]);
-    let zero = simd.splat_f32s(0.0);
+fn along_time<S: Simd, const N: usize>(simd: S, g: &Gabor, rows: &[[S::f32s; 2]]) -> [S::f32s; N] {
+    let (middle, zero) = (simd.splat_f32s(g.even[0]), simd.splat_f32s(0.0));
     // [first letter: along distance, second: along time]
-    let (mut ee, mut oe) = (simd.mul_f32s(middle, rows[RADIUS][0]), simd.mul_f32s(middle, rows[RADIUS][1]));
-    let (mut eo, mut oo) = (zero, zero);
-    for k in 1..=RADIUS {
-        let (c, s) = (simd.splat_f32s(g.even[k]), simd.splat_f32s(g.odd[k]));
-        let ([even_before, odd_before], [even_after, odd_after]) = (rows[RADIUS - k], rows[RADIUS + k]);
-        ee = simd.mul_add_e_f32s(c, simd.add_f32s(even_after, even_before), ee);
-        eo = simd.mul_add_e_f32s(s, simd.sub_f32s(even_after, even_before), eo);
-        oe = simd.mul_add_e_f32s(c, simd.add_f32s(odd_after, odd_before), oe);
-        oo = simd.mul_add_e_f32s(s, simd.sub_f32s(odd_after, odd_before), oo);
+    let (mut ee, mut oe, mut eo, mut oo) = ([zero; N], [zero; N], [zero; N], [zero; N]);
+    for t in 0..N {
+        ee[t] = simd.mul_f32s(middle, rows[RADIUS + t][0]);
+        oe[t] = simd.mul_f32s(middle, rows[RADIUS + t][1]);
     }
-    // (e + i o)(e + i o) at 45 degrees, (e - i o)(e + i o) at 135.
-    let rising = norm2(simd, simd.sub_f32s(ee, oo), simd.add_f32s(eo, oe));
-    let falling = norm2(simd, simd.add_f32s(ee, oo), simd.sub_f32s(eo, oe));
-    simd.sqrt_f32s(simd.max_f32s(rising, falling))
+    for k in 1..RADIUS + 1 {
+        let (c, s) = (simd.splat_f32s(g.even[k]), simd.splat_f32s(g.odd[k]));
+        for t in 0..N {
+            let ([even_before, odd_before], [even_after, odd_after]) = (rows[RADIUS + t - k], rows[RADIUS + t + k]);
+            ee[t] = simd.mul_add_e_f32s(c, simd.add_f32s(even_after, even_before), ee[t]);
+            eo[t] = simd.mul_add_e_f32s(s, simd.sub_f32s(even_after, even_before), eo[t]);
+            oe[t] = simd.mul_add_e_f32s(c, simd.add_f32s(odd_after, odd_before), oe[t]);
+            oo[t] = simd.mul_add_e_f32s(s, simd.sub_f32s(odd_after, odd_before), oo[t]);
+        }
+    }
+    let mut response = [zero; N];
+    for t in 0..N {
+        // (e + i o)(e + i o) at 45 degrees, (e - i o)(e + i o) at 135.
+        let rising = norm2(simd, simd.sub_f32s(ee[t], oo[t]), simd.add_f32s(eo[t], oe[t]));
+        let falling = norm2(simd, simd.add_f32s(ee[t], oo[t]), simd.sub_f32s(eo[t], oe[t]));
+        response[t] = simd.sqrt_f32s(simd.max_f32s(rising, falling));
+    }
+    response
 }
 
 #[inline(always)]
