@@ -1,9 +1,10 @@
-//! A run up to clustering beside decoding alone, on the same files and threads, in turns. Pictures are left out: they take
-//! the same time for ten images as for ten thousand. Features are the costly ones (std, gabor, dominant_frequency), segments
+//! A run up to clustering beside decoding alone, on the same files and threads, in turns. Pictures and the report are left
+//! out: they take the same time for ten images as for ten thousand. Features are the costly ones (std, gabor, dominant_frequency), segments
 //! 3 km long, whatever the defaults.
 //!
 //! `cargo bench --bench end_to_end -- [IMAGES] [ROUNDS]` (24 full-size screenshots and 5 rounds by default) prints, for one
-//! thread and for all, the median wall time an image of both and their ratio.
+//! thread and for all, the median wall time an image of both and their ratio, up to the coefficients and up to clusters and
+//! anomalies (whose part an image is the smaller the more images there are).
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -33,19 +34,24 @@ fn main() -> Outcome<()> {
         "{images} screenshots of 1920 x 800 pixels, {:.2} MB each; medians of {rounds} rounds",
         bytes as f64 / 1e6 / images as f64
     );
-    println!("{:>8} {:>18} {:>14} {:>7} {:>12}", "threads", "decode ms/image", "run ms/image", "ratio", "images/s");
+    println!("{:>22}  {:>22}  {:>22}", "decoding alone", "up to coefficients", "up to clusters");
+    println!(
+        "{:>7} {:>14}  {:>14} {:>7}  {:>14} {:>7} {:>9}",
+        "threads", "ms/image", "ms/image", "ratio", "ms/image", "ratio", "images/s"
+    );
     for threads in if all > 1 { vec![1, all] } else { vec![1] } {
-        let (mut decode, mut run) = (Vec::new(), Vec::new());
+        let (mut decode, mut coefficients, mut clusters) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=rounds {
-            let (d, r) = (decode_alone(&archive, threads)?, whole_run(folder.path(), &archive, threads)?);
+            let (d, [c, r]) = (decode_alone(&archive, threads)?, whole_run(folder.path(), &archive, threads)?);
             // The first round warms the file cache.
             if round > 0 {
                 decode.push(d * 1e3 / images as f64);
-                run.push(r * 1e3 / images as f64);
+                coefficients.push(c * 1e3 / images as f64);
+                clusters.push(r * 1e3 / images as f64);
             }
         }
-        let (d, r) = (median(&mut decode), median(&mut run));
-        println!("{threads:>8} {d:>18.1} {r:>14.1} {:>7.2} {:>12.1}", r / d, 1e3 / r);
+        let (d, c, r) = (median(&mut decode), median(&mut coefficients), median(&mut clusters));
+        println!("{threads:>7} {d:>14.1}  {c:>14.1} {:>7.2}  {r:>14.1} {:>7.2} {:>9.1}", c / d, r / d, 1e3 / r);
     }
     Ok(())
 }
@@ -70,8 +76,8 @@ fn decode_alone(archive: &Path, n: usize) -> Outcome<f64> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// Seconds from an archive to clusters and anomalies, into an empty folder.
-fn whole_run(folder: &Path, archive: &Path, n: usize) -> Outcome<f64> {
+/// Seconds from an archive to coefficients, and to clusters and anomalies, into an empty folder.
+fn whole_run(folder: &Path, archive: &Path, n: usize) -> Outcome<[f64; 2]> {
     let output = folder.join("output");
     let text = format!(
         "[input]\npath = {:?}\n[output]\npath = {:?}\n[compute]\nthreads = {n}\nbackend = \"cpu\"\n\
@@ -84,11 +90,11 @@ fn whole_run(folder: &Path, archive: &Path, n: usize) -> Outcome<f64> {
     let pool = threads(&config.compute)?;
     let stop = AtomicBool::new(false);
     let ctx = Context { config: &config, pool: Arc::clone(&pool), observer: &Silent, stop: &stop, strict: false };
-    let start = Instant::now();
-    pipeline::run(&ctx, &mut CpuBackend::new(pool))?;
-    let seconds = start.elapsed().as_secs_f64();
+    let stages = pipeline::run(&ctx, &mut CpuBackend::new(pool))?.stages;
     std::fs::remove_dir_all(&output)?;
-    Ok(seconds)
+    let seconds = |names: &[&str]| names.iter().filter_map(|name| stages.get(*name)).sum::<f64>();
+    let coefficients = seconds(&["catalogue", "images", "transform"]);
+    Ok([coefficients, coefficients + seconds(&["reduce", "cluster"])])
 }
 
 fn median(values: &mut [f64]) -> f64 {

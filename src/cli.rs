@@ -63,6 +63,15 @@ pub(crate) enum BackendName {
     Cpu,
 }
 
+/// Who is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchBackend {
+    /// The CPU, on one thread and on all
+    Cpu,
+    /// A GPU, software adapters included
+    Gpu,
+}
+
 /// Pooling over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PoolingName {
@@ -239,6 +248,29 @@ pub(crate) enum Command {
         /// Bare plot areas of 96 x 344 pixels
         #[arg(long)]
         small: bool,
+    },
+    /// GPU and CPU throughput side by side, stage by stage
+    ///
+    /// Makes full-size screenshots of its own, or takes the first images of --input. Results of both backends are compared,
+    /// and a disagreement is an error.
+    Bench {
+        /// Folder of images to measure with
+        #[arg(long, value_name = "DIR")]
+        input: Option<PathBuf>,
+        /// Who is measured
+        ///
+        /// Default: the CPU, and the GPU that `auto` would take.
+        #[arg(long, value_enum, value_delimiter = ',', value_name = "cpu,gpu")]
+        backend: Vec<BenchBackend>,
+        /// Images to measure with
+        #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        images: u32,
+        /// Repetitions of each measurement
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        repetitions: u32,
+        /// Also write the figures to this file
+        #[arg(long, value_name = "F")]
+        json: Option<PathBuf>,
     },
     /// Graphics adapters, their limits, which one `auto` takes and why
     Devices,

@@ -6,17 +6,19 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use scatterfall::backend::{self, Backend};
+use scatterfall::bench;
 use scatterfall::config::Config;
 use scatterfall::model::Model;
 use scatterfall::plots::bank::Domain;
 use scatterfall::progress::{Context, Observer, threads};
 use scatterfall::stages::{cluster, design, reduce, report, scatter, seismogram, visualize};
+use scatterfall::store::atomic::write_bytes;
 use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
 use scatterfall::synth::{Layout, SynthArchive, SynthOptions};
 use scatterfall::{Error, pipeline};
 
-use crate::cli::{Cli, Command, Common, Folders, PoolingName, Reading};
+use crate::cli::{BenchBackend, Cli, Command, Common, Folders, PoolingName, Reading};
 use crate::terminal::{Progress, answer, say, say_left_out};
 
 /// Options that stand for configuration keys.
@@ -121,6 +123,29 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             make_archive(&common, &output, &SynthOptions { images, seed, layout, ..SynthOptions::default() })?;
             say(format_args!("archive    {}", output.display()));
             say(format_args!("run it     scatterfall run --config {}", output.join("config.toml").display()));
+            Ok(0)
+        }
+        Command::Bench { input, backend, images, repetitions, json } => {
+            let is_own = input.is_some();
+            let folders = Folders { input, output: None };
+            let session = Session::without_folder(&common, Settings { folders, ..Settings::default() })?;
+            let (cpu, gpu) = match &backend[..] {
+                [] => (true, bench::Gpu::Auto),
+                list if list.contains(&BenchBackend::Gpu) => (list.contains(&BenchBackend::Cpu), bench::Gpu::Yes),
+                _ => (true, bench::Gpu::No),
+            };
+            let options = bench::Options { images: images as usize, repetitions: repetitions as usize, cpu, gpu };
+            let ctx = session.context();
+            let input = if is_own {
+                bench::Input::of_archive(&ctx, options.images)?
+            } else {
+                session.pool.install(|| bench::Input::synthetic(options.images))?
+            };
+            let report = bench::run(&ctx, &input, &options)?;
+            if let Some(path) = json {
+                write_bytes(&path, &serde_json::to_vec_pretty(&report)?)?;
+            }
+            answer(report);
             Ok(0)
         }
         Command::Devices => {

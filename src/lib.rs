@@ -12,6 +12,7 @@ pub mod anomaly;
 pub mod archive;
 pub mod backend;
 pub mod batch;
+pub mod bench;
 mod chunked;
 pub mod clustering;
 pub mod colormap;

@@ -8,7 +8,7 @@
 //!
 //! Every stage leaves what is current alone, so a run that was stopped goes on where it was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
@@ -32,6 +32,20 @@ const WARNINGS: usize = 100;
 /// # Errors
 /// The first error that is not a single image's; [`Error::Interrupted`] when asked to stop. Finished days stay.
 pub fn run(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSummary> {
+    let (mut summary, catalogue) = to_clusters(ctx, backend)?;
+    show(ctx, backend, &catalogue, &mut summary)?;
+    Ok(summary)
+}
+
+/// As [`run`], without pictures, report and `run.json`; returns the seconds that each stage took.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_to_clusters(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<BTreeMap<String, f64>> {
+    Ok(to_clusters(ctx, backend)?.0.stages)
+}
+
+fn to_clusters(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<(RunSummary, Catalogue)> {
     let mut summary = RunSummary::default();
     remove_unfinished_files(&ctx.config.output.path);
     let catalogue = read_catalogue(ctx, &mut summary)?;
@@ -42,8 +56,7 @@ pub fn run(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSummary> {
     ctx.check()?;
     timed(&mut summary, "cluster", || cluster::compute(ctx))?;
     ctx.check()?;
-    show(ctx, backend, &catalogue, &mut summary)?;
-    Ok(summary)
+    Ok((summary, catalogue))
 }
 
 /// New images through a fitted model: as [`run`], but nothing is fitted.
@@ -191,7 +204,7 @@ fn compute_images(
 ) -> Result<()> {
     tracing::info!(images = catalogue.images.len(), device = backend.info().device, "archive read");
     let done = timed(summary, "images", || images::compute(ctx, backend, catalogue, with_scattering))?;
-    let waits = done.waits;
+    let (waits, trace) = (done.waits, &done.trace);
     summary.figures.insert("threads".into(), json!(ctx.pool.current_num_threads()));
     summary.figures.insert("images_computed".into(), json!(done.images));
     summary.figures.insert("days_computed".into(), json!(done.days));
@@ -199,6 +212,15 @@ fn compute_images(
     summary.figures.insert(
         "waited_s".into(),
         json!({ "decode": waits.decode.as_secs_f64(), "compute": waits.compute.as_secs_f64(), "write": waits.write.as_secs_f64() }),
+    );
+    summary.figures.insert("decode_threads_s".into(), json!(done.decoding.as_secs_f64()));
+    summary.figures.insert("first_batches".into(), json!(trace));
+    tracing::info!(
+        "decoding took {:.2} s of the threads; waited: decoding {:.2} s, computing {:.2} s, writing {:.2} s",
+        done.decoding.as_secs_f64(),
+        waits.decode.as_secs_f64(),
+        waits.compute.as_secs_f64(),
+        waits.write.as_secs_f64()
     );
     if done.days > 0 && done.days_current == 0 && done.images == 0 {
         return Err(Error::Input(none_usable(ctx, catalogue.images.len())));

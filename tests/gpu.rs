@@ -3,8 +3,10 @@
 #![cfg(feature = "gpu")]
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use ndarray::{Array3, ArrayView2, Axis};
+use scatterfall::archive::Catalogue;
 use scatterfall::backend::cpu::CpuBackend;
 use scatterfall::backend::gpu::{DeviceLimits, GpuBackend, Precisions};
 use scatterfall::backend::{Backend, ImageResults};
@@ -12,7 +14,10 @@ use scatterfall::batch::{CoefficientBlock, Pixels, SegmentBlock};
 use scatterfall::colormap::Colormap;
 use scatterfall::config::{BackendChoice, Config};
 use scatterfall::plan::{FeaturePlan, ImagePlan, ScatteringPlan};
+use scatterfall::progress::{Context, Silent};
 use scatterfall::segment::Segmentation;
+use scatterfall::stages::images;
+use scatterfall::synth::{Layout, SynthArchive, SynthOptions};
 
 /// Coefficients may differ by this part of the largest of their row, channel and order: what DESIGN asks of single precision.
 const ORDERS_1_AND_2: f32 = 1e-5;
@@ -560,6 +565,39 @@ fn more_workgroups_than_one_dimension_takes() {
     let batch = [image(&plan.features, 3)];
     let (got, want) = (run(&mut gpu, &plan, &batch), run(&mut cpu, &plan, &batch));
     assert_features("2 x 65,539", &config, &got, &want);
+}
+
+#[test]
+#[ignore = "needs a Vulkan adapter: run with --include-ignored"]
+fn decoding_goes_on_while_the_device_works() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let layout = Layout::Bare { rows: 64, columns: 211 };
+    let archive = SynthArchive::new(&SynthOptions { images: 20, layout, ..SynthOptions::default() }).expect("valid");
+    archive.write(&folder.path().join("archive"), || {}).expect("written");
+    let (input, output) = (folder.path().join("archive"), folder.path().join("output"));
+    let text = format!(
+        "input.path = {:?}\noutput.path = {:?}\ncrop.enabled = false\ncompute.batch_images = 2\nsegments.bins = 40",
+        input.display().to_string(),
+        output.display().to_string()
+    );
+    let config = Config::from_text(&text).expect("valid");
+    let (mut gpu, stop) = (gpu(DeviceLimits::Default), AtomicBool::new(false));
+    let ctx = Context { config: &config, pool: threads(), observer: &Silent, stop: &stop, strict: false };
+    let catalogue = Catalogue::read(&config.input, &config.output.path).expect("an archive");
+    let summary = images::compute(&ctx, &mut gpu, &catalogue, true).expect("computed");
+    let trace = &summary.trace;
+    assert_eq!((summary.images, trace.len()), (20, 10), "ten batches of two");
+    let depth = gpu.depth();
+    for (k, batch) in trace.iter().enumerate() {
+        let [begin, end] = [batch.submit[1], batch.collect[1]];
+        assert!(begin <= end && batch.decode[1] <= batch.submit[0] && end <= batch.write[1], "in order: {batch:?}");
+        // A batch is waited for only when as many as the device takes are on their way.
+        if let Some(later) = trace.get(k + depth - 1) {
+            assert!(later.submit[1] <= batch.collect[0], "batch {k} is waited for after {later:?} was submitted");
+            let decoded_meanwhile = trace[k + 1..].iter().any(|b| b.decode[1] > begin && b.decode[0] < end);
+            assert!(decoded_meanwhile, "while the device has batch {k}, others are decoded: {trace:?}");
+        }
+    }
 }
 
 #[test]

@@ -51,6 +51,11 @@ pub trait Backend: Send {
     /// Who this is.
     fn info(&self) -> &BackendInfo;
 
+    /// True for a graphics adapter that is a program on the CPU.
+    fn is_software(&self) -> bool {
+        false
+    }
+
     /// Batches that may be submitted before the first must be collected.
     fn depth(&self) -> usize;
 
@@ -75,7 +80,8 @@ pub trait Backend: Send {
     /// [`crate::Error::Device`] where the device fails.
     fn scatter(&mut self, plan: &ScatteringPlan, segments: &SegmentBlock) -> Result<CoefficientBlock>;
 
-    /// Seconds that transfers and kernels took so far, by name; empty where a backend does not measure.
+    /// Seconds that transfers and kernels took so far, by name; empty where a backend does not measure. On the CPU those of
+    /// all threads together.
     fn seconds(&self) -> BTreeMap<&'static str, f64> {
         BTreeMap::new()
     }
@@ -121,12 +127,20 @@ pub fn open(choice: BackendChoice, pool: Arc<ThreadPool>) -> Result<Box<dyn Back
     }
 }
 
+/// The graphics device that serves `choice`, without anything to fall back to.
+///
+/// # Errors
+/// [`crate::Error::Device`] where there is none (for `auto`: none but software), or it cannot be opened.
 #[cfg(feature = "gpu")]
-fn open_gpu(choice: BackendChoice, pool: Arc<ThreadPool>) -> Result<Box<dyn Backend>> {
+pub fn open_gpu(choice: BackendChoice, pool: Arc<ThreadPool>) -> Result<Box<dyn Backend>> {
     Ok(Box::new(gpu::GpuBackend::open(choice, gpu::DeviceLimits::Adapter, pool)?))
 }
 
+/// The graphics device that serves a choice: this program knows none.
+///
+/// # Errors
+/// [`crate::Error::Device`], always.
 #[cfg(not(feature = "gpu"))]
-fn open_gpu(_: BackendChoice, _: Arc<ThreadPool>) -> Result<Box<dyn Backend>> {
+pub fn open_gpu(_: BackendChoice, _: Arc<ThreadPool>) -> Result<Box<dyn Backend>> {
     Err(crate::Error::Device("this program was built without the `gpu` feature: use --backend cpu".into()))
 }

@@ -3,6 +3,7 @@
 //! Three threads joined by short queues: one has the pool decode the next batch, one hands batches to the backend, one
 //! writes. Memory is a few batches, however long the archive.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::strict::{look_at, refuse, too_far};
+use super::trace::{BatchTrace, PassClock, Waits, keep};
 use super::{clip, features_config, scattering_config};
 use crate::archive::{Catalogue, ImageRef, LeftOut};
 use crate::backend::{Backend, ImageResults, Ticket};
@@ -36,17 +38,10 @@ pub struct ImagesSummary {
     pub days_current: usize,
     /// Time that each part waited for another.
     pub waits: Waits,
-}
-
-/// Where the time of a pass went: a part that never waits is the bottleneck.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Waits {
-    /// Decoding waited for a free place in the queue.
-    pub decode: Duration,
-    /// Computing waited for decoded images.
-    pub compute: Duration,
-    /// Writing waited for results.
-    pub write: Duration,
+    /// Time that threads spent on reading and decoding, summed up.
+    pub decoding: Duration,
+    /// The first batches' times.
+    pub trace: Vec<BatchTrace>,
 }
 
 /// One day's work.
@@ -129,22 +124,23 @@ pub fn compute(
     let (to_compute, decoded) = sync_channel(1);
     let (to_write, computed) = sync_channel(1);
     let (jobs, plan) = (&jobs, &plan);
+    let clock = PassClock::start();
     let result = thread::scope(|scope| {
-        let decoder = scope.spawn(move || decode_all(ctx, jobs, batch, &to_compute));
-        let writer = scope.spawn(move || write_all(ctx, jobs, plan, &info, &computed));
-        let computing = compute_all(ctx, backend, plan, &decoded, to_write);
+        let decoder = scope.spawn(move || decode_all(ctx, jobs, batch, clock, &to_compute));
+        let writer = scope.spawn(move || write_all(ctx, jobs, plan, &info, clock, &computed));
+        let computing = compute_all(ctx, backend, plan, clock, &decoded, to_write);
         // Without a receiver the decoder's next send fails, and it ends.
         drop(decoded);
         let (decoding, writing) = (joined(decoder.join()), joined(writer.join()));
         let (waits, written) = (computing, writing);
         // The writer's error is the cause where the others only found a queue closed.
-        let (images, write) = written?;
+        let (images, write, trace) = written?;
         let compute = waits?;
-        let decode = decoding?;
-        Ok((images, Waits { decode, compute, write }))
+        let (decode, decoding) = decoding?;
+        Ok((images, Waits { decode, compute, write }, decoding, trace))
     });
     ctx.observer.end();
-    (summary.images, summary.waits) = result?;
+    (summary.images, summary.waits, summary.decoding, summary.trace) = result?;
     Ok(summary)
 }
 
@@ -186,6 +182,7 @@ struct Decoded<'a> {
     failed: Vec<Failed>,
     /// The last of its day.
     last: bool,
+    trace: BatchTrace,
 }
 
 /// An image that could not be decoded.
@@ -199,18 +196,26 @@ fn decode_all<'a>(
     ctx: &Context<'_>,
     jobs: &'a [Job<'a>],
     batch: usize,
+    clock: PassClock,
     to_compute: &SyncSender<Decoded<'a>>,
-) -> Result<Duration> {
+) -> Result<(Duration, Duration)> {
     let input = &ctx.config.input;
     let mut waited = Duration::ZERO;
+    let nanoseconds = AtomicU64::new(0);
+    let spent = || Duration::from_nanos(nanoseconds.load(Ordering::Relaxed));
     for (job, j) in jobs.iter().enumerate() {
         let batches = j.images.len().div_ceil(batch);
         for (k, images) in j.images.chunks(batch).enumerate() {
             ctx.check()?;
-            let results: Vec<Result<Pixels>> = ctx.pool.install(|| {
+            let mut trace = BatchTrace { images: images.len(), ..BatchTrace::default() };
+            let decode_batch = || {
                 let decode = |image: &ImageRef| {
                     ctx.check()?;
-                    let pixels = decode::decode(&image.path, ctx.config.crop.as_ref(), input.max_pixels)?;
+                    let begun = Instant::now();
+                    let pixels = decode::decode(&image.path, ctx.config.crop.as_ref(), input.max_pixels);
+                    let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                    nanoseconds.fetch_add(took, Ordering::Relaxed);
+                    let pixels = pixels?;
                     if ctx.config.output.waterfall_npz {
                         clip::write_waterfall(&ctx.config.output.path, image, &pixels)?;
                     }
@@ -222,9 +227,10 @@ fn decode_all<'a>(
                     result
                 };
                 images.par_iter().map(counted).collect()
-            });
-            let mut decoded =
-                Decoded { job, images: Vec::new(), pixels: Vec::new(), failed: Vec::new(), last: k + 1 == batches };
+            };
+            let results: Vec<Result<Pixels>> = clock.time(&mut trace.decode, || ctx.pool.install(decode_batch));
+            let last = k + 1 == batches;
+            let mut decoded = Decoded { job, images: Vec::new(), pixels: Vec::new(), failed: Vec::new(), last, trace };
             for (image, result) in images.iter().zip(results) {
                 let (reason, again) = match result {
                     Ok(pixels) => {
@@ -250,12 +256,12 @@ fn decode_all<'a>(
             }
             let start = Instant::now();
             if to_compute.send(decoded).is_err() {
-                return Ok(waited);
+                return Ok((waited, spent()));
             }
             waited += start.elapsed();
         }
     }
-    Ok(waited)
+    Ok((waited, spent()))
 }
 
 /// A batch on its way to the disk.
@@ -265,19 +271,22 @@ struct Computed<'a> {
     results: Option<ImageResults>,
     failed: Vec<Failed>,
     last: bool,
+    trace: BatchTrace,
 }
 
 fn compute_all<'a>(
     ctx: &Context<'_>,
     backend: &mut dyn Backend,
     plan: &ImagePlan,
+    clock: PassClock,
     decoded: &Receiver<Decoded<'a>>,
     to_write: SyncSender<Computed<'a>>,
 ) -> Result<Duration> {
     let mut waited = Duration::ZERO;
     let mut flying: std::collections::VecDeque<(Option<Ticket>, Computed<'a>)> = std::collections::VecDeque::new();
     let land = |backend: &mut dyn Backend, (ticket, mut batch): (Option<Ticket>, Computed<'a>)| -> Result<bool> {
-        batch.results = ticket.map(|t| backend.collect(t)).transpose()?;
+        let collect = || ticket.map(|t| backend.collect(t)).transpose();
+        batch.results = clock.time(&mut batch.trace.collect, collect)?;
         Ok(to_write.send(batch).is_ok())
     };
     loop {
@@ -285,9 +294,10 @@ fn compute_all<'a>(
         let Ok(batch) = decoded.recv() else { break };
         waited += start.elapsed();
         ctx.check()?;
-        let Decoded { job, images, pixels, failed, last } = batch;
-        let ticket = if pixels.is_empty() { None } else { Some(backend.submit(plan, pixels)?) };
-        flying.push_back((ticket, Computed { job, images, results: None, failed, last }));
+        let Decoded { job, images, pixels, failed, last, mut trace } = batch;
+        let submit = || (!pixels.is_empty()).then(|| backend.submit(plan, pixels)).transpose();
+        let ticket = clock.time(&mut trace.submit, submit)?;
+        flying.push_back((ticket, Computed { job, images, results: None, failed, last, trace }));
         while flying.len() >= backend.depth().max(1) {
             if let Some(oldest) = flying.pop_front()
                 && !land(backend, oldest)?
@@ -309,20 +319,24 @@ fn write_all(
     jobs: &[Job<'_>],
     plan: &ImagePlan,
     backend: &StoredBackend,
+    clock: PassClock,
     computed: &Receiver<Computed<'_>>,
-) -> Result<(usize, Duration)> {
+) -> Result<(usize, Duration, Vec<BatchTrace>)> {
     let (mut images, mut waited) = (0, Duration::ZERO);
+    let mut trace = Vec::new();
     let mut writer: Option<DayWriter> = None;
     loop {
         let start = Instant::now();
-        let Ok(batch) = computed.recv() else { break };
+        let Ok(mut batch) = computed.recv() else { break };
         waited += start.elapsed();
         let (job, last) = (batch.job, batch.last);
+        let mut times = std::mem::take(&mut batch.trace);
         let mut day = match writer.take() {
             Some(day) => day,
             None => DayWriter::new(ctx, &jobs[job], plan)?,
         };
-        day.append(batch, plan)?;
+        clock.time(&mut times.write, || day.append(batch, plan))?;
+        keep(&mut trace, times);
         if last {
             images += day.names.len();
             day.finish(ctx, &jobs[job], backend)?;
@@ -330,7 +344,7 @@ fn write_all(
             writer = Some(day);
         }
     }
-    Ok((images, waited))
+    Ok((images, waited, trace))
 }
 
 /// The files of a day, growing.

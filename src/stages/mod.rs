@@ -14,6 +14,7 @@ pub mod rows;
 pub mod scatter;
 pub mod seismogram;
 pub mod strict;
+pub mod trace;
 pub mod transform;
 pub mod visualize;
 mod waterfalls;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::fixture::{Fixture, ROWS_AN_IMAGE, assert_whole, files, program};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "run",
     "demo",
     "clip",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 13] = [
     "seismogram",
     "synth",
     "devices",
+    "bench",
 ];
 
 fn text(path: &Path) -> &str {

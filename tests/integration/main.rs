@@ -3,6 +3,7 @@
 //! - [`cli`]: what every command accepts, says and returns
 //! - [`apply`]: new images through a fitted model, and models that are refused
 //! - [`bad_input`]: what is left out, and what ends a run, without harm to what is there
+//! - [`bench`]: figures of a benchmark
 //! - [`stages`]: `run` and its stages write the same bytes, however they are stopped, split or repeated
 //! - [`pictures`]: pictures and the report, from stored files, drawn once
 //! - [`numerics`]: clusters, hierarchies, densities and components of scikit-learn and SciPy
@@ -15,6 +16,7 @@
 
 mod apply;
 mod bad_input;
+mod bench;
 mod cli;
 mod compare;
 mod fixture;

@@ -2,6 +2,7 @@
 
 use ndarray::ArrayViewMut2;
 
+use super::clock::{Clock, Laps};
 use super::gabor::{self, Gabor};
 use super::slope::SlopeAspect;
 use super::spectrum::{self, Spectrum};
@@ -57,18 +58,26 @@ impl FeatureKernel {
     }
 
     /// Fills `out` `[window, feature]` and returns the image's residual.
-    pub(super) fn compute(&self, pixels: &Pixels, scratch: &mut Scratch, mut out: ArrayViewMut2<f32>) -> f32 {
+    pub(super) fn compute(
+        &self,
+        pixels: &Pixels,
+        scratch: &mut Scratch,
+        clock: &Clock,
+        mut out: ArrayViewMut2<f32>,
+    ) -> f32 {
+        let mut laps = Laps::start();
         let residual = scratch.quantiser.quantise(pixels, &mut scratch.index);
+        laps.lap("value");
         let order_statistics = |f: &Feature| matches!(f, Feature::Median | Feature::P75);
-        if self.plan.features.iter().any(order_statistics) {
-            transpose(&scratch.index, self.plan.rows, self.plan.columns, &mut scratch.columns);
-        }
         scratch.per_column.resize(self.plan.columns, 0.0);
         if self.plan.features.iter().any(|f| matches!(f, Feature::Std | Feature::Mean)) {
             self.moments(&scratch.index, &mut out);
+            laps.lap("moments");
         }
         if self.plan.features.iter().any(order_statistics) {
+            transpose(&scratch.index, self.plan.rows, self.plan.columns, &mut scratch.columns);
             self.quantiles(&scratch.columns, &mut out);
+            laps.lap("quantiles");
         }
         for (k, feature) in self.plan.features.iter().enumerate() {
             match feature {
@@ -94,9 +103,16 @@ impl FeatureKernel {
                     self.mean_of_columns(&scratch.per_column, 1, k, &mut out);
                 }
                 Feature::Max => self.maxima(&scratch.index, k, &mut out),
-                Feature::Std | Feature::Mean | Feature::Median | Feature::P75 => {}
+                Feature::Std | Feature::Mean | Feature::Median | Feature::P75 => continue,
             }
+            laps.lap(match feature {
+                Feature::Gabor => "gabor",
+                Feature::SlopeAspect => "slope",
+                Feature::DominantFrequency => "frequency",
+                _ => "maxima",
+            });
         }
+        clock.add(laps.laps());
         residual
     }
 

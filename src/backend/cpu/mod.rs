@@ -1,5 +1,6 @@
 //! The CPU backend: every core, one image or a few segments at a time each; complete, and the reference of the others.
 
+mod clock;
 mod features;
 mod gabor;
 mod lanes;
@@ -9,8 +10,9 @@ mod slope;
 mod spectrum;
 mod value;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use ndarray::{Array2, Array3, Axis};
 use rayon::ThreadPool;
@@ -21,6 +23,7 @@ use crate::batch::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
 use crate::colormap::Colormap;
 use crate::error::{Error, Result};
 use crate::plan::{GaborKernel, ImagePlan, ScatteringPlan};
+use clock::Clock;
 use features::FeatureKernel;
 pub use scatter::ScatteringKernel;
 #[cfg(feature = "gpu")]
@@ -52,6 +55,7 @@ pub struct CpuBackend {
     segments: Option<(ScatteringPlan, ScatteringKernel)>,
     done: VecDeque<(Ticket, ImageResults)>,
     next: u64,
+    clock: Clock,
 }
 
 struct ImageKernels {
@@ -66,9 +70,9 @@ impl CpuBackend {
             kind: "cpu",
             // Without the number of threads: this is stored beside results that do not depend on it.
             device: format!("{} CPU", std::env::consts::ARCH),
-            detail: format!("{:?}", pulp::Arch::new()),
+            detail: vector_unit(),
         };
-        Self { info, pool, images: None, segments: None, done: VecDeque::new(), next: 0 }
+        Self { info, pool, images: None, segments: None, done: VecDeque::new(), next: 0, clock: Clock::default() }
     }
 }
 
@@ -105,7 +109,7 @@ impl Backend for CpuBackend {
         let Some((plan, kernels)) = &self.images else {
             return Err(Error::Device("the CPU backend lost its kernels".into()));
         };
-        let results = self.pool.install(|| compute(plan, kernels, batch));
+        let results = self.pool.install(|| compute(plan, kernels, &self.clock, batch));
         let ticket = Ticket(self.next);
         self.next += 1;
         self.done.push_back((ticket, results));
@@ -126,12 +130,17 @@ impl Backend for CpuBackend {
         let Some((_, kernel)) = &self.segments else {
             return Err(Error::Device("the CPU backend lost its kernels".into()));
         };
-        Ok(self.pool.install(|| kernel.transform(segments.view())))
+        Ok(self.pool.install(|| all_threads(&self.clock, "scattering", || kernel.transform(segments.view()))))
+    }
+
+    /// Of one thread, summed up over threads.
+    fn seconds(&self) -> BTreeMap<&'static str, f64> {
+        self.clock.seconds()
     }
 }
 
 /// One image after another on every core; results land at their place, so the order never depends on threads.
-fn compute(plan: &ImagePlan, kernels: &ImageKernels, batch: Vec<Pixels>) -> ImageResults {
+fn compute(plan: &ImagePlan, kernels: &ImageKernels, clock: &Clock, batch: Vec<Pixels>) -> ImageResults {
     let n = batch.len();
     let f = &plan.features;
     let mut values = Array3::zeros((n, f.windows, f.features.len()));
@@ -139,20 +148,42 @@ fn compute(plan: &ImagePlan, kernels: &ImageKernels, batch: Vec<Pixels>) -> Imag
     values.axis_iter_mut(Axis(0)).into_par_iter().zip(residual.par_iter_mut()).zip(batch).for_each_init(
         || kernels.features.scratch(),
         |scratch, ((out, residual), pixels)| {
-            *residual = kernels.features.compute(&pixels, scratch, out);
+            *residual = kernels.features.compute(&pixels, scratch, clock, out);
         },
     );
     let coefficients = plan.scattering.as_ref().zip(kernels.scattering.as_ref()).map(|((cut, network), kernel)| {
         let per_image = cut.count(cut.windows);
         let mut orders: Vec<Array2<f32>> =
             network.widths().iter().map(|w| Array2::zeros((n * per_image, network.channels * w))).collect();
-        kernel.transform_into((n * per_image, network.channels), &mut orders, |row, channel, samples| {
-            let (image, start) = (row / per_image, row % per_image * cut.hop);
-            let image = values.index_axis(Axis(0), image);
-            let series = image.column(channel);
-            samples.iter_mut().zip(series.iter().skip(start)).for_each(|(s, v)| *s = *v);
+        all_threads(clock, "scattering", || {
+            kernel.transform_into((n * per_image, network.channels), &mut orders, |row, channel, samples| {
+                let (image, start) = (row / per_image, row % per_image * cut.hop);
+                let image = values.index_axis(Axis(0), image);
+                let series = image.column(channel);
+                samples.iter_mut().zip(series.iter().skip(start)).for_each(|(s, v)| *s = *v);
+            });
         });
         CoefficientBlock { orders }
     });
     ImageResults { features: FeatureBlock { values, residual }, coefficients }
+}
+
+/// Counts the time of work that keeps all threads of the pool busy.
+fn all_threads<T>(clock: &Clock, name: &'static str, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    let threads = u32::try_from(rayon::current_num_threads()).unwrap_or(1);
+    clock.add(&[(name, start.elapsed() * threads)]);
+    result
+}
+
+/// The instructions that kernels are compiled for here.
+fn vector_unit() -> String {
+    let told = format!("{:?}", pulp::Arch::new());
+    let name = told.split('(').next().unwrap_or_default();
+    match name {
+        "V4" => "AVX-512".into(),
+        "V3" => "AVX2".into(),
+        other => other.to_owned(),
+    }
 }

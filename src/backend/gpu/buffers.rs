@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rayon::ThreadPool;
+use rayon::prelude::*;
 use wgpu::BufferUsages;
 
 use super::device::Gpu;
 use crate::error::{Error, Result};
+
+/// Bytes that one thread copies at a time.
+const BLOCK: usize = 1 << 16;
 
 /// Device memory by name. A buffer grows when more is asked for and never shrinks; batches share it, because a queue works
 /// on one after the other.
@@ -104,13 +109,10 @@ impl Staging {
         Self { upload: None, read: None }
     }
 
-    /// The upload buffer with `parts` written one after another, each padded to whole words.
-    pub(super) fn upload<'a>(
-        &mut self,
-        gpu: &Gpu,
-        parts: impl Iterator<Item = &'a [u8]> + Clone,
-    ) -> Result<wgpu::Buffer> {
-        let bytes: u64 = parts.clone().map(|p| (p.len() as u64).next_multiple_of(4)).sum();
+    /// The upload buffer with `parts` written one after another, each padded to whole words. `threads` copy: one alone is
+    /// slower than the way to a card.
+    pub(super) fn upload(&mut self, gpu: &Gpu, threads: &ThreadPool, parts: &[&[u8]]) -> Result<wgpu::Buffer> {
+        let bytes: u64 = parts.iter().map(|p| (p.len() as u64).next_multiple_of(4)).sum();
         let upload = match self.upload.take() {
             Some(upload) if upload.buffer.size() >= bytes => upload,
             _ => {
@@ -126,11 +128,20 @@ impl Staging {
         {
             let view = upload.buffer.get_mapped_range_mut(0..bytes.max(4));
             let mut view = view.map_err(|e| Error::Device(format!("cannot write to the graphics device: {e}")))?;
-            let mut at = 0;
+            let mut rest = view.slice(..);
+            let mut blocks = Vec::new();
             for part in parts {
-                view.slice(at..at + part.len()).copy_from_slice(part);
-                at += part.len().next_multiple_of(4);
+                let (own, others) = rest.split_at(part.len().next_multiple_of(4));
+                rest = others;
+                // Only blocks of a known length may go to other threads.
+                let (own, mut tail) = own.into_slice(..part.len()).into_chunks::<BLOCK>();
+                let (from, from_tail) = part.as_chunks::<BLOCK>();
+                blocks.extend(own.into_iter().zip(from));
+                tail.copy_from_slice(from_tail);
             }
+            threads.install(|| {
+                blocks.into_par_iter().for_each(|(to, from)| wgpu::WriteOnly::from(to).copy_from_slice(from))
+            });
         }
         upload.buffer.unmap();
         let buffer = upload.buffer.clone();

@@ -151,6 +151,8 @@ pub(super) struct Gpu {
     pub(super) timestamps: bool,
     pub(super) double_precision: bool,
     pub(super) info: BackendInfo,
+    /// It computes on the CPU.
+    pub(super) software: bool,
     failure: Arc<Mutex<Option<String>>>,
     lost: Arc<AtomicBool>,
 }
@@ -199,6 +201,7 @@ impl Gpu {
             note.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
         });
         let row = row(&adapter);
+        let software = row.kind == "software";
         let info = BackendInfo { kind: "gpu", device: row.name, detail: format!("{} {}", row.api, row.driver) };
         let [timestamps, double_precision] =
             [Features::TIMESTAMP_QUERY, Features::SHADER_F64].map(|feature| features.contains(feature));
@@ -210,6 +213,7 @@ impl Gpu {
             timestamps,
             double_precision,
             info,
+            software,
             failure,
             lost,
         })

@@ -19,6 +19,11 @@ impl HostScatter {
         Self { threads, kernel: None }
     }
 
+    /// The host's threads.
+    pub(super) fn threads(&self) -> &ThreadPool {
+        &self.threads
+    }
+
     /// Replaces the coefficients of the signals `(row, channel)` in `orders`, from the samples that
     /// `fill(row, channel, samples)` writes.
     pub(super) fn replace(

@@ -219,7 +219,8 @@ impl GpuBackend {
         }
 
         let begun = Instant::now();
-        let staged = slot.staging.upload(gpu, batch.iter().map(|p| p.rgb.as_slice()))?;
+        let parts: Vec<&[u8]> = batch.iter().map(|p| p.rgb.as_slice()).collect();
+        let staged = slot.staging.upload(gpu, self.host.threads(), &parts)?;
         add(&mut self.timings, "upload", begun);
 
         let mut rec = Recorder::new(gpu, &self.arena, &mut self.traffic, slot.timer.as_mut());
@@ -320,7 +321,9 @@ impl GpuBackend {
             pool.poison(gpu);
         }
         let begun = Instant::now();
-        let staged = slot.staging.upload(gpu, std::iter::once(bytemuck::cast_slice(samples)))?;
+        // In parts, so that several threads copy.
+        let parts: Vec<&[u8]> = samples.chunks(1 << 18).map(bytemuck::cast_slice).collect();
+        let staged = slot.staging.upload(gpu, self.host.threads(), &parts)?;
         add(&mut self.timings, "upload", begun);
         let mut rec = Recorder::new(gpu, &self.arena, &mut self.traffic, slot.timer.as_mut());
         rec.upload(&staged, &uploaded, sample_bytes);
@@ -343,6 +346,10 @@ impl GpuBackend {
 impl Backend for GpuBackend {
     fn info(&self) -> &BackendInfo {
         &self.gpu.info
+    }
+
+    fn is_software(&self) -> bool {
+        self.gpu.software
     }
 
     fn depth(&self) -> usize {
