@@ -4,8 +4,9 @@
 // steps whose radices multiply to s, is (Stockham's autosort form; Van Loan, Computational Frameworks for the FFT, 1.7)
 //   in   x[b + k m],            m = N / r,  b = 0 .. m - 1,  k = 0 .. r - 1
 //   out  y[q + s (r p + k)] = w_N^(p k s) sum_j x[b + j m] w_r^(j k),   p = b / s,  q = b % s,  w_n = exp(-2 pi i / n)
-// Lane l holds b = l, l + LANES, ...; value k of its i-th b is in slot i r + k. The steps are called by `transform`, which
-// the host writes for the length (N, LANES, TEAMS, SLOTS, PLANES, ... are its constants too).
+// Lane l holds b = l, l + LANES, ...; value k of its i-th b is in slot i r + k. The host composes the steps of a length from
+// fft_step.wgsl and fft_prime_step.wgsl, and `transform`, which calls them (N, LANES, TEAMS, SLOTS, PLANES, ... are its
+// constants too).
 //
 // With PLANES = 1, real and imaginary parts change hands one after the other through the same memory: half the bytes for
 // twice the barriers. Every barrier stands in uniform control flow: `transform` has no branches.
@@ -40,107 +41,6 @@ fn output_index(lane: u32, slot: u32) -> u32 {
     }
     let b = lane + slot / LAST_RADIX * LANES;
     return select(N, b + slot % LAST_RADIX * m, b < m);
-}
-
-// Writes one plane (0 real, 1 imaginary) of a step's results.
-fn put(team: u32, lane: u32, r: u32, s: u32, plane: u32) {
-    let m = N / r;
-    for (var i = 0u; i * LANES < m; i++) {
-        let b = lane + i * LANES;
-        if b < m {
-            let start = (b - b % s) * r + b % s;
-            for (var k = 0u; k < r; k++) {
-                work[place(team, start + k * s, plane)] = v[i * r + k][plane];
-            }
-        }
-    }
-}
-
-// Reads one plane of a step's input.
-fn take(team: u32, lane: u32, r: u32, plane: u32) {
-    let m = N / r;
-    for (var i = 0u; i * LANES < m; i++) {
-        let b = lane + i * LANES;
-        if b < m {
-            for (var k = 0u; k < r; k++) {
-                v[i * r + k][plane] = work[place(team, b + k * m, plane)];
-            }
-        }
-    }
-}
-
-// Butterflies and twiddle factors of one step; the last step's factors are all one.
-fn radix(lane: u32, r: u32, s: u32) {
-    for (var i = 0u; i * LANES < N / r; i++) {
-        butterfly(r, i * r);
-        let b = lane + i * LANES;
-        if s * r < N && b < N / r {
-            for (var k = 1u; k < r; k++) {
-                v[i * r + k] = cmul(v[i * r + k], twiddles[(b - b % s) * k]);
-            }
-        }
-    }
-}
-
-// A step of any odd prime radix works from workgroup memory, a pair of results (h, r - h) an item: cosine and sine sums
-// serve both. Item l holds b = l % m and h = l / m; its results are in slots 2 i and 2 i + 1.
-fn prime_take(team: u32, lane: u32, r: u32, plane: u32) {
-    let m = N / r;
-    let half = (r + 1u) / 2u;
-    for (var i = 0u; i * LANES < m * half; i++) {
-        let item = lane + i * LANES;
-        if item < m * half {
-            let b = item % m;
-            let h = item / m;
-            var even = work[place(team, b, plane)];
-            var odd = real(0.0);
-            var angle = 0u; // h j modulo r
-            for (var j = 1u; j < half; j++) {
-                angle += h;
-                angle = select(angle, angle - r, angle >= r);
-                let x = work[place(team, b + j * m, plane)];
-                let y = work[place(team, b + (r - j) * m, plane)];
-                let root = twiddles[angle * m];
-                even += root.x * (x + y);
-                odd += root.y * (x - y);
-            }
-            prime_sums[i][2u * plane] = even;
-            prime_sums[i][2u * plane + 1u] = odd;
-        }
-    }
-}
-
-fn prime_turn(lane: u32, r: u32, s: u32) {
-    let m = N / r;
-    let half = (r + 1u) / 2u;
-    for (var i = 0u; i * LANES < m * half; i++) {
-        let item = lane + i * LANES;
-        if item < m * half {
-            let b = item % m;
-            let h = item / m;
-            let sums = prime_sums[i];
-            let twice = (b - b % s) * select(r - h, 0u, h == 0u);
-            v[2u * i] = cmul(complex(sums.x - sums.w, sums.z + sums.y), twiddles[(b - b % s) * h]);
-            v[2u * i + 1u] = cmul(complex(sums.x + sums.w, sums.z - sums.y), twiddles[twice]);
-        }
-    }
-}
-
-fn prime_put(team: u32, lane: u32, r: u32, s: u32, plane: u32) {
-    let m = N / r;
-    let half = (r + 1u) / 2u;
-    for (var i = 0u; i * LANES < m * half; i++) {
-        let item = lane + i * LANES;
-        if item < m * half {
-            let b = item % m;
-            let h = item / m;
-            let start = (b - b % s) * r + b % s;
-            work[place(team, start + h * s, plane)] = v[2u * i][plane];
-            if h > 0u {
-                work[place(team, start + (r - h) * s, plane)] = v[2u * i + 1u][plane];
-            }
-        }
-    }
 }
 
 // Results of one transform become the real input of the next: slots by `output_index` to slots by `input_index`.

@@ -16,9 +16,9 @@ const GABOR_WG: u32 = BLOCK * STRIP / 4u;
 const ACROSS: u32 = STRIP / 4u;
 // A tile's row: the strip with its borders, four columns a word.
 const TILE_WORDS: u32 = (STRIP + 2u * RADIUS) / 4u;
-// Positions that four neighbours reach together.
-const REACH: u32 = 2u * RADIUS + 4u;
-const TAPS: u32 = REACH + 3u;
+// Positions that four neighbours reach together: 2 RADIUS + 4, as a plain number, so that loops are written out.
+const ROUNDS_REACH: u32 = 52u;
+const TAPS: u32 = ROUNDS_REACH + 3u;
 
 @group(0) @binding(1) var<storage, read> index: array<u32>;
 @group(0) @binding(2) var<uniform> taps: array<vec4<f32>, TAPS>;
@@ -57,7 +57,7 @@ fn along_distance(image: u32, first_column: u32, block: u32, local: u32) {
     var odd = vec4<f32>(0.0);
     var even_taps = vec4<f32>(0.0);
     var odd_taps = vec4<f32>(0.0);
-    for (var p = 0u; p < REACH; p++) {
+    for (var p = 0u; p < ROUNDS_REACH; p++) {
         let value = f32(byte_of(tile[row * TILE_WORDS + four + p / 4u], p));
         let tap = taps[p + 3u];
         even_taps = vec4<f32>(tap.x, even_taps.xyz);
@@ -99,8 +99,10 @@ fn gabor(
         var oo = vec4<f32>(0.0);
         var even_taps = vec4<f32>(0.0);
         var odd_taps = vec4<f32>(0.0);
-        for (var p = 0u; p < REACH; p++) {
-            let value = ring[((block * BLOCK + 4u * four + p) % RING) * STRIP + column];
+        let start = block % 2u * BLOCK + 4u * four;
+        for (var p = 0u; p < ROUNDS_REACH; p++) {
+            let row = start + p;
+            let value = ring[select(row, row - RING, row >= RING) * STRIP + column];
             let tap = taps[p + 3u];
             even_taps = vec4<f32>(tap.x, even_taps.xyz);
             odd_taps = vec4<f32>(tap.y, odd_taps.xyz);

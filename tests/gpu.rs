@@ -569,6 +569,25 @@ fn more_workgroups_than_one_dimension_takes() {
 
 #[test]
 #[ignore = "needs a Vulkan adapter: run with --include-ignored"]
+fn loops_written_out_change_nothing() {
+    let mut gpu = gpu(DeviceLimits::Default);
+    let (_, plan) = small_plan();
+    let batch = [image(&plan.features, 5), image(&plan.features, 6)];
+    let network = network_plan(TWO, 2, 30);
+    let input = segments(7, 2, 30, 40.0);
+    let mut both = [false, true].map(|unroll| {
+        gpu.set_unroll(unroll);
+        (run(&mut gpu, &plan, &batch), gpu.scatter(&network, &input).expect("transformed"))
+    });
+    // Compilers may contract a multiplication and an addition in one form and not in the other.
+    let [(looped, looped_segments), (written_out, segments)] = &mut both;
+    let (config, _) = small_plan();
+    assert_features("written out", &config, written_out, looped);
+    assert_orders("written out", &network, segments, looped_segments);
+}
+
+#[test]
+#[ignore = "needs a Vulkan adapter: run with --include-ignored"]
 fn decoding_goes_on_while_the_device_works() {
     let folder = tempfile::tempdir().expect("a folder");
     let layout = Layout::Bare { rows: 64, columns: 211 };
@@ -594,10 +613,12 @@ fn decoding_goes_on_while_the_device_works() {
         // A batch is waited for only when as many as the device takes are on their way.
         if let Some(later) = trace.get(k + depth - 1) {
             assert!(later.submit[1] <= batch.collect[0], "batch {k} is waited for after {later:?} was submitted");
-            let decoded_meanwhile = trace[k + 1..].iter().any(|b| b.decode[1] > begin && b.decode[0] < end);
-            assert!(decoded_meanwhile, "while the device has batch {k}, others are decoded: {trace:?}");
         }
     }
+    // On a device that takes its time, images are decoded while it works; a fast one waits for them.
+    let meanwhile =
+        |k: usize| trace[k + 1..].iter().any(|b| b.decode[1] > trace[k].submit[0] && b.decode[0] < trace[k].collect[1]);
+    assert!((0..5).any(meanwhile), "while a batch is on its way, others are decoded: {trace:?}");
 }
 
 #[test]

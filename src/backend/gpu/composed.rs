@@ -20,7 +20,14 @@ use crate::config::Pooling;
 const LARGE: Caps = Caps { workgroup_bytes: 48 << 10, invocations: 1024, ..Caps::DEFAULT };
 
 fn reflected<P: Params>(source: &Source) -> Reflection {
-    source.reflect::<P>().unwrap_or_else(|e| panic!("{e}"))
+    let reflection = source.reflect::<P>().unwrap_or_else(|e| panic!("{e}"));
+    let unrolled = source.unrolled().reflect::<P>().unwrap_or_else(|e| panic!("with loops written out: {e}"));
+    assert_eq!(
+        (&unrolled.bindings, unrolled.workgroup_bytes),
+        (&reflection.bindings, reflection.workgroup_bytes),
+        "the same"
+    );
+    reflection
 }
 
 fn names(reflection: &Reflection) -> Vec<&str> {

@@ -153,6 +153,8 @@ pub(super) struct Gpu {
     pub(super) info: BackendInfo,
     /// It computes on the CPU.
     pub(super) software: bool,
+    /// Loops over registers are written out; a program that computes on the CPU would compile that for minutes.
+    pub(super) unroll: bool,
     failure: Arc<Mutex<Option<String>>>,
     lost: Arc<AtomicBool>,
 }
@@ -214,6 +216,7 @@ impl Gpu {
             double_precision,
             info,
             software,
+            unroll: !software,
             failure,
             lost,
         })

@@ -6,6 +6,10 @@ use std::fmt::Write;
 use super::device::Caps;
 use super::kernels::Precision;
 
+const FFT_PUT: &str = include_str!("../../../shaders/fft_put.wgsl");
+const FFT_STEP: &str = include_str!("../../../shaders/fft_step.wgsl");
+const FFT_PRIME_STEP: &str = include_str!("../../../shaders/fft_prime_step.wgsl");
+
 /// A prime p costs p^2 products a column; above some hundred, Bluestein's way is cheaper.
 const LARGEST_PRIME: usize = 131;
 
@@ -74,42 +78,49 @@ impl WorkgroupFft {
         numbers.into_iter().map(|(name, value)| (name, value as u32)).collect()
     }
 
-    /// The function `transform` that calls fft.wgsl's steps.
+    /// The steps of the length, and the function `transform` that calls them.
     pub(super) fn program(&self) -> String {
-        let mut text =
-            format!("// Radices of {}: {:?}.\nfn transform(team: u32, lane: u32) {{\n", self.n, self.radices);
-        // Writing to a string cannot fail.
-        let mut line = |l: String| _ = writeln!(text, "    {l}");
+        let mut steps = String::new();
+        let mut add = |step: &str, radix: usize, stride: usize, rounds: usize, parts: &[&str]| {
+            for (constant, value) in [("RADIX", radix), ("STRIDE", stride), ("ROUNDS", rounds)] {
+                // Writing to a string cannot fail.
+                _ = writeln!(steps, "const {constant}_{step}: u32 = {value}u;");
+            }
+            parts.iter().for_each(|part| steps.push_str(&part.replace("STEP", step)));
+        };
+        let mut calls = String::new();
+        let mut line = |l: String| _ = writeln!(calls, "    {l}");
         // What writes the previous step's results; at first, the input in its natural order.
-        let mut put = "put(team, lane, 1u, 1u".to_owned();
+        let mut put = "put_START".to_owned();
         let mut stride = 1;
         for (k, &r) in self.radices.iter().enumerate() {
             let prime = is_prime_step(r);
+            let (before, step) = (if prime { "prime_" } else { "" }, format!("{k}"));
+            let rounds = items(self.n, r).div_ceil(self.lanes);
+            add(&step, r, stride, rounds, if prime { &[FFT_PRIME_STEP] } else { &[FFT_PUT, FFT_STEP] });
+            if k == 0 && prime {
+                add("START", 1, 1, self.n.div_ceil(self.lanes), &[FFT_PUT]);
+            }
             if k > 0 || prime {
-                let take =
-                    if prime { format!("prime_take(team, lane, {r}u") } else { format!("take(team, lane, {r}u") };
                 let both = |call: &str, planes: std::ops::Range<usize>| {
-                    planes.map(|p| format!("{call}, {p}u);")).collect::<Vec<_>>()
+                    planes.map(|p| format!("{call}(team, lane, {p}u);")).collect::<Vec<_>>()
                 };
                 let at_once = self.planes;
                 for planes in (0..2).step_by(at_once).map(|p| p..p + at_once) {
                     both(&put, planes.clone()).into_iter().for_each(&mut line);
                     line("workgroupBarrier();".into());
-                    both(&take, planes).into_iter().for_each(&mut line);
+                    both(&format!("{before}take_{step}"), planes).into_iter().for_each(&mut line);
                     line("workgroupBarrier();".into());
                 }
             }
-            let step = if prime {
-                format!("prime_turn(lane, {r}u, {stride}u);")
-            } else {
-                format!("radix(lane, {r}u, {stride}u);")
-            };
-            line(step);
-            put = format!("{}(team, lane, {r}u, {stride}u", if prime { "prime_put" } else { "put" });
+            line(format!("{}_{step}(lane);", if prime { "prime_turn" } else { "radix" }));
+            put = format!("{before}put_{step}");
             stride *= r;
         }
-        text.push_str("}\n");
-        text
+        format!(
+            "// Radices of {}: {:?}.\n{steps}fn transform(team: u32, lane: u32) {{\n{calls}}}\n",
+            self.n, self.radices
+        )
     }
 }
 

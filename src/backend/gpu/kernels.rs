@@ -12,6 +12,7 @@ use wgpu::naga::{AddressSpace, Module, StorageAccess, TypeInner};
 
 use super::device::Gpu;
 use super::params::Params;
+use super::unroll::unrolled;
 use crate::error::{Error, Result};
 
 const COMMON: &str = include_str!("../../../shaders/common.wgsl");
@@ -97,6 +98,12 @@ impl Source {
         Error::Shader { name: self.label.into(), reason: reason.into() }
     }
 
+    /// The same with loops over registers written out.
+    #[cfg(test)]
+    pub(super) fn unrolled(&self) -> Self {
+        Self { text: unrolled(&self.text), ..self.clone() }
+    }
+
     /// Parses and validates the text, and holds its parameter structure against `P`.
     pub(super) fn reflect<P: Params>(&self) -> Result<Reflection> {
         let module = wgsl::parse_str(&self.text).map_err(|e| self.error(e.emit_to_string(&self.text)))?;
@@ -161,7 +168,7 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// Compiles `source`, whose parameters are `P`.
+    /// Compiles `source`, whose parameters are `P`; on a real device with loops over registers written out.
     ///
     /// # Errors
     /// [`Error::Shader`] where it does not compile, does not match `P`, or needs more than the device gives.
@@ -192,16 +199,19 @@ impl Kernel {
             bind_group_layouts: &[Some(&layout)],
             ..Default::default()
         });
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label,
-            source: wgpu::ShaderSource::Wgsl(source.text.as_str().into()),
-        });
+        let text = if gpu.unroll { unrolled(&source.text).into() } else { source.text.as_str().into() };
+        let source_text = wgpu::ShaderSource::Wgsl(text);
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label, source: source_text });
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label,
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some(source.name),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            // Kernels write what they read of it; filling it takes longer than many of them.
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
             cache: None,
         });
         gpu.check().map_err(|e| source.error(e.to_string()))?;

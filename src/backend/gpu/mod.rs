@@ -20,6 +20,7 @@ mod recorder;
 mod scatter;
 mod signals;
 mod timing;
+mod unroll;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -174,6 +175,13 @@ impl GpuBackend {
     /// see that they were in need of it.
     pub fn set_single_only(&mut self, single_only: bool) {
         self.single_only = single_only;
+    }
+
+    /// Compiles kernels with loops over registers written out, as for a real device, from now on: for tests on a software
+    /// adapter.
+    pub fn set_unroll(&mut self, unroll: bool) {
+        self.gpu.unroll = unroll;
+        (self.images, self.segments) = (None, None);
     }
 
     /// Fills all device memory with NaN before every batch from now on: for tests, that nothing is read before it was
