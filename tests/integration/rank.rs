@@ -103,7 +103,7 @@ fn constant_columns() {
     let sources = noise(240, COLUMNS);
     // Columns 1, 12 and 30 vary; among the others are zeros, which the floor raises, and all kinds of sizes.
     let varying = [1, 12, 30];
-    let constant = |j: usize| if j % 5 == 0 { f64::NEG_INFINITY } else { j as f64 / 7.0 - 2.0 };
+    let constant = |j: usize| if j.is_multiple_of(5) { f64::NEG_INFINITY } else { j as f64 / 7.0 - 2.0 };
     let logs = columns(240, |i, j| if varying.contains(&j) { sources[[i, j]] } else { constant(j) });
     has_rank("constant", &logs, 3, "holds no variance");
     let more = [1, 2, 12, 17, 30, 33];
