@@ -119,17 +119,28 @@ def sklearn_cluster(folder, settings):
 # -- both sides -------------------------------------------------------------------------------------------------------
 
 
-def measured(command, threads, **options):
+# Starts a command and writes what it used: a process's peak counts from its parent's size, so the parent must be small.
+LAUNCHER = """
+import os, sys
+pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+with open(sys.argv[1], "w") as out:
+    print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss, file=out)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def measured(command, threads):
     """Runs a command; its standard output, wall and CPU time and peak memory in MiB."""
     environment = os.environ | {k: str(threads) for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")}
     begin = time.time()
-    with tempfile.TemporaryFile("w+") as out:
-        process = subprocess.Popen([str(c) for c in command], stdout=out, env=environment, **options)
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            sys.exit(f"{command[0]}: exit status {os.waitstatus_to_exitcode(status)}")
-        out.seek(0)
-        return out.read(), time.time() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    with tempfile.NamedTemporaryFile("r") as used:
+        launch = [sys.executable, "-I", "-S", "-c", LAUNCHER, used.name, *map(str, command)]
+        done = subprocess.run(launch, stdout=subprocess.PIPE, text=True, env=environment)
+        if done.returncode:
+            sys.exit(f"{command[0]}: exit status {done.returncode}")
+        seconds, (cpu, peak) = time.time() - begin, map(float, used.read().split())
+        return done.stdout, seconds, cpu, peak / 1024
 
 
 def theirs(folder, settings, threads):
@@ -195,7 +206,9 @@ def cluster(a, method, eps):
             result = ours(a.bin, output, "cluster", sets, a.threads)
             summary = json.loads((pathlib.Path(output) / "clustering_results/summary.json").read_text())
         key = {"kmeans": "inertia", "gmm": "log_likelihood", "dbscan": "noise"}.get(method, "silhouette")
-        return result | dict(quality=f"{key} {summary[key]:.7g}")
+        # A sample of a single linkage's rows may all be of one cluster, which has no silhouette.
+        value = "none" if summary[key] is None else f"{summary[key]:.7g}"
+        return result | dict(quality=f"{key} {value}")
 
     # scikit-learn's hierarchies need all 6e10 distances.
     other = [] if method in ("single", "ward") else [lambda: theirs(a.folder, dict(method=method, eps=eps), a.threads)]

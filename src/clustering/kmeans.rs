@@ -274,7 +274,7 @@ fn farthest(rows: &Chunked, centers: &[f64]) -> Vec<f64> {
 }
 
 /// Rows that greedy k-means++ draws for each centre.
-pub(super) fn trials(clusters: usize) -> usize {
+fn trials(clusters: usize) -> usize {
     2 + (clusters as f64).ln() as usize
 }
 

@@ -9,6 +9,7 @@
 //! - [`numerics`]: clusters, hierarchies, densities and components of scikit-learn and SciPy
 //! - [`reference`]: golden values of NumPy, scikit-image, scatseisnet and scikit-learn
 //! - [`properties`]: what must hold for any input
+//! - [`rank`]: components of coefficients that hold fewer directions
 //! - [`trouble`]: kills, full disks, odd files, archives that change: nothing is lost, nothing hangs
 //! - [`untrusted`]: what fuzzing reads, and what it found
 //!
@@ -23,6 +24,7 @@ mod fixture;
 mod numerics;
 mod pictures;
 mod properties;
+mod rank;
 mod reference;
 mod stages;
 mod trouble;
