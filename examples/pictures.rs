@@ -162,6 +162,7 @@ fn waterfall_pictures(folder: &Path) -> Result<()> {
         std: Some(&std),
         gabor: Some((&response, &gabor)),
         dominant_frequency: Some(&frequency),
+        others: &[],
         segments: &segments,
         clusters: CLUSTERS,
     };

@@ -1,5 +1,6 @@
 //! Colour maps: tables of 256 colours, and the way back from a pixel's colour to the index it was drawn with.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -14,6 +15,9 @@ const TABLES: [(&str, &str); 7] = [
     ("plasma", include_str!("../assets/colormaps/plasma.txt")),
     ("seismic", include_str!("../assets/colormaps/seismic.txt")),
 ];
+
+/// What is read of a file: rows take up to 12 bytes each, comments not much more.
+const MOST_BYTES: u64 = 1 << 16;
 
 /// How colours become values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +45,9 @@ impl Colormap {
             let names: Vec<&str> = TABLES.iter().map(|(n, _)| *n).collect();
             return Err(wrong(&format!("gray, {} or a file of 256 \"R G B\" rows", names.join(", "))));
         }
-        let text = std::fs::read_to_string(name).map_err(|e| Error::io("read", name, e))?;
+        let mut text = String::new();
+        let read = std::fs::File::open(name).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
+        read.map_err(|e| Error::io("read", name, e))?;
         parse(&text).ok_or_else(|| wrong("a file of 256 rows \"R G B\", each number from 0 to 255"))
     }
 

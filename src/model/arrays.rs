@@ -23,6 +23,11 @@ impl Stored {
         Error::store(&self.path, format!("{name}: {reason}"))
     }
 
+    /// Bytes of an array of any type.
+    pub(super) fn bytes(&mut self, name: &str) -> Result<u64> {
+        self.file.bytes(name)
+    }
+
     /// A finite array of this shape; `None` stands for any length.
     pub(super) fn array(&mut self, name: &str, shape: &[Option<usize>]) -> Result<ArrayD<f64>> {
         let (found, values) = self.file.read::<f64>(name)?;

@@ -14,9 +14,6 @@ use crate::store::npz::{Arrays, write_npz};
 /// Nearest rows that a row is compared with where clusters have no shape of their own (DBSCAN, agglomerative).
 pub const NEIGHBOURS: usize = 10;
 
-/// Most clusters that a stored model may have.
-const MOST_CLUSTERS: i64 = 1 << 30;
-
 /// The clusters of a fit.
 ///
 /// New rows are labelled: by the most likely component (GMM), the nearest centre (k-means), the nearest core row within
@@ -206,7 +203,9 @@ impl Clusters {
             }
             Method::Dbscan => {
                 let core = file.matrix("core", (None, d))?;
-                let labels = file.integers("core_labels", Some(core.nrows()), 0, MOST_CLUSTERS)?;
+                // Every cluster has a core row.
+                let last = i64::try_from(core.nrows()).unwrap_or(i64::MAX) - 1;
+                let labels = file.integers("core_labels", Some(core.nrows()), 0, last)?;
                 let eps = file.scalar("eps")?;
                 file.positive("eps", [eps].iter())?;
                 let core_labels = labels.into_iter().map(|l| i32::try_from(l).unwrap_or(NOISE)).collect();

@@ -46,6 +46,9 @@ const CLUSTERS: &str = "clusters.npz";
 const SCORES: &str = "scores.npz";
 const COLORS: &str = "colormap.txt";
 
+/// Bytes of a wavelet's stored sample: a complex number in single precision.
+const BYTES_A_SAMPLE: u64 = 8;
+
 /// The folder of an output folder's model.
 pub fn folder(output: &Path) -> PathBuf {
     output.join("model")
@@ -217,7 +220,17 @@ impl Model {
     /// The filter banks that the configuration gives must be the stored ones, and its coefficients those of the
     /// reduction.
     fn check_network(&self, config: &Config) -> Result<()> {
+        let path = self.folder.join(NETWORK);
+        let mut file = Stored::open(&path)?;
+        let other = || Error::store(&path, "filter banks other than the model's configuration gives");
         let cut = crate::stages::images::segmentation(config, self.header.images.windows)?;
+        // Before any is computed: a line of configuration can ask for gigabytes of filters, a file must hold them.
+        for (k, bank) in config.network.banks.iter().enumerate() {
+            let samples = (bank.octaves * bank.resolution).saturating_mul(cut.bins) as u64;
+            if file.bytes(&format!("wavelets_{}", k + 1))? < samples.saturating_mul(BYTES_A_SAMPLE) {
+                return Err(other());
+            }
+        }
         let network = crate::stages::images::network(config, &cut)?;
         let columns: Vec<usize> = network.widths().iter().map(|w| w * network.channels).collect();
         if columns != self.reducer.scaling.order_columns {
@@ -227,12 +240,9 @@ impl Model {
             );
             return Err(Error::store(self.folder.join(REDUCTION), found));
         }
-        let path = self.folder.join(NETWORK);
-        let mut file = Stored::open(&path)?;
         for (k, layer) in network.layers.iter().enumerate() {
-            let stored = file.vector(&format!("centers_{}", k + 1), None)?;
-            if stored != layer.bank.centers {
-                return Err(Error::store(&path, "filter banks other than the model's configuration gives"));
+            if file.vector(&format!("centers_{}", k + 1), None)? != layer.bank.centers {
+                return Err(other());
             }
         }
         Ok(())

@@ -24,14 +24,16 @@ pub struct ImageFeatures<'a> {
     pub gabor: Option<(&'a [f32], &'a [f32])>,
     /// Dominant frequency of each window, Hz.
     pub dominant_frequency: Option<&'a [f32]>,
+    /// Further features of each window: name, unit, values.
+    pub others: &'a [(&'a str, &'a str, &'a [f32])],
     /// Where each segment begins in km, and its cluster.
     pub segments: &'a [(f64, i32)],
     /// Number of clusters of the whole run, for the legend.
     pub clusters: usize,
 }
 
-/// Four panels over distance: waterfall with standard deviation, Gabor response with its mean, waterfall with
-/// dominant frequency, clusters of the segments.
+/// Panels over distance: waterfall with standard deviation, Gabor response with its mean, waterfall with dominant
+/// frequency, the same with each further feature; clusters of the segments.
 pub fn features_clusters(input: &ImageFeatures<'_>, scene: &Scene<'_>) -> Canvas {
     const EACH: f64 = 250.0;
     const BAND: f64 = 110.0;
@@ -47,6 +49,7 @@ pub fn features_clusters(input: &ImageFeatures<'_>, scene: &Scene<'_>) -> Canvas
     if let Some(values) = input.dominant_frequency {
         parts.push(Part { title: "dominant frequency", unit: "Hz", values, gabor: None });
     }
+    parts.extend(input.others.iter().map(|&(title, unit, values)| Part { title, unit, values, gabor: None }));
     let band_top = HEADER + EACH * parts.len() as f64;
     let mut canvas = Canvas::new(1600, (band_top + BAND + 180.0) as u32);
     let (left, right) = (100.0, 1310.0);
@@ -101,8 +104,8 @@ pub fn features_clusters(input: &ImageFeatures<'_>, scene: &Scene<'_>) -> Canvas
 }
 
 struct Part<'a> {
-    title: &'static str,
-    unit: &'static str,
+    title: &'a str,
+    unit: &'a str,
     values: &'a [f32],
     gabor: Option<&'a [f32]>,
 }
@@ -157,6 +160,7 @@ mod tests {
             std: Some(&values),
             gabor: Some((&map, &values)),
             dominant_frequency: Some(&values),
+            others: &[("largest value", "colour index", &values)],
             segments: &segments,
             clusters: 7,
         };
@@ -166,6 +170,7 @@ mod tests {
             "standard deviation",
             "Gabor response",
             "dominant frequency",
+            "largest value",
             "cluster 6",
             "no cluster",
             "Hz",
@@ -173,7 +178,8 @@ mod tests {
         ] {
             assert!(says(&canvas, words), "{words}");
         }
-        let bare = ImageFeatures { std: None, gabor: None, dominant_frequency: None, segments: &[], ..full };
+        let bare =
+            ImageFeatures { std: None, gabor: None, dominant_frequency: None, others: &[], segments: &[], ..full };
         let canvas = features_clusters(&bare, &SCENE);
         check_texts(&canvas);
         assert!(!says(&canvas, "Gabor"), "left out");

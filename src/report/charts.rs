@@ -73,7 +73,7 @@ pub(super) fn counts(input: &Counts<'_>, clusters: usize) -> String {
         let highest = heights.iter().copied().fold(0.0, f64::max);
         let mut path = String::new();
         for (bar, height) in bars.iter().zip(&heights).filter(|(_, h)| **h > 0.0) {
-            let h = height / highest * (STRIP - 22.0);
+            let h = height / highest * (STRIP - 26.0);
             let _ = write!(path, "M{:.1} {base}v{:.1}H{:.1}V{base}z", x(bar.from), -h, x(bar.to));
         }
         let total = input.labels.iter().filter(|&&l| l == label).count();
@@ -81,16 +81,17 @@ pub(super) fn counts(input: &Counts<'_>, clusters: usize) -> String {
             svg,
             "<path d=\"{path}\" fill=\"{}\"/><path class=\"grid\" d=\"M{LEFT} {base}H{RIGHT}\"/>\
              <text x=\"{LEFT}\" y=\"{}\">cluster {label}: {} of {}</text>\
-             <text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text><text x=\"{}\" y=\"{base}\" text-anchor=\"end\">0</text>",
+             <text x=\"{}\" y=\"{base}\" text-anchor=\"end\">0</text>",
             hex(cluster(label)),
-            base - STRIP + 20.0,
+            base - STRIP + 17.0,
             total,
             counted(input.times.len(), input.unit()),
             LEFT - 6.0,
-            base - STRIP + 32.0,
-            short(highest),
-            LEFT - 6.0,
         );
+        if highest > 0.0 {
+            let (x, y) = (LEFT - 6.0, base - STRIP + 36.0);
+            let _ = write!(svg, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"end\">{}</text>", short(highest));
+        }
     }
     svg + &time_labels(from, to, bottom) + "</svg>"
 }
@@ -121,34 +122,92 @@ fn time_labels(from: Micros, to: Micros, bottom: f64) -> String {
 /// A century of days: more come from a wrong clock.
 const MOST_DAYS: i64 = 36_525;
 
+/// How time is cut into the calendar's cells: a row a day, or what there is of a single day.
+struct Cells {
+    /// Where the first row begins.
+    start: Micros,
+    /// Time of a cell.
+    unit: Micros,
+    columns: usize,
+    rows: usize,
+}
+
+const HOUR: Micros = DAY_US / 24;
+
+impl Cells {
+    /// Hours of every day; of a single day its hours alone, and where these are few, every ten minutes of them.
+    fn new(from: Micros, to: Micros) -> Self {
+        let (first, last) = (from.div_euclid(DAY_US), (to - 1).div_euclid(DAY_US));
+        if last > first {
+            let rows = (last - first).saturating_add(1).min(MOST_DAYS) as usize;
+            return Self { start: first * DAY_US, unit: HOUR, columns: 24, rows };
+        }
+        let start = from.div_euclid(HOUR) * HOUR;
+        let hours = (to - start + HOUR - 1).div_euclid(HOUR).clamp(1, 24);
+        let in_hour = if hours <= 6 { 6 } else { 1 };
+        Self { start, unit: HOUR / in_hour, columns: (hours * in_hour) as usize, rows: 1 }
+    }
+
+    fn count(&self) -> usize {
+        self.columns * self.rows
+    }
+
+    /// The cell of a time.
+    fn of(&self, t: Micros) -> Option<usize> {
+        let cell = usize::try_from(t.saturating_sub(self.start).div_euclid(self.unit)).ok()?;
+        Some(cell).filter(|&c| c < self.count())
+    }
+
+    fn begin(&self, cell: usize) -> Micros {
+        self.start + cell as i64 * self.unit
+    }
+
+    /// Columns from one label to the next.
+    fn step(&self) -> usize {
+        match self.columns {
+            n if self.unit == HOUR => n.div_ceil(12),
+            n if n <= 12 => 1,
+            _ => 3,
+        }
+    }
+
+    /// The time of the day at the left edge of a column.
+    fn label(&self, column: usize) -> String {
+        let minutes = (self.start.rem_euclid(DAY_US) + column as i64 * self.unit) / 60_000_000;
+        if self.unit == HOUR {
+            format!("{:02}", minutes / 60)
+        } else {
+            format!("{:02}:{:02}", minutes / 60, minutes % 60)
+        }
+    }
+}
+
 /// The hours of every day: how much of each is held, and where images were left out.
 pub(super) fn calendar(input: &Coverage<'_>) -> String {
     let all = || input.held.iter().chain(input.left_out).copied();
     let (Some(from), Some(last)) = (all().min(), all().max()) else { return String::new() };
     let to = last.saturating_add(input.duration.max(1));
-    let (first, last) = (from.div_euclid(DAY_US), (to - 1).div_euclid(DAY_US));
-    let days = (last - first + 1).min(MOST_DAYS) as usize;
-    const HOUR: i64 = DAY_US / 24;
-    let (mut held, mut out) = (vec![0i64; days * 24], vec![false; days * 24]);
-    let cell =
-        |t: Micros| usize::try_from(t.saturating_sub(first * DAY_US).div_euclid(HOUR)).ok().filter(|&c| c < days * 24);
+    let cells = Cells::new(from, to);
+    let (mut held, mut out) = (vec![0i64; cells.count()], vec![false; cells.count()]);
     for &time in input.held {
-        // An image may reach into the next hour.
+        // An image may reach into the next cell.
         let (mut at, end) = (time, time.saturating_add(input.duration));
-        while let Some(c) = cell(at).filter(|_| at < end) {
-            let stop = (at.div_euclid(HOUR) + 1).saturating_mul(HOUR).min(end);
+        while let Some(c) = cells.of(at).filter(|_| at < end) {
+            let stop = (cells.begin(c) + cells.unit).min(end);
             held[c] += stop - at;
             at = stop;
         }
     }
-    input.left_out.iter().filter_map(|&t| cell(t)).for_each(|c| out[c] = true);
+    input.left_out.iter().filter_map(|&t| cells.of(t)).for_each(|c| out[c] = true);
+    let days = cells.rows;
     let high = if days <= 62 { 18.0 } else { 900.0 / days as f64 };
-    let (width, left) = (38.0, 92.0);
+    let (left, all_wide) = (92.0, 912.0);
+    let width = all_wide / cells.columns as f64;
     let mut paths = [const { String::new() }; 5];
     let mut marks = String::new();
-    for c in 0..days * 24 {
-        let begin = first * DAY_US + c as i64 * HOUR;
-        let expected = (begin + HOUR).min(to) - begin.max(from);
+    for c in 0..cells.count() {
+        let begin = cells.begin(c);
+        let expected = (begin + cells.unit).min(to) - begin.max(from);
         if expected <= 0 {
             continue;
         }
@@ -159,9 +218,9 @@ pub(super) fn calendar(input: &Coverage<'_>) -> String {
             s if s < 0.999 => 3,
             _ => 4,
         };
-        let (x, y) = (left + (c % 24) as f64 * width, 4.0 + (c / 24) as f64 * high);
+        let (x, y) = (left + (c % cells.columns) as f64 * width, 4.0 + (c / cells.columns) as f64 * high);
         let inner = (high - if high > 6.0 { 1.5 } else { 0.0 }).max(0.3);
-        let _ = write!(paths[level], "M{x} {y:.2}h{:.1}v{inner:.2}h-{:.1}z", width - 1.5, width - 1.5);
+        let _ = write!(paths[level], "M{x:.1} {y:.2}h{:.1}v{inner:.2}h-{:.1}z", width - 1.5, width - 1.5);
         if out[c] {
             let _ = write!(marks, "M{:.1} {y:.2}h5v{inner:.2}h-5z", x + width - 6.5);
         }
@@ -179,7 +238,7 @@ pub(super) fn calendar(input: &Coverage<'_>) -> String {
     let _ = write!(svg, "<path class=\"out\" d=\"{marks}\"/>");
     let every = (15.0 / high).ceil().max(1.0) as usize;
     for day in (0..days).step_by(every) {
-        let name = iso((first + day as i64) * DAY_US);
+        let name = iso(cells.begin(day * cells.columns));
         let y = 4.0 + (day as f64 + 0.5) * high + 4.0;
         let _ = write!(
             svg,
@@ -188,17 +247,22 @@ pub(super) fn calendar(input: &Coverage<'_>) -> String {
             &name[..name.len().min(10)]
         );
     }
-    for hour in (0..=24).step_by(2) {
+    for column in (0..=cells.columns).step_by(cells.step()) {
         let _ = write!(
             svg,
-            "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{hour:02}</text>",
-            left + f64::from(hour) * width,
-            bottom + 16.0
+            "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+            left + column as f64 * width,
+            bottom + 16.0,
+            cells.label(column)
         );
     }
-    let middle = left + 12.0 * width;
-    let _ =
-        write!(svg, "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">hour of the day (UTC)</text>", bottom + 34.0);
+    let words = if cells.unit == HOUR { "hour" } else { "time" };
+    let _ = write!(
+        svg,
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{words} of the day (UTC)</text>",
+        left + all_wide / 2.0,
+        bottom + 34.0
+    );
     svg + "</svg>"
 }
 
@@ -244,7 +308,21 @@ mod tests {
                 svg.split(&format!("class=\"{level}\" d=\"")).nth(1).and_then(|p| p.split('"').next()).unwrap_or("");
             path.matches('M').count()
         };
-        assert_eq!([cells("c4"), cells("c2"), cells("c1"), cells("c0"), cells("out")], [1, 1, 1, 0, 1], "{svg}");
+        // In cells of ten minutes: 00:30 to 01:30 whole, nothing up to 02:50, then a tenth.
+        assert_eq!([cells("c4"), cells("c2"), cells("c1"), cells("c0"), cells("out")], [6, 0, 1, 8, 1], "{svg}");
+        assert!(svg.contains(">02:30<") && svg.contains("time of the day"), "labels of half hours: {svg}");
+        // The same on the next day as well: hours of two days.
+        let both: Vec<Micros> = held.iter().flat_map(|&t| [t, t + DAY_US]).collect();
+        let svg = calendar(&Coverage { held: &both, left_out: &[100 * MINUTE], duration: MINUTE });
+        let cells = |level: &str| {
+            let path =
+                svg.split(&format!("class=\"{level}\" d=\"")).nth(1).and_then(|p| p.split('"').next()).unwrap_or("");
+            path.matches('M').count()
+        };
+        // The second day's first hour is half missing.
+        assert_eq!([cells("c4"), cells("c2"), cells("c1"), cells("out")], [1, 3, 2, 1], "{svg}");
+        assert_eq!(cells("c0"), 21, "from 03:00 to midnight");
+        assert!(svg.contains("hour of the day"), "labels of hours");
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod segments;
 mod steim;
 mod stretches;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod traces;
 mod waveforms;
 mod window;

@@ -11,11 +11,11 @@ use super::MiniSeedIndex;
 pub(super) const GOLDENS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/miniseed");
 
 /// 2023-11-14T22:13:20 UTC, microseconds.
-pub(super) const START: i64 = 1_700_000_000_000_000;
+pub(crate) const START: i64 = 1_700_000_000_000_000;
 
 /// A record of 32-bit integers, big-endian, as short as a power of two allows. `id` is `NET.STA.LOC.CHA`; the start is taken
 /// to tenths of milliseconds; rates are whole.
-pub(super) fn record(id: &str, start_us: i64, rate: f64, samples: &[i32]) -> Vec<u8> {
+pub(crate) fn record(id: &str, start_us: i64, rate: f64, samples: &[i32]) -> Vec<u8> {
     let length = (64 + 4 * samples.len()).next_power_of_two().max(128);
     let time = DateTime::from_timestamp_micros(start_us).expect("a time in range");
     let codes: Vec<&str> = id.split('.').collect();
@@ -43,7 +43,7 @@ pub(super) fn record(id: &str, start_us: i64, rate: f64, samples: &[i32]) -> Vec
 }
 
 /// A file in a temporary folder.
-pub(super) fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+pub(crate) fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).expect("the file is written");
     path

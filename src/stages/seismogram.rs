@@ -302,8 +302,30 @@ fn waveform(index: &MiniSeedIndex, channel: &str, from: Micros, to: Micros) -> R
                 high: samples.iter().copied().fold(f64::NEG_INFINITY, f64::max) as f32,
             });
             done += samples.len() as u64;
+            samples.clear();
         }
         pieces.push(extents);
     }
     Ok(pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seismogram::testing::{START, file, record};
+
+    #[test]
+    fn every_column_of_the_waveform_has_its_own_samples() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // Loud at first: a column must not remember what came before it.
+        let samples: Vec<i32> = (0..60).map(|i| if i < 5 { 900 } else { i }).collect();
+        let path = file(&folder, "a", &record("XX.A..HHZ", START, 100.0, &samples));
+        let index = MiniSeedIndex::open(&[path]).expect("a valid file");
+        let pieces = waveform(&index, "XX.A..HHZ", START, START + 600_000).expect("readable");
+        let [extents] = &pieces[..] else { panic!("one piece, not {}", pieces.len()) };
+        let want: Vec<(Micros, f32)> = samples.iter().zip(0..).map(|(&v, i)| (START + 10_000 * i, v as f32)).collect();
+        let got = |of: fn(&Extent) -> f32| extents.iter().map(|e| (e.time, of(e))).collect::<Vec<_>>();
+        assert_eq!(got(|e| e.low), want, "fewer samples than columns: lowest");
+        assert_eq!(got(|e| e.high), want, "highest");
+    }
 }

@@ -177,7 +177,7 @@ impl NpzFile {
 
     /// True where the file holds an array of that name.
     pub fn has(&self, name: &str) -> bool {
-        self.zip.index_for_name(&format!("{name}.npy")).is_some()
+        self.zip.index_for_name(&entry_name(name)).is_some()
     }
 
     /// The array `name`, to be read row by row.
@@ -185,15 +185,24 @@ impl NpzFile {
     /// # Errors
     /// [`Error::Store`] where it is missing or no array.
     pub fn stream(&mut self, name: &str) -> Result<NpyReader<impl Read + '_>> {
+        let bytes = self.bytes(name)?;
         let path = &self.path;
-        let wrong = |reason: String| Error::store(path, format!("{name}: {reason}"));
-        let entry = self.zip.by_name(&format!("{name}.npy")).map_err(|e| wrong(format!("no such array ({e})")))?;
-        let bytes = entry.size();
-        // Deflate cannot shrink by more than about 1,032; a larger claim is a lie.
-        if bytes / 1100 > entry.compressed_size() {
-            return Err(wrong("claims more bytes than it can hold".into()));
-        }
+        let entry = self.zip.by_name(&entry_name(name)).map_err(|e| missing(path, name, &e))?;
         NpyReader::new(entry, bytes).map_err(|e| Error::store(path, format!("{name}: {e}")))
+    }
+
+    /// Bytes of the array `name` with its header, of whatever type its numbers are.
+    ///
+    /// # Errors
+    /// [`Error::Store`] where it is missing or claims more than the file can hold.
+    pub fn bytes(&mut self, name: &str) -> Result<u64> {
+        let path = &self.path;
+        let entry = self.zip.by_name(&entry_name(name)).map_err(|e| missing(path, name, &e))?;
+        // Deflate cannot shrink by more than about 1,032; a larger claim is a lie.
+        if entry.size() / 1100 > entry.compressed_size() {
+            return Err(Error::store(path, format!("{name}: claims more bytes than it can hold")));
+        }
+        Ok(entry.size())
     }
 
     /// The whole array `name` with its shape.
@@ -204,6 +213,14 @@ impl NpzFile {
         let path = self.path.clone();
         self.stream(name)?.read_all().map_err(|e| Error::store(path, format!("{name}: {e}")))
     }
+}
+
+fn entry_name(array: &str) -> String {
+    format!("{array}.npy")
+}
+
+fn missing(path: &Path, name: &str, why: &zip::result::ZipError) -> Error {
+    Error::store(path, format!("{name}: no such array ({why})"))
 }
 
 #[cfg(test)]

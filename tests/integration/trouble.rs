@@ -42,34 +42,57 @@ fn undisturbed(place: &Fixture, settings: &[&str]) -> std::collections::BTreeMap
     results(&output)
 }
 
-#[test]
-fn a_run_killed_at_fifty_moments_loses_nothing() {
-    const KILLS: usize = 50;
+/// Stops a run at 50 random moments and starts it again each time: the results are those of a run that nothing disturbs.
+/// `check` looks at every run that was stopped.
+fn stopped_at_fifty_moments(seed: u64, stop: fn(&mut Child), check: fn(&Fixture, Outcome)) {
+    const STOPS: usize = 50;
     let place = days(9);
     let begun = Instant::now();
     let want = undisturbed(&place, &PICTURES);
     let whole = begun.elapsed();
-    let mut random = Xoshiro256PlusPlus::seed_from_u64(7);
-    let (mut kills, mut finished) = (0, 0);
-    while kills < KILLS {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let (mut stops, mut finished) = (0, 0);
+    while stops < STOPS {
         let mut run = place.command("run", &place.output(), &PICTURES);
-        let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+        let mut run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         std::thread::sleep(whole.mul_f64(random.r#gen::<f64>()));
-        run.kill().expect("killed, or ended before");
-        match run.wait().expect("ended").code() {
-            None => kills += 1,
-            Some(code) => {
-                assert_eq!(code, 0, "a run after a killed one");
-                assert_same(&results(&place.output()), &want);
-                fs::remove_dir_all(place.output()).expect("removed, to begin anew");
-                finished += 1;
-                // A machine on which everything else stood still while the first run was timed.
-                assert!(finished < 20 * KILLS, "only {kills} of {finished} runs were killed in time");
-            }
+        stop(&mut run);
+        let outcome = ended(run);
+        if outcome.status == Some(0) {
+            assert_same(&results(&place.output()), &want);
+            fs::remove_dir_all(place.output()).expect("removed, to begin anew");
+            finished += 1;
+            // A machine on which everything else stood still while the first run was timed.
+            assert!(finished < 20 * STOPS, "only {stops} of {finished} runs were stopped in time");
+        } else {
+            check(&place, outcome);
+            stops += 1;
         }
     }
     place.run(&PICTURES).ends_with(0);
     assert_same(&results(&place.output()), &want);
+}
+
+#[test]
+fn a_run_killed_at_fifty_moments_loses_nothing() {
+    let kill = |run: &mut Child| run.kill().expect("killed, or ended before");
+    stopped_at_fifty_moments(7, kill, |_, outcome| assert_eq!(outcome.status, None, "it was killed: {}", outcome.err));
+}
+
+#[test]
+fn a_run_terminated_at_fifty_moments_loses_nothing() {
+    let terminate = |run: &mut Child| {
+        // The signal as a service manager sends it; a run that has ended before is still there to be waited for.
+        let sent = Command::new("kill").arg("-TERM").arg(run.id().to_string()).status();
+        assert!(sent.is_ok_and(|s| s.success()), "the signal is sent");
+    };
+    stopped_at_fifty_moments(11, terminate, |place, outcome| {
+        assert_whole(&place.output());
+        // In its first milliseconds the program does not listen yet, and dies of the signal.
+        if outcome.status.is_some() {
+            outcome.fails(1, &["stopped", "go on"]);
+        }
+    });
 }
 
 #[test]

@@ -1,10 +1,15 @@
-"""Writes the small seeds of the fuzz targets: names, configurations, images, arrays (numpy, pillow).
+"""Writes the small seeds of the fuzz targets: names, configurations, images, arrays (numpy, pillow), and models, where
+the program is given: `make_seeds.py [target/release/scatterfall]`.
 
 Seeds of MiniSEED are `tests/goldens/miniseed`. Files here whose names begin with `found` are cases of fuzzing.
 """
 
 import io
+import re
 import struct
+import subprocess
+import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -131,3 +136,73 @@ with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
     archive.writestr("a.npy", b"no array")
     archive.writestr("../features.npy", b"\x93NUMPY\1\0")
 put("npz", "odd", out.getvalue())
+
+# Models of two dozen rows, as their files one after the other; their digests are put in by whoever reads them.
+MODEL = """
+[compute]
+backend = "cpu"
+[crop]
+enabled = false
+[features]
+step = 40
+names = ["std"]
+[segments]
+bins = 8
+overlap = 0.0
+[network]
+order_0 = false
+[[network.banks]]
+octaves = 1
+resolution = 2
+[[network.banks]]
+octaves = 1
+resolution = 1
+[reduce]
+pca_components = 2
+ica_components = 2
+[cluster.gmm]
+components = 2
+[cluster.kmeans]
+clusters = 2
+[cluster.dbscan]
+eps = 1.5
+min_samples = 3
+[cluster.agglomerative]
+clusters = 2
+[visualize]
+methods = []
+"""
+KINDS = {
+    "gmm": ["cluster.method=gmm"],
+    "gmm_diag": ["cluster.method=gmm", "cluster.gmm.covariance=diag", "anomaly.baseline=model"],
+    "gmm_tied": ["cluster.method=gmm", "cluster.gmm.covariance=tied"],
+    "gmm_spherical": ["cluster.method=gmm", "cluster.gmm.covariance=spherical", "segments.continuity=concatenated"],
+    "kmeans": ["cluster.method=kmeans", "network.taper_alpha=0.1"],
+    "dbscan": ["cluster.method=dbscan"],
+    "agglomerative": ["cluster.method=agglomerative", "value.colormap=COLORS"],
+}
+
+
+def models(program):
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        archive, config, colors = folder / "archive", folder / "config.toml", folder / "colors.txt"
+        subprocess.run([program, "synth", "--output", archive, "--images", "24", "--small"], check=True)
+        config.write_text(MODEL)
+        colors.write_text((HERE / "../../assets/colormaps/jet.txt").read_text())
+        for name, settings in KINDS.items():
+            output = folder / name
+            command = [program, "run", "--config", config, "--input", archive, "--output", output]
+            for setting in settings:
+                command += ["--set", setting.replace("COLORS", str(colors))]
+            subprocess.run(command, check=True)
+            model = output / "model"
+            header = re.sub(r'(?m)^"(\S+)" = "[0-9a-f]{64}"$', r'"\1" = "@\1"', (model / "model.toml").read_text())
+            header = header.replace(str(colors), "colors.txt")
+            files = ["network.npz", "reduction.npz", "clusters.npz", "scores.npz", "colormap.txt"]
+            parts = [(model / f).read_bytes() for f in files if (model / f).exists()]
+            put("model", name, b"\n-- next file --\n".join([header.encode(), *parts]))
+
+
+if len(sys.argv) > 1:
+    models(Path(sys.argv[1]).resolve())

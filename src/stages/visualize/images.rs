@@ -120,6 +120,16 @@ fn one_image(
     };
     let (std, frequency) = (column(Feature::Std), column(Feature::DominantFrequency));
     let gabor = column(Feature::Gabor).map(|mean| (gabor_response(image.indices, image.rows, image.columns), mean));
+    let others: Vec<(&str, &str, Vec<f32>)> = config
+        .features
+        .names
+        .iter()
+        .filter_map(|&feature| {
+            let (title, unit) = in_words(feature)?;
+            Some((title, unit, column(feature)?))
+        })
+        .collect();
+    let others: Vec<(&str, &str, &[f32])> = others.iter().map(|(title, unit, v)| (*title, *unit, &v[..])).collect();
     let segments: Vec<(f64, i32)> =
         results.rows_of(image.time).map(|i| (results.place_km[i], results.labels[i])).collect();
     let input = ImageFeatures {
@@ -129,10 +139,23 @@ fn one_image(
         std: std.as_deref(),
         gabor: gabor.as_ref().map(|(response, mean)| (&response[..], &mean[..])),
         dominant_frequency: frequency.as_deref(),
+        others: &others,
         segments: &segments,
         clusters: results.clusters,
     };
     Ok(features_clusters(&input, &waterfalls.scene(results.geometry.segment_km)))
+}
+
+/// Name and unit of a feature that has no panel of a kind of its own.
+fn in_words(feature: Feature) -> Option<(&'static str, &'static str)> {
+    match feature {
+        Feature::Std | Feature::Gabor | Feature::DominantFrequency => None,
+        Feature::Mean => Some(("mean", "colour index")),
+        Feature::Median => Some(("median", "colour index")),
+        Feature::P75 => Some(("upper quartile", "colour index")),
+        Feature::Max => Some(("largest value", "colour index")),
+        Feature::SlopeAspect => Some(("slope aspect", "degrees · m/s")),
+    }
 }
 
 /// The centres of the windows (km) and the features of one image, `(windows, features)`, where they are stored.

@@ -31,7 +31,7 @@ use crate::store::day::{Stage, digest, identity};
 use crate::store::npz::NpzFile;
 
 /// Version of the pictures: raised whenever the same results are drawn in another way.
-const DRAWING: u32 = 1;
+const DRAWING: u32 = 2;
 
 /// Groups of images that are stacked at most, and images drawn beside their features.
 const MOST_DRAWN: usize = 12;

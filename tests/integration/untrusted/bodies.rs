@@ -5,16 +5,21 @@
 #![allow(dead_code, reason = "shared by several programs")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use scatterfall::config::{Config, Crop};
-use scatterfall::decode;
-use scatterfall::plan::ScatteringPlan;
+use std::sync::LazyLock;
+
+use ndarray::Array2;
+use scatterfall::config::{Config, Crop, Seismogram};
+use scatterfall::model::Model;
+use scatterfall::places::{Geometry, Places};
 use scatterfall::segment::Segmentation;
 use scatterfall::seismogram::{MiniSeedIndex, SegmentPlan, stations};
+use scatterfall::store::day::digest;
 use scatterfall::store::npy::{FromStored, NpyReader, Time};
 use scatterfall::store::npz::NpzFile;
 use scatterfall::time::{TimePattern, day_name, iso};
+use scatterfall::{Result, decode};
 
 /// File names to times: a pattern (empty: the default rule) and a stem, apart by a newline.
 pub(crate) fn names(data: &[u8]) {
@@ -95,6 +100,12 @@ pub(crate) fn npz(data: &[u8]) {
     let _ = fs::remove_file(path);
 }
 
+/// Reading the defaults takes longer than most cases.
+static SEISMOGRAM: LazyLock<Seismogram> = LazyLock::new(|| {
+    let defaults = Config::from_text("").expect("the defaults").seismogram;
+    Seismogram { segment_s: 2.0, highpass_hz: Some(0.5), ..defaults }
+});
+
 /// A MiniSEED file: its index, its samples, its segments.
 pub(crate) fn miniseed(data: &[u8]) {
     let path = file(data);
@@ -103,19 +114,12 @@ pub(crate) fn miniseed(data: &[u8]) {
         for piece in index.pieces() {
             let _ = index.read_samples(piece, 0..u64::MAX);
         }
-        if let (Ok(stations), Ok(mut config)) = (stations(&index), Config::from_text("")) {
-            config.seismogram.segment_s = 2.0;
-            config.seismogram.highpass_hz = Some(0.5);
-            for station in &stations {
-                let Ok(plan) = SegmentPlan::new(&config.seismogram, station.sampling_rate) else { continue };
-                let Ok(mut rows) = station.segments(&index, plan, &config.seismogram) else { continue };
-                if plan.bins < 1 << 10 {
-                    let _ = ScatteringPlan::new(&config.network, station.channels.len(), plan.bins, 1.0);
-                }
-                while let Some(time) = rows.next_time() {
-                    if !matches!(rows.next_rows(4, time.saturating_add(86_400_000_000)), Ok(Some(_))) {
-                        break;
-                    }
+        for station in stations(&index).unwrap_or_default() {
+            let Ok(plan) = SegmentPlan::new(&SEISMOGRAM, station.sampling_rate) else { continue };
+            let Ok(mut rows) = station.segments(&index, plan, &SEISMOGRAM) else { continue };
+            while let Some(time) = rows.next_time() {
+                if !matches!(rows.next_rows(4, time.saturating_add(86_400_000_000)), Ok(Some(_))) {
+                    break;
                 }
             }
         }
@@ -123,15 +127,77 @@ pub(crate) fn miniseed(data: &[u8]) {
     let _ = fs::remove_file(path);
 }
 
+/// The files of a model, in the order in which a case has them.
+const MODEL_FILES: [&str; 6] =
+    ["model.toml", "network.npz", "reduction.npz", "clusters.npz", "scores.npz", "colormap.txt"];
+
+/// What stands between two files of a model.
+const BETWEEN_FILES: &[u8] = b"\n-- next file --\n";
+
+/// The folder of a model, given as its files one after the other. Instead of their digests `model.toml` names the files,
+/// as `@clusters.npz`: so what is read into arrays is reached however the bytes were changed.
+pub(crate) fn model(data: &[u8]) {
+    if let Ok(model) = load_model(data) {
+        use_model(&model);
+    }
+}
+
+pub(crate) fn load_model(data: &[u8]) -> Result<Model> {
+    let folder = folder().join("model");
+    let _ = fs::create_dir(&folder);
+    let mut rest = Some(data);
+    for name in MODEL_FILES {
+        let path = folder.join(name);
+        let Some(bytes) = rest else {
+            let _ = fs::remove_file(path);
+            continue;
+        };
+        let end = bytes.windows(BETWEEN_FILES.len()).position(|w| w == BETWEEN_FILES);
+        fs::write(path, &bytes[..end.unwrap_or(bytes.len())]).expect("written");
+        rest = end.map(|end| &bytes[end + BETWEEN_FILES.len()..]);
+    }
+    let header = folder.join(MODEL_FILES[0]);
+    if let Ok(mut text) = fs::read_to_string(&header) {
+        for name in &MODEL_FILES[1..] {
+            if let Ok(digest) = digest(&folder.join(name)) {
+                text = text.replace(&format!("@{name}"), &digest);
+            }
+        }
+        fs::write(header, text).expect("written");
+    }
+    Model::load(&folder)
+}
+
+/// Rows through a model, from coefficients to scores.
+fn use_model(model: &Model) {
+    const ROWS: usize = 3;
+    let widths = &model.reducer.scaling.order_columns;
+    let orders: Vec<Array2<f32>> =
+        widths.iter().map(|&n| Array2::from_shape_fn((ROWS, n), |(i, j)| (i * n + j) as f32)).collect();
+    let orders: Vec<_> = orders.iter().map(Array2::view).collect();
+    let Ok(scores) = model.reducer.pca.transform(&model.reducer.scaling, &orders) else { return };
+    let components = model.reducer.independent(scores.view());
+    let Ok(config) = model.config(None, &[]) else { return };
+    let geometry = Geometry::new(&config, Some(model.header.images.windows));
+    let places = Places { times: vec![0; ROWS], distance: vec![0.0, 1.0, f64::MAX] };
+    if let Ok((labels, scores)) = model.judge(&components, &places, &geometry) {
+        assert!(labels.len() == ROWS && scores.len() == ROWS, "a label and a score a row");
+        let count = model.clusters.count();
+        assert!(labels.iter().all(|&l| usize::try_from(l).map_or(l == -1, |l| l < count)), "{labels:?} of {count}");
+    }
+}
+
 /// A file with these bytes, of this process and thread.
 fn file(data: &[u8]) -> PathBuf {
+    let path = folder().join("case");
+    fs::write(&path, data).expect("written");
+    path
+}
+
+/// A folder of this process and thread.
+fn folder() -> PathBuf {
     thread_local! {
         static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a temporary folder");
     }
-    FOLDER.with(|folder: &tempfile::TempDir| {
-        let path = folder.path().join("case");
-        fs::write(&path, data).expect("written");
-        let _: &Path = &path;
-        path
-    })
+    FOLDER.with(|folder| folder.path().to_path_buf())
 }

@@ -51,3 +51,10 @@ fn archives_of_arrays() {
 fn seismograms() {
     on_cases(&["untrusted/miniseed", "goldens/miniseed"], bodies::miniseed);
 }
+
+#[test]
+fn models() {
+    let seed = include_bytes!("../../untrusted/model/gmm");
+    assert!(bodies::load_model(seed).is_ok(), "{:?}", bodies::load_model(seed).err());
+    on_cases(&["untrusted/model"], bodies::model);
+}
