@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ndarray::{Array3, Axis};
 use rayon::ThreadPool;
@@ -41,6 +41,9 @@ const NOT_FEATURES: [&str; 7] = ["value", "residual", "upload", "readback", "wai
 /// part, which nothing fills.
 const SAMPLES: usize = 1 << 20;
 const SAMPLES_SOFTWARE: usize = 1 << 14;
+
+/// Warming up goes on for so long: a graphics card at rest takes its time to raise its clock.
+const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Minutes of a month of 30 days.
 const MONTH: f64 = 43_200.0;
@@ -287,19 +290,24 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Medians of what `work` returns, one round for warming up aside.
+    /// Medians of what `work` returns, after one round or more for warming up.
     fn repeat<const N: usize>(
         &self,
         ctx: &Context<'_>,
         mut work: impl FnMut() -> Result<[f64; N]>,
     ) -> Result<[Spread; N]> {
         let mut values: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
-        for round in 0..=self.options.repetitions {
+        let begun = Instant::now();
+        loop {
             ctx.check()?;
-            let result = work()?;
-            if round > 0 {
-                values.iter_mut().zip(result).for_each(|(list, value)| list.push(value));
+            work()?;
+            if begun.elapsed() >= WARM_UP {
+                break;
             }
+        }
+        for _ in 0..self.options.repetitions {
+            ctx.check()?;
+            values.iter_mut().zip(work()?).for_each(|(list, value)| list.push(value));
         }
         ctx.observer.advance(1, 0);
         Ok(values.map(Spread::of))

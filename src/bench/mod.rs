@@ -1,7 +1,7 @@
 //! `scatterfall bench`: every stage on every backend, side by side, on the same images, with results compared.
 //!
 //! What is timed is what a run does: the same decoder, plans and backends. Every figure is the median of several
-//! repetitions after one that warms up caches, shaders and the processor's clock.
+//! repetitions after some that warm up caches, shaders and the processor's clock.
 
 mod agreement;
 mod input;

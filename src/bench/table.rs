@@ -28,11 +28,7 @@ impl Display for Report {
         if let Some(reason) = &self.no_gpu {
             writeln!(f, "no GPU: {reason}")?;
         }
-        writeln!(
-            f,
-            "medians of {} repetitions after one for warming up, least and most beside them",
-            self.repetitions
-        )?;
+        writeln!(f, "medians of {} repetitions after warming up, least and most beside them", self.repetitions)?;
         writeln!(f)?;
         writeln!(
             f,
