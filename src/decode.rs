@@ -175,7 +175,14 @@ pub(crate) fn outside(crop: &Crop, width: usize, height: usize) -> String {
 fn to_rgb(line: &[u8], samples: usize, rgb: &mut Vec<u8>) {
     match samples {
         3 => rgb.extend_from_slice(line),
-        4 => rgb.extend(line.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]])),
+        4 => {
+            let from = line.as_chunks::<4>().0;
+            let start = rgb.len();
+            rgb.resize(start + 3 * from.len(), 0);
+            for (to, [r, g, b, _]) in rgb[start..].as_chunks_mut::<3>().0.iter_mut().zip(from) {
+                *to = [*r, *g, *b];
+            }
+        }
         n => rgb.extend(line.chunks_exact(n).flat_map(|p| [p[0]; 3])),
     }
 }

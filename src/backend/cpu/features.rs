@@ -184,7 +184,9 @@ impl FeatureKernel {
             #[inline(always)]
             || {
                 for row in index.chunks_exact(self.plan.columns) {
-                    largest.iter_mut().zip(row).for_each(|(m, &v)| *m = (*m).max(v));
+                    for (m, &v) in largest.iter_mut().zip(row) {
+                        *m = (*m).max(v);
+                    }
                 }
             },
         );

@@ -61,7 +61,9 @@ impl Gabor {
                 scratch,
                 #[inline(always)]
                 |_, x, response| {
-                    total[x..x + response.len()].iter_mut().zip(response).for_each(|(s, &r)| *s += f64::from(r));
+                    for (s, &r) in total[x..x + response.len()].iter_mut().zip(response) {
+                        *s += f64::from(r);
+                    }
                 },
             );
             sums.copy_from_slice(&total[..sums.len()]);
@@ -122,9 +124,13 @@ impl<K: FnMut(usize, usize, &[f32])> WithSimd for Strip<'_, K> {
             let mut line = [0.0f32; STRIP + 2 * RADIUS];
             if inside {
                 let row = &row[self.first - RADIUS..self.first + STRIP + RADIUS];
-                line.iter_mut().zip(row).for_each(|(l, &v)| *l = f32::from(v));
+                for (l, &v) in line.iter_mut().zip(row) {
+                    *l = f32::from(v);
+                }
             } else {
-                line.iter_mut().zip(at).for_each(|(l, &x)| *l = f32::from(row[x]));
+                for (l, &x) in line.iter_mut().zip(at) {
+                    *l = f32::from(row[x]);
+                }
             }
             for v in (0..STRIP / lanes).step_by(AT_ONCE) {
                 let both = along_distance(simd, g, &line[v * lanes..][..AT_ONCE * lanes + 2 * RADIUS]);

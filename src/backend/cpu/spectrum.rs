@@ -112,14 +112,18 @@ impl NullaryFnOnce for Load<'_> {
         let Self { index, columns, first, count, pair, out } = self;
         let mut sums = [0u64; MOST];
         for row in index.chunks_exact(columns) {
-            sums.iter_mut().zip(&row[first..first + count]).for_each(|(sum, &v)| *sum += u64::from(v));
+            for (sum, &v) in sums.iter_mut().zip(&row[first..first + count]) {
+                *sum += u64::from(v);
+            }
         }
         let rows = (index.len() / columns) as f64;
         let means = sums.map(|sum| sum as f64 / rows);
         for (out, row) in out.chunks_exact_mut(pair).zip(index.chunks_exact(columns)) {
             let row = &row[first..first + count];
             out[count..].fill(0.0);
-            out.iter_mut().zip(row).zip(&means).for_each(|((to, &v), mean)| *to = f64::from(v) - mean);
+            for ((to, &v), mean) in out.iter_mut().zip(row).zip(&means) {
+                *to = f64::from(v) - mean;
+            }
         }
     }
 }

@@ -302,7 +302,9 @@ fn forward<S: Simd>(simd: S, kernel: &ScatteringKernel, w: &mut Workspace, depth
         let z = pairs_mut::<S>(&mut w.moduli[from]);
         let x = pairs_mut::<S>(&mut w.spectra[depth][to]);
         if points == n {
-            z.iter_mut().for_each(|z| z[1] = simd.splat_f64s(0.0));
+            for z in z.iter_mut() {
+                z[1] = simd.splat_f64s(0.0);
+            }
         }
         let z = fft.forward(simd, z, pairs_mut::<S>(&mut other[..2 * points * S::F64_LANES]), &mut w.fft);
         if points == n {
@@ -438,19 +440,20 @@ impl<S: Simd> NullaryFnOnce for Moduli<'_, S> {
     fn call(self) {
         let Self { simd, y, power, from, moduli } = self;
         let power = power.chunks_exact_mut(S::F32_LANES).map(|p| &mut p[from..from + S::F64_LANES]);
+        // Loops, not `for_each`: its closures would be compiled without the vector unit's instructions.
         match moduli {
-            None => power.zip(y).for_each(
-                #[inline(always)]
-                |(power, y)| narrowed::<S>(square(simd, *y), power),
-            ),
-            Some((moduli, apart)) => power.zip(y).zip(moduli.iter_mut().step_by(apart)).for_each(
-                #[inline(always)]
-                |((power, y), modulus)| {
+            None => {
+                for (power, y) in power.zip(y) {
+                    narrowed::<S>(square(simd, *y), power);
+                }
+            }
+            Some((moduli, apart)) => {
+                for ((power, y), modulus) in power.zip(y).zip(moduli.iter_mut().step_by(apart)) {
                     let square = square(simd, *y);
                     narrowed::<S>(square, power);
                     *modulus = simd.sqrt_f64s(square);
-                },
-            ),
+                }
+            }
         }
     }
 }
@@ -461,7 +464,9 @@ impl<S: Simd> NullaryFnOnce for Moduli<'_, S> {
 fn narrowed<S: Simd>(wide: S::f64s, to: &mut [f32]) {
     let wide = [wide];
     let wide: &[f64] = pulp::bytemuck::cast_slice(&wide);
-    to.iter_mut().zip(wide).for_each(|(to, v)| *to = *v as f32);
+    for (to, v) in to.iter_mut().zip(wide) {
+        *to = *v as f32;
+    }
 }
 
 /// The samples of `power` that are pooled.
