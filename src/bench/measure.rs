@@ -149,6 +149,10 @@ impl<'a> Bench<'a> {
         let mut plan = images::plan(&config, input.size, false)?;
         let cut = images::segmentation(&config, plan.features.windows)?;
         let network = images::network(&config, &cut)?;
+        if cut.count(cut.windows) == 0 {
+            let expected = format!("at most the {} windows of an image, for a benchmark", cut.windows);
+            return Err(Error::config("segments", format!("{} windows", cut.bins), expected));
+        }
         plan.scattering = None;
         let mut cpu = CpuBackend::new(Arc::clone(&ctx.pool));
         let images = batches(&cpu, &plan, &pixels, config.compute.memory_bytes);
@@ -320,15 +324,9 @@ impl<'a> Bench<'a> {
         let some = &self.pixels[..self.pixels.len().min(8)];
         // One batch each, so that results stand side by side.
         let (want, got) = (through(cpu, &plan, vec![some.to_vec()])?, through(gpu, &plan, vec![some.to_vec()])?);
-        let mut out: Vec<Agreement> = Vec::new();
-        for (got, want) in got.iter().zip(&want) {
-            for (k, found) in agreement::features(&plan.features, got, want).into_iter().enumerate() {
-                match out.get_mut(k) {
-                    Some(worst) => worst.difference = worst.difference.max(found.difference),
-                    None => out.push(found),
-                }
-            }
-        }
+        let batches = got.iter().zip(&want);
+        let mut out: Vec<Agreement> =
+            batches.flat_map(|(got, want)| agreement::features(&plan.features, got, want)).collect();
         let few = self.segments.dim().0.min(256);
         let segments = self.segments.slice_axis(Axis(0), (0..few).into()).to_owned();
         let (want, got) = (cpu.scatter(&self.network, &segments)?, gpu.scatter(&self.network, &segments)?);
@@ -371,7 +369,7 @@ fn through(backend: &mut dyn Backend, plan: &ImagePlan, batches: Vec<Vec<Pixels>
 /// The segments of some images' features, repeated until there are `least` samples.
 fn segments(features: &[ImageResults], cut: &Segmentation, network: &ScatteringPlan, least: usize) -> SegmentBlock {
     let (bins, channels) = (network.bins, network.channels);
-    let per_image = cut.count(cut.windows).max(1);
+    let per_image = cut.count(cut.windows);
     let images: Vec<_> = features.iter().flat_map(|block| block.features.values.outer_iter()).collect();
     let n = (images.len() * per_image).max(least.div_ceil(bins * channels));
     Array3::from_shape_fn((n, channels, bins), |(segment, channel, sample)| {

@@ -238,17 +238,23 @@ impl<R: Read> NpyReader<R> {
     }
 }
 
+/// Brackets that a header may open.
+const MOST_BRACKETS: usize = 8;
+
+const RECORDS: &str = "arrays of records cannot be read";
+
 fn parse_header(text: &str) -> Result<(Dtype, Vec<usize>), String> {
     let wrong = || "the array header is not one that NumPy writes".to_owned();
-    // The literal parser's time grows exponentially with the depth of brackets; a header has two levels, one of records four.
-    if deepest(text) > 4 {
-        return Err(wrong());
+    // The literal parser's time grows exponentially with the depth of brackets. A header has two; counting them all, quoted
+    // ones too, cannot be led astray by what stands in quotes.
+    if text.matches(['(', '[', '{']).count() > MOST_BRACKETS {
+        return Err(if text.contains("[(") { RECORDS.into() } else { wrong() });
     }
     let value: Value = text.trim().parse().map_err(|_| wrong())?;
     let entries = value.as_dict().ok_or_else(wrong)?;
     let get = |key: &str| entries.iter().find(|(k, _)| k.as_string().is_some_and(|k| k == key)).map(|(_, v)| v);
     let descr = get("descr").ok_or_else(wrong)?;
-    let descr = descr.as_string().ok_or("arrays of records cannot be read")?;
+    let descr = descr.as_string().ok_or(RECORDS)?;
     let dtype = Dtype::parse(descr).ok_or_else(|| format!("numbers of type {descr} cannot be read"))?;
     let dimension = |v: &Value| v.as_integer().and_then(|i| usize::try_from(i).ok());
     let shape: Option<Vec<usize>> =
@@ -261,20 +267,6 @@ fn parse_header(text: &str) -> Result<(Dtype, Vec<usize>), String> {
         Some(true) => Err("the array is stored column by column; save numpy.ascontiguousarray(...) of it".into()),
         None => Err(wrong()),
     }
-}
-
-/// How deep brackets are nested.
-fn deepest(text: &str) -> usize {
-    let (mut depth, mut most) = (0usize, 0);
-    for c in text.chars() {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        most = most.max(depth);
-    }
-    most
 }
 
 #[cfg(test)]

@@ -55,6 +55,8 @@ fn the_table_and_its_figures() {
     assert!(!place.output().exists(), "nothing is written where a run would write");
 
     program(&[&fixed[..], &["--backend", "cpu", "--images", "0"]].concat()).ends_with(2);
+    let long = ["--backend", "cpu", "--set", "segments.bins=60", "--set", "segments.continuity=concatenated"];
+    program(&[&fixed[..], &long].concat()).fails(2, &["segments", "60 windows", "at most the 41 windows"]);
     let empty = Fixture::empty();
     let [config, input] = [empty.path("config.toml"), empty.images()].map(|p| p.to_str().expect("UTF-8").to_owned());
     program(&["bench", "--config", &config, "--input", &input, "--backend", "cpu"]).fails(1, &["images"]);
