@@ -1,10 +1,13 @@
 //! Fourier transforms of several signals side by side, one a lane of the vector unit.
 //!
-//! A Stockham mixed-radix transform: every step reads one buffer and writes the other, in order, with radices 4, 2, 3,
-//! 5 and any other prime up to [`LARGEST_PRIME`]. A sample is a vector of real and one of imaginary parts, so no step
-//! ever moves data between lanes. In double precision: a scalogram's median may be thousands of times below its
-//! largest value, and single precision's rounding is relative to the largest. Lengths with larger primes go through
-//! `rustfft`, lane by lane.
+//! A mixed-radix transform in place, decimated in frequency: radices 8, 4, 2, 3, 5 and any other prime up to
+//! [`LARGEST_PRIME`]. A sample is a vector of real and one of imaginary parts, so no step ever moves data between lanes.
+//! A pass leaves transforms that are independent of each other; as soon as they are short enough for the first-level
+//! cache, each goes through all further passes before the next. The result is not brought into order: who takes it asks
+//! where its values stand ([`LaneFft::order`]) or takes each from the last pass's registers ([`Finish`]).
+//!
+//! In double precision: a scalogram's median may be thousands of times below its largest value, and single precision's
+//! rounding is relative to the largest. Lengths with larger primes go through `rustfft`, lane by lane.
 
 use std::f64::consts::TAU;
 use std::sync::Arc;
@@ -15,25 +18,27 @@ use scatterfall_fft::{Fft, num_complex::Complex64};
 /// A prime of p costs p^2 products a column; beyond this, Bluestein's way (rustfft) is faster.
 const LARGEST_PRIME: usize = 67;
 
+/// Bytes that stay within the first-level cache, beside the tables and what a [`Finish`] writes.
+const RESIDENT: usize = 16 << 10;
+
 /// A plan for one length.
 pub(super) struct LaneFft {
     n: usize,
     kind: Kind,
+    order: Vec<u32>,
+    places: Vec<u32>,
 }
 
 enum Kind {
-    Stockham(Vec<Step>),
+    Passes(Vec<Pass>),
     /// Forward transforms of interleaved complex numbers, one signal at a time.
     Single(Arc<dyn Fft<f64>>),
 }
 
-/// One pass over the data.
-struct Step {
+/// One pass over the data: blocks of `radix * columns` samples become `radix` blocks of `columns`.
+struct Pass {
     radix: usize,
-    /// Length of the transforms that are left, over the radix.
     columns: usize,
-    /// Transforms side by side.
-    stride: usize,
     /// `w^(j r)` for column `j` and output `r` from 1, `w = exp(-2 pi i / (columns radix))`: `[j][r - 1]`.
     twiddles: Vec<(f64, f64)>,
     /// `cos, sin(2 pi k r / radix)`, `[r - 1][k - 1]` for k and r up to half the radix, for radices without code of
@@ -56,14 +61,38 @@ pub(super) fn pairs_mut<S: Simd>(buffer: &mut [f64]) -> &mut [Pair<S::f64s>] {
     S::as_mut_simd_f64s(buffer).0.as_chunks_mut::<2>().0
 }
 
+/// Takes the values of a transform as they are done.
+pub(super) trait Finish<S: Simd> {
+    /// The value `z` of the place `place` ([`LaneFft::order`]), whose room in the data is `room`.
+    fn take(&mut self, simd: S, place: usize, room: &mut Pair<S::f64s>, z: Pair<S::f64s>);
+}
+
+/// Leaves them in the data.
+pub(super) struct InPlace;
+
+impl<S: Simd> Finish<S> for InPlace {
+    #[inline(always)]
+    fn take(&mut self, _: S, _: usize, room: &mut Pair<S::f64s>, z: Pair<S::f64s>) {
+        *room = z;
+    }
+}
+
 impl LaneFft {
     /// A plan for `n` samples. `single`: one lane only, so that rustfft is the faster way for any length.
     pub(super) fn new(n: usize, single: bool) -> Self {
-        let kind = match radices(n) {
-            Some(radices) if !single => Kind::Stockham(steps(n, &radices)),
-            _ => Kind::Single(scatterfall_fft::forward(n)),
+        let (kind, order) = match radices(n) {
+            Some(radices) if !single => {
+                let passes = passes(n, &radices);
+                let order = (0..n).map(|place| frequency(place, &passes)).collect();
+                (Kind::Passes(passes), order)
+            }
+            _ => (Kind::Single(scatterfall_fft::forward(n)), (0..n).collect::<Vec<_>>()),
         };
-        Self { n, kind }
+        let mut places = vec![0; n];
+        for (place, &k) in order.iter().enumerate() {
+            places[k] = number(place);
+        }
+        Self { n, kind, order: order.into_iter().map(number).collect(), places }
     }
 
     /// True where the length has small factors only, so that lanes pay.
@@ -71,27 +100,37 @@ impl LaneFft {
         radices(n).is_some()
     }
 
-    /// Complex numbers of extra scratch that [`Self::forward`] needs.
+    /// The frequency whose value stands at each place of a transform's result.
+    pub(super) fn order(&self) -> &[u32] {
+        &self.order
+    }
+
+    /// The place at which each frequency's value stands.
+    pub(super) fn places(&self) -> &[u32] {
+        &self.places
+    }
+
+    /// Complex numbers of scratch that [`Self::forward`] needs.
     pub(super) fn scratch_len(&self) -> usize {
         match &self.kind {
-            Kind::Stockham(_) => 0,
+            Kind::Passes(_) => 0,
             Kind::Single(fft) => 2 * self.n + fft.get_outofplace_scratch_len(),
         }
     }
 
-    /// Forward transform of `data`, not normalised; `other` is scratch of the same size. Returns the one that holds the
-    /// result. With real and imaginary parts exchanged (before and after) it is the inverse transform, not normalised.
+    /// Forward transform of `data`, not normalised, whose values `finish` takes; what is left in `data` is up to it.
+    /// With real and imaginary parts exchanged (before and after) it is the inverse transform, not normalised.
     #[inline(always)]
-    pub(super) fn forward<'a, S: Simd>(
+    pub(super) fn forward<S: Simd>(
         &self,
         simd: S,
-        data: &'a mut [Pair<S::f64s>],
-        other: &'a mut [Pair<S::f64s>],
+        data: &mut [Pair<S::f64s>],
         scratch: &mut [Complex64],
-    ) -> &'a mut [Pair<S::f64s>] {
+        finish: impl Finish<S>,
+    ) {
         match &self.kind {
-            // A function of its own: inlined at each call the passes would be compiled several times over.
-            Kind::Stockham(steps) => simd.vectorize(Passes { simd, steps, data, other }),
+            // Functions of their own: inlined at each call the passes would be compiled several times over.
+            Kind::Passes(passes) => simd.vectorize(Passes { simd, passes, data, finish }),
             Kind::Single(fft) => {
                 let lanes = S::F64_LANES;
                 let floats: &mut [f64] = pulp::bytemuck::cast_slice_mut(data.as_flattened_mut());
@@ -106,31 +145,65 @@ impl LaneFft {
                         (floats[2 * k * lanes + lane], floats[(2 * k + 1) * lanes + lane]) = (z.re, z.im);
                     }
                 }
-                data
+                simd.vectorize(Passes { simd, passes: &[], data, finish });
             }
         }
     }
 }
 
 /// All passes of a transform.
-struct Passes<'a, 'b, S: Simd> {
+struct Passes<'a, 'b, S: Simd, F> {
     simd: S,
-    steps: &'b [Step],
+    passes: &'b [Pass],
     data: &'a mut [Pair<S::f64s>],
-    other: &'a mut [Pair<S::f64s>],
+    finish: F,
 }
 
-impl<'a, S: Simd> NullaryFnOnce for Passes<'a, '_, S> {
-    type Output = &'a mut [Pair<S::f64s>];
+impl<S: Simd, F: Finish<S>> NullaryFnOnce for Passes<'_, '_, S, F> {
+    type Output = ();
 
     #[inline(always)]
-    fn call(self) -> Self::Output {
-        let (mut from, mut to) = (self.data, self.other);
-        for step in self.steps {
-            step.apply(self.simd, from, to);
-            std::mem::swap(&mut from, &mut to);
+    fn call(self) {
+        let Self { simd, passes, data, mut finish } = self;
+        let Some((last, passes)) = passes.split_last() else {
+            for (place, room) in data.iter_mut().enumerate() {
+                finish.take(simd, place, room, *room);
+            }
+            return;
+        };
+        let resident = RESIDENT / size_of::<Pair<S::f64s>>();
+        let outer = passes.iter().take_while(|p| p.radix * p.columns > resident).count();
+        let (outer, inner) = passes.split_at(outer);
+        if !outer.is_empty() {
+            simd.vectorize(Middle { simd, passes: outer, data });
         }
-        from
+        let length = inner.first().unwrap_or(last).length();
+        for (number, block) in data.chunks_exact_mut(length).enumerate() {
+            if !inner.is_empty() {
+                simd.vectorize(Middle { simd, passes: inner, data: block });
+            }
+            last.last(simd, number * length, block, &mut finish);
+        }
+    }
+}
+
+/// Passes after which others follow, over all data each.
+struct Middle<'a, 'b, S: Simd> {
+    simd: S,
+    passes: &'b [Pass],
+    data: &'a mut [Pair<S::f64s>],
+}
+
+impl<S: Simd> NullaryFnOnce for Middle<'_, '_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for pass in self.passes {
+            for block in self.data.chunks_exact_mut(pass.length()) {
+                pass.middle(self.simd, block);
+            }
+        }
     }
 }
 
@@ -139,9 +212,8 @@ impl<'a, S: Simd> NullaryFnOnce for Passes<'a, '_, S> {
 pub(super) fn cost(n: usize) -> usize {
     let pass = |radix: usize| match radix {
         2 => 5,
-        3 => 7,
-        4 => 7,
-        5 => 10,
+        3 | 4 => 7,
+        5 | 8 => 10,
         p => p + 4,
     };
     radices(n).map_or(usize::MAX / 4, |r| r.into_iter().map(pass).sum())
@@ -152,14 +224,24 @@ pub(super) fn is_smooth(n: usize) -> bool {
     radices(n).is_some_and(|r| r.into_iter().all(|p| p <= 5))
 }
 
-/// The radices of `n`, or `None` where a prime is too large.
+/// The radices of `n`, or `None` where a prime is too large. Large primes come last: their pass has no products with
+/// twiddle factors then.
 fn radices(mut n: usize) -> Option<Vec<usize>> {
-    let mut out = Vec::new();
-    while n.is_multiple_of(4) {
-        out.push(4);
-        n /= 4;
+    let twos = n.trailing_zeros() as usize;
+    // As few passes as can be: eights, and fours where eights would leave a two.
+    let eights = match twos % 3 {
+        1 if twos > 1 => twos / 3 - 1,
+        _ => twos / 3,
+    };
+    let mut out = vec![8; eights];
+    n >>= twos;
+    match twos - 3 * eights {
+        1 => out.push(2),
+        2 => out.push(4),
+        4 => out.extend([4, 4]),
+        _ => {}
     }
-    let mut p = 2;
+    let mut p = 3;
     while n > 1 {
         if p > LARGEST_PRIME {
             return None;
@@ -168,10 +250,26 @@ fn radices(mut n: usize) -> Option<Vec<usize>> {
             out.push(p);
             n /= p;
         } else {
-            p += 1;
+            p += 2;
         }
     }
     Some(out)
+}
+
+/// The frequency whose value the passes leave at a place.
+fn frequency(place: usize, passes: &[Pass]) -> usize {
+    let (mut rest, mut weight, mut k) = (place, 1, 0);
+    for pass in passes {
+        k += rest / pass.columns * weight;
+        rest %= pass.columns;
+        weight *= pass.radix;
+    }
+    k
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "transforms are far shorter than 2^32")]
+fn number(k: usize) -> u32 {
+    k as u32
 }
 
 /// `cos, sin(2 pi k / n)`.
@@ -181,8 +279,8 @@ pub(super) fn unit(k: usize, n: usize) -> (f64, f64) {
     (cos, sin)
 }
 
-fn steps(n: usize, radices: &[usize]) -> Vec<Step> {
-    let (mut left, mut stride) = (n, 1);
+fn passes(n: usize, radices: &[usize]) -> Vec<Pass> {
+    let mut left = n;
     radices
         .iter()
         .map(|&radix| {
@@ -194,9 +292,8 @@ fn steps(n: usize, radices: &[usize]) -> Vec<Step> {
                 .collect();
             let half = 1..=radix / 2;
             let roots = half.clone().flat_map(|r| half.clone().map(move |k| unit(k * r, radix))).collect();
-            let step = Step { radix, columns, stride, twiddles, roots };
-            (left, stride) = (columns, stride * radix);
-            step
+            left = columns;
+            Pass { radix, columns, twiddles, roots }
         })
         .collect()
 }
@@ -214,144 +311,219 @@ impl<V: Copy> Clone for Complex<V> {
 }
 impl<V: Copy> Copy for Complex<V> {}
 
-impl Step {
+/// Every closure in which vectors are worked on is `#[inline(always)]`: compiled on its own it would not have the vector
+/// unit's instructions.
+impl Pass {
+    /// Samples of a block.
+    fn length(&self) -> usize {
+        self.radix * self.columns
+    }
+
+    /// The pass over one block, after which others follow.
     #[inline(always)]
-    fn apply<S: Simd>(&self, simd: S, from: &[Pair<S::f64s>], to: &mut [Pair<S::f64s>]) {
+    fn middle<S: Simd>(&self, simd: S, block: &mut [Pair<S::f64s>]) {
         match self.radix {
-            2 => self.run::<S, 2>(
+            2 => self.columns::<S, 2>(
                 simd,
-                from,
-                to,
+                block,
                 #[inline(always)]
                 |a| two(simd, a),
             ),
-            3 => self.run::<S, 3>(
+            3 => self.columns::<S, 3>(
                 simd,
-                from,
-                to,
+                block,
                 #[inline(always)]
                 |a| three(simd, a),
             ),
-            4 => self.run::<S, 4>(
+            4 => self.columns::<S, 4>(
                 simd,
-                from,
-                to,
+                block,
                 #[inline(always)]
                 |a| four(simd, a),
             ),
-            5 => self.run::<S, 5>(
+            5 => self.columns::<S, 5>(
                 simd,
-                from,
-                to,
+                block,
                 #[inline(always)]
                 |a| five(simd, a),
             ),
-            _ => self.any_prime(simd, from, to),
+            8 => self.columns::<S, 8>(
+                simd,
+                block,
+                #[inline(always)]
+                |a| eight(simd, a),
+            ),
+            p => {
+                let m = self.columns;
+                for (j, twiddles) in self.twiddles.chunks_exact(p - 1).enumerate() {
+                    self.prime(
+                        simd,
+                        block,
+                        (j, m),
+                        #[inline(always)]
+                        |r, room, z| {
+                            let z = if r == 0 { z } else { times(simd, z, twiddles[r - 1]) };
+                            *room = [z.0, z.1];
+                        },
+                    );
+                }
+            }
         }
     }
 
-    /// One pass with a transform of `R` points in registers.
-    ///
-    /// Every closure in which vectors are worked on is `#[inline(always)]`: compiled on its own it would not have the
-    /// vector unit's instructions.
+    /// The last pass, over blocks of `radix` samples from the place `first` on.
     #[inline(always)]
-    fn run<S: Simd, const R: usize>(
+    fn last<S: Simd>(&self, simd: S, first: usize, blocks: &mut [Pair<S::f64s>], finish: &mut impl Finish<S>) {
+        match self.radix {
+            2 => Self::finished::<S, 2>(
+                simd,
+                first,
+                blocks,
+                finish,
+                #[inline(always)]
+                |a| two(simd, a),
+            ),
+            3 => Self::finished::<S, 3>(
+                simd,
+                first,
+                blocks,
+                finish,
+                #[inline(always)]
+                |a| three(simd, a),
+            ),
+            4 => Self::finished::<S, 4>(
+                simd,
+                first,
+                blocks,
+                finish,
+                #[inline(always)]
+                |a| four(simd, a),
+            ),
+            5 => Self::finished::<S, 5>(
+                simd,
+                first,
+                blocks,
+                finish,
+                #[inline(always)]
+                |a| five(simd, a),
+            ),
+            8 => Self::finished::<S, 8>(
+                simd,
+                first,
+                blocks,
+                finish,
+                #[inline(always)]
+                |a| eight(simd, a),
+            ),
+            p => {
+                for (number, block) in blocks.chunks_exact_mut(p).enumerate() {
+                    let first = first + number * p;
+                    self.prime(
+                        simd,
+                        block,
+                        (0, 1),
+                        #[inline(always)]
+                        |r, room, z| finish.take(simd, first + r, room, [z.0, z.1]),
+                    );
+                }
+            }
+        }
+    }
+
+    /// A pass with a transform of `R` points in registers.
+    #[inline(always)]
+    fn columns<S: Simd, const R: usize>(
         &self,
         simd: S,
-        from: &[Pair<S::f64s>],
-        to: &mut [Pair<S::f64s>],
+        block: &mut [Pair<S::f64s>],
         butterfly: impl Fn([Complex<S::f64s>; R]) -> [Complex<S::f64s>; R],
     ) {
-        let (s, m) = (self.stride, self.columns);
-        if s == 1 {
-            // The first pass: slices along the columns, so that no index needs a check.
-            let from: [&[Pair<S::f64s>]; R] = std::array::from_fn(|k| &from[m * k..][..m]);
-            let (to, _) = to.as_chunks_mut::<R>();
-            for (j, (to, twiddles)) in to[..m].iter_mut().zip(self.twiddles.chunks_exact(R - 1)).enumerate() {
-                let b = butterfly(std::array::from_fn(
-                    #[inline(always)]
-                    |k| Complex(from[k][j][0], from[k][j][1]),
-                ));
-                to[0] = [b[0].0, b[0].1];
-                for r in 1..R {
-                    let z = times(simd, b[r], twiddles[r - 1]);
-                    to[r] = [z.0, z.1];
-                }
-            }
-            return;
+        let m = self.columns;
+        let mut rest = block;
+        let rows: [&mut [Pair<S::f64s>]; R] = std::array::from_fn(|_| {
+            let (own, others) = std::mem::take(&mut rest).split_at_mut(m);
+            rest = others;
+            own
+        });
+        // The first column's twiddle factors are 1.
+        let b = butterfly(std::array::from_fn(
+            #[inline(always)]
+            |k| Complex(rows[k][0][0], rows[k][0][1]),
+        ));
+        for r in 0..R {
+            rows[r][0] = [b[r].0, b[r].1];
         }
-        for (j, to) in to.chunks_exact_mut(R * s).take(m).enumerate() {
-            let from: [&[Pair<S::f64s>]; R] = std::array::from_fn(|k| &from[s * (j + m * k)..][..s]);
-            let mut rest = to;
-            let to: [&mut [Pair<S::f64s>]; R] = std::array::from_fn(|_| {
-                let (own, others) = std::mem::take(&mut rest).split_at_mut(s);
-                rest = others;
-                own
-            });
-            if j == 0 {
-                for q in 0..s {
-                    let b = butterfly(std::array::from_fn(
-                        #[inline(always)]
-                        |k| Complex(from[k][q][0], from[k][q][1]),
-                    ));
-                    for r in 0..R {
-                        to[r][q] = [b[r].0, b[r].1];
-                    }
-                }
-                continue;
-            }
-            let twiddles = &self.twiddles[j * (R - 1)..(j + 1) * (R - 1)];
-            for q in 0..s {
-                let b = butterfly(std::array::from_fn(
-                    #[inline(always)]
-                    |k| Complex(from[k][q][0], from[k][q][1]),
-                ));
-                to[0][q] = [b[0].0, b[0].1];
-                for r in 1..R {
-                    let z = times(simd, b[r], twiddles[r - 1]);
-                    to[r][q] = [z.0, z.1];
-                }
+        for (j, twiddles) in self.twiddles.chunks_exact(R - 1).enumerate().take(m).skip(1) {
+            let b = butterfly(std::array::from_fn(
+                #[inline(always)]
+                |k| Complex(rows[k][j][0], rows[k][j][1]),
+            ));
+            rows[0][j] = [b[0].0, b[0].1];
+            for r in 1..R {
+                let z = times(simd, b[r], twiddles[r - 1]);
+                rows[r][j] = [z.0, z.1];
             }
         }
     }
 
-    /// One pass for an odd prime: pairs `a_k + a_(p-k)` and `a_k - a_(p-k)` halve the products.
+    /// The last pass with a transform of `R` points in registers.
     #[inline(always)]
-    fn any_prime<S: Simd>(&self, simd: S, from: &[Pair<S::f64s>], to: &mut [Pair<S::f64s>]) {
-        let (p, s, m) = (self.radix, self.stride, self.columns);
+    fn finished<S: Simd, const R: usize>(
+        simd: S,
+        first: usize,
+        blocks: &mut [Pair<S::f64s>],
+        finish: &mut impl Finish<S>,
+        butterfly: impl Fn([Complex<S::f64s>; R]) -> [Complex<S::f64s>; R],
+    ) {
+        let (blocks, _) = blocks.as_chunks_mut::<R>();
+        for (number, block) in blocks.iter_mut().enumerate() {
+            let b = butterfly(std::array::from_fn(
+                #[inline(always)]
+                |k| Complex(block[k][0], block[k][1]),
+            ));
+            for r in 0..R {
+                finish.take(simd, first + number * R + r, &mut block[r], [b[r].0, b[r].1]);
+            }
+        }
+    }
+
+    /// One column `j` (of `m`) for an odd prime, whose output `r` goes to `put`: pairs `a_k + a_(p-k)` and
+    /// `a_k - a_(p-k)` halve the products.
+    #[inline(always)]
+    fn prime<S: Simd>(
+        &self,
+        simd: S,
+        block: &mut [Pair<S::f64s>],
+        (j, m): (usize, usize),
+        mut put: impl FnMut(usize, &mut Pair<S::f64s>, Complex<S::f64s>),
+    ) {
+        let p = self.radix;
         let half = p / 2;
         let zero = Complex(simd.splat_f64s(0.0), simd.splat_f64s(0.0));
         // The sum and the difference of every pair.
         let mut pairs = [(zero, zero); LARGEST_PRIME / 2];
         let pairs = &mut pairs[..half];
-        for j in 0..m {
-            let twiddles = &self.twiddles[j * (p - 1)..(j + 1) * (p - 1)];
-            for q in 0..s {
-                let from = &from[q + s * j..];
-                let first = Complex(from[0][0], from[0][1]);
-                let mut total = first;
-                for (k, pair) in pairs.iter_mut().enumerate() {
-                    let (a, b) = (from[s * m * (k + 1)], from[s * m * (p - k - 1)]);
-                    let (a, b) = (Complex(a[0], a[1]), Complex(b[0], b[1]));
-                    *pair = (add(simd, a, b), sub(simd, a, b));
-                    total = add(simd, total, pair.0);
-                }
-                let to = &mut to[q + s * p * j..];
-                to[0] = [total.0, total.1];
-                // Two outputs at a time: eight sums that do not wait for each other.
-                for r in (1..half).step_by(2) {
-                    let sums = combine(simd, first, pairs, [self.roots(r), self.roots(r + 1)]);
-                    for (r, (forth, back)) in [r, r + 1].into_iter().zip(sums) {
-                        put(simd, &mut to[s * r], forth, twiddles[r - 1]);
-                        put(simd, &mut to[s * (p - r)], back, twiddles[p - r - 1]);
-                    }
-                }
-                if half % 2 == 1 {
-                    let [(forth, back)] = combine(simd, first, pairs, [self.roots(half)]);
-                    put(simd, &mut to[s * half], forth, twiddles[half - 1]);
-                    put(simd, &mut to[s * (p - half)], back, twiddles[p - half - 1]);
-                }
+        let first = Complex(block[j][0], block[j][1]);
+        let mut total = first;
+        for (k, pair) in pairs.iter_mut().enumerate() {
+            let (a, b) = (block[j + m * (k + 1)], block[j + m * (p - k - 1)]);
+            let (a, b) = (Complex(a[0], a[1]), Complex(b[0], b[1]));
+            *pair = (add(simd, a, b), sub(simd, a, b));
+            total = add(simd, total, pair.0);
+        }
+        put(0, &mut block[j], total);
+        // Two outputs at a time: eight sums that do not wait for each other.
+        for r in (1..half).step_by(2) {
+            let sums = combine(simd, first, pairs, [self.roots(r), self.roots(r + 1)]);
+            for (r, (forth, back)) in [r, r + 1].into_iter().zip(sums) {
+                put(r, &mut block[j + m * r], forth);
+                put(p - r, &mut block[j + m * (p - r)], back);
             }
+        }
+        if half % 2 == 1 {
+            let [(forth, back)] = combine(simd, first, pairs, [self.roots(half)]);
+            put(half, &mut block[j + m * half], forth);
+            put(p - half, &mut block[j + m * (p - half)], back);
         }
     }
 
@@ -360,13 +532,6 @@ impl Step {
         let half = self.radix / 2;
         &self.roots[(r - 1) * half..r * half]
     }
-}
-
-/// Stores `z` times a twiddle factor.
-#[inline(always)]
-fn put<S: Simd>(simd: S, to: &mut Pair<S::f64s>, z: Complex<S::f64s>, twiddle: (f64, f64)) {
-    let z = times(simd, z, twiddle);
-    *to = [z.0, z.1];
 }
 
 /// Outputs `r` and `p - r` of a prime's transform for each of `R` numbers r, whose `roots` are
@@ -409,7 +574,7 @@ fn sub<S: Simd>(simd: S, a: Complex<S::f64s>, b: Complex<S::f64s>) -> Complex<S:
 fn times<S: Simd>(simd: S, a: Complex<S::f64s>, (re, im): (f64, f64)) -> Complex<S::f64s> {
     let (re, im) = (simd.splat_f64s(re), simd.splat_f64s(im));
     Complex(
-        simd.sub_f64s(simd.mul_f64s(a.0, re), simd.mul_f64s(a.1, im)),
+        simd.negate_mul_add_e_f64s(a.1, im, simd.mul_f64s(a.0, re)),
         simd.mul_add_e_f64s(a.0, im, simd.mul_f64s(a.1, re)),
     )
 }
@@ -463,6 +628,31 @@ fn four<S: Simd>(simd: S, [a, b, c, d]: [Complex<S::f64s>; 4]) -> [Complex<S::f6
 }
 
 #[inline(always)]
+fn eight<S: Simd>(simd: S, [a, b, c, d, e, f, g, h]: [Complex<S::f64s>; 8]) -> [Complex<S::f64s>; 8] {
+    let [s0, s1, s2, s3] = four(simd, [add(simd, a, e), add(simd, b, f), add(simd, c, g), add(simd, d, h)]);
+    // The differences, turned by eighths of a circle: those of b and d times the square root of 2.
+    let (d0, d1, d2, d3) = (sub(simd, a, e), sub(simd, b, f), sub(simd, c, g), sub(simd, d, h));
+    let (even, odd) = (minus_i(simd, d0, d2), plus_i(simd, d0, d2));
+    let b = Complex(simd.add_f64s(d1.0, d1.1), simd.sub_f64s(d1.1, d1.0));
+    let (re, minus_im) = (simd.sub_f64s(d3.1, d3.0), simd.add_f64s(d3.0, d3.1));
+    let sum = Complex(simd.add_f64s(b.0, re), simd.sub_f64s(b.1, minus_im));
+    let difference = Complex(simd.sub_f64s(b.0, re), simd.add_f64s(b.1, minus_im));
+    // `difference` times -i.
+    let turned = Complex(difference.1, simd.neg_f64s(difference.0));
+    const HALF: f64 = std::f64::consts::FRAC_1_SQRT_2;
+    [
+        s0,
+        add_scaled(simd, even, HALF, sum),
+        s1,
+        add_scaled(simd, odd, HALF, turned),
+        s2,
+        add_scaled(simd, even, -HALF, sum),
+        s3,
+        add_scaled(simd, odd, -HALF, turned),
+    ]
+}
+
+#[inline(always)]
 fn five<S: Simd>(simd: S, [a, b, c, d, e]: [Complex<S::f64s>; 5]) -> [Complex<S::f64s>; 5] {
     // cos and sin of 2 pi / 5 and 4 pi / 5
     const C1: f64 = 0.309_016_994_374_947_45;
@@ -507,7 +697,7 @@ mod tests {
         fn with_simd<S: Simd>(self, simd: S) -> f64 {
             let (n, lanes) = (self.n, S::F64_LANES);
             *self.lanes_checked += lanes;
-            let (mut data, mut other) = (vec![0f64; 2 * n * lanes], vec![0f64; 2 * n * lanes]);
+            let mut data = vec![0f64; 2 * n * lanes];
             for k in 0..n {
                 for lane in 0..lanes {
                     let z = sample(lane, k);
@@ -515,15 +705,15 @@ mod tests {
                 }
             }
             let mut scratch = vec![Complex64::default(); self.fft.scratch_len()];
-            let done = self.fft.forward(simd, pairs_mut::<S>(&mut data), pairs_mut::<S>(&mut other), &mut scratch);
-            let done: &[f64] = pulp::bytemuck::cast_slice(done.as_flattened());
+            self.fft.forward(simd, pairs_mut::<S>(&mut data), &mut scratch, InPlace);
             let mut worst = 0.0f64;
             for lane in 0..lanes {
                 let mut want: Vec<Complex64> = (0..n).map(|k| sample(lane, k)).collect();
                 scatterfall_fft::forward(n).process(&mut want);
                 let scale = want.iter().map(|z| z.norm()).fold(0.0, f64::max);
-                for (k, w) in want.iter().enumerate() {
-                    let got = Complex64::new(done[2 * k * lanes + lane], done[(2 * k + 1) * lanes + lane]);
+                for (w, &place) in want.iter().zip(self.fft.places()) {
+                    let at = 2 * place as usize * lanes + lane;
+                    let got = Complex64::new(data[at], data[at + lanes]);
                     worst = worst.max((got - w).norm() / scale);
                 }
             }

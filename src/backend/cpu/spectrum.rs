@@ -7,7 +7,7 @@
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 use scatterfall_fft::num_complex::Complex64;
 
-use super::lanes::{LaneFft, Pair, pairs_mut};
+use super::lanes::{InPlace, LaneFft, Pair, pairs_mut};
 
 /// A bin counts as the largest when its modulus is within this of it (DESIGN of the feature): of several equal peaks
 /// the lowest is taken, whatever rounding does to them.
@@ -23,7 +23,6 @@ pub(super) struct Spectrum {
 #[derive(Default)]
 pub(super) struct Scratch {
     data: Vec<f64>,
-    other: Vec<f64>,
     power: Vec<f64>,
     fft: Vec<Complex64>,
 }
@@ -69,7 +68,6 @@ impl WithSimd for Columns<'_> {
         let (rows, lanes) = (spectrum.rows, S::F64_LANES);
         let half = rows / 2 + 1;
         scratch.data.resize(2 * rows * lanes, 0.0);
-        scratch.other.resize(2 * rows * lanes, 0.0);
         scratch.power.resize(2 * half * lanes, 0.0);
         scratch.fft.resize(spectrum.fft.scratch_len(), Complex64::default());
         for (group, bins) in bins.chunks_mut(2 * lanes).enumerate() {
@@ -78,10 +76,10 @@ impl WithSimd for Columns<'_> {
             let constant: Vec<bool> = (0..bins.len())
                 .map(|lane| scratch.data.iter().skip(lane).step_by(2 * lanes).all(|&v| v == 0.0))
                 .collect();
-            let (data, other) = (pairs_mut::<S>(&mut scratch.data), pairs_mut::<S>(&mut scratch.other));
-            let spectra = spectrum.fft.forward(simd, data, other, &mut scratch.fft);
-            let power = pairs_mut::<S>(&mut scratch.power);
-            let found = simd.vectorize(Peaks { simd, spectra, power });
+            let spectra = pairs_mut::<S>(&mut scratch.data);
+            spectrum.fft.forward(simd, spectra, &mut scratch.fft, InPlace);
+            let (places, power) = (spectrum.fft.places(), pairs_mut::<S>(&mut scratch.power));
+            let found = simd.vectorize(Peaks { simd, spectra, places, power });
             let found: &[f64] = pulp::bytemuck::cast_slice(&found);
             for ((bin, constant), found) in bins.iter_mut().zip(constant).zip(found) {
                 // What rounding left of a constant column is no peak.
@@ -132,6 +130,8 @@ impl NullaryFnOnce for Load<'_> {
 struct Peaks<'a, S: Simd> {
     simd: S,
     spectra: &'a [Pair<S::f64s>],
+    /// Where each bin stands in `spectra`.
+    places: &'a [u32],
     power: &'a mut [Pair<S::f64s>],
 }
 
@@ -140,13 +140,13 @@ impl<S: Simd> NullaryFnOnce for Peaks<'_, S> {
 
     #[inline(always)]
     fn call(self) -> Self::Output {
-        let Self { simd, spectra, power } = self;
+        let Self { simd, spectra, places, power } = self;
         let (n, zero) = (spectra.len(), simd.splat_f64s(0.0));
         let mut largest = [zero; 2];
         power[0] = [zero; 2];
         for k in 1..power.len() {
             // Of z = a + i b: twice the spectrum of a is z(k) + conj z(-k), twice that of i b is z(k) - conj z(-k).
-            let ([re, im], [re_back, im_back]) = (spectra[k], spectra[n - k]);
+            let ([re, im], [re_back, im_back]) = (spectra[places[k] as usize], spectra[places[n - k] as usize]);
             let a = norm2(simd, simd.add_f64s(re, re_back), simd.sub_f64s(im, im_back));
             let b = norm2(simd, simd.sub_f64s(re, re_back), simd.add_f64s(im, im_back));
             power[k] = [a, b];

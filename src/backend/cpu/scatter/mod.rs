@@ -17,7 +17,7 @@ use scatterfall_fft::RealToComplex;
 use scatterfall_fft::num_complex::Complex64;
 
 use self::grid::{Filter, Grids, Input, packed};
-use super::lanes::{LaneFft, Pair, pairs, pairs_mut};
+use super::lanes::{Finish, InPlace, LaneFft, Pair, pairs, pairs_mut};
 use super::pool::pool_lanes;
 use crate::batch::CoefficientBlock;
 use crate::config::Pooling;
@@ -158,8 +158,8 @@ struct Workspace {
     /// A further layer's input, as its transform takes it: even samples as real, odd ones as imaginary parts, or, of
     /// an odd number, all as real parts.
     moduli: Vec<f64>,
-    /// Two complex buffers that transforms go back and forth between.
-    work: [Vec<f64>; 2],
+    /// What is transformed.
+    work: Vec<f64>,
     /// Squared moduli.
     power: Vec<f32>,
     /// Those of them that are pooled.
@@ -182,7 +182,7 @@ impl Workspace {
         }
         let samples = grids.most_samples;
         self.moduli.resize(2 * samples * lanes, 0.0);
-        self.work.iter_mut().for_each(|w| w.resize(2 * samples * lanes, 0.0));
+        self.work.resize(2 * samples * lanes, 0.0);
         self.power.resize(samples * lanes, 0.0);
         self.fft.resize(grids.scratch, Complex64::default());
     }
@@ -297,7 +297,6 @@ fn forward<S: Simd>(simd: S, kernel: &ScatteringKernel, w: &mut Workspace, depth
     let n = input.n;
     let fft = &kernel.grids.ffts[input.fft];
     let points = packed(n);
-    let [other, _] = &mut w.work;
     for (from, to) in blocks::<S>(points).zip(blocks::<S>(n)) {
         let z = pairs_mut::<S>(&mut w.moduli[from]);
         let x = pairs_mut::<S>(&mut w.spectra[depth][to]);
@@ -306,11 +305,13 @@ fn forward<S: Simd>(simd: S, kernel: &ScatteringKernel, w: &mut Workspace, depth
                 z[1] = simd.splat_f64s(0.0);
             }
         }
-        let z = fft.forward(simd, z, pairs_mut::<S>(&mut other[..2 * points * S::F64_LANES]), &mut w.fft);
+        fft.forward(simd, z, &mut w.fft, InPlace);
         if points == n {
-            x.copy_from_slice(z);
+            for (z, k) in z.iter().zip(fft.order()) {
+                x[*k as usize] = *z;
+            }
         } else {
-            simd.vectorize(Unpack { simd, twiddles: &input.twiddles, z, x });
+            simd.vectorize(Unpack { simd, twiddles: &input.twiddles, z, places: fft.places(), x });
         }
     }
 }
@@ -320,6 +321,8 @@ struct Unpack<'a, S: Simd> {
     simd: S,
     twiddles: &'a [(f64, f64)],
     z: &'a [Pair<S::f64s>],
+    /// Where each bin stands in `z`.
+    places: &'a [u32],
     x: &'a mut [Pair<S::f64s>],
 }
 
@@ -328,18 +331,18 @@ impl<S: Simd> NullaryFnOnce for Unpack<'_, S> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { simd, twiddles, z, x } = self;
+        let Self { simd, twiddles, z, places, x } = self;
         let (n, half) = (x.len(), z.len());
         let (one_half, zero) = (simd.splat_f64s(0.5), simd.splat_f64s(0.0));
         for (k, (cos, sin)) in twiddles.iter().enumerate() {
-            let ([a_re, a_im], [b_re, b_im]) = (z[k % half], z[(n - k) % half]);
+            let ([a_re, a_im], [b_re, b_im]) = (z[places[k % half] as usize], z[places[(n - k) % half] as usize]);
             let even_re = simd.mul_f64s(one_half, simd.add_f64s(a_re, b_re));
             let even_im = simd.mul_f64s(one_half, simd.sub_f64s(a_im, b_im));
             let odd_re = simd.mul_f64s(one_half, simd.add_f64s(a_im, b_im));
             let odd_im = simd.mul_f64s(one_half, simd.sub_f64s(b_re, a_re));
             let (cos, sin) = (simd.splat_f64s(*cos), simd.splat_f64s(*sin));
-            let re = simd.add_f64s(even_re, simd.sub_f64s(simd.mul_f64s(cos, odd_re), simd.mul_f64s(sin, odd_im)));
-            let im = simd.add_f64s(even_im, simd.mul_add_e_f64s(cos, odd_im, simd.mul_f64s(sin, odd_re)));
+            let re = simd.negate_mul_add_e_f64s(sin, odd_im, simd.mul_add_e_f64s(cos, odd_re, even_re));
+            let im = simd.mul_add_e_f64s(cos, odd_im, simd.mul_add_e_f64s(sin, odd_re, even_im));
             x[k] = [re, im];
             x[(n - k) % n] = [re, simd.sub_f64s(zero, im)];
         }
@@ -360,26 +363,24 @@ fn convolve<S: Simd>(
     let (n, points, shifts) = (input.n, filter.points, filter.shifts);
     let (lanes, wide, samples) = (S::F32_LANES, S::F64_LANES, points * shifts);
     let fft = &kernel.grids.ffts[filter.fft];
-    let [y, other] = &mut w.work;
-    let used = 2 * points * wide;
+    let order = fft.order();
     let points_to = packed(samples);
     for (number, (from, to)) in blocks::<S>(n).zip(blocks::<S>(points_to)).enumerate() {
         let x = pairs::<S>(&w.spectra[depth][from]);
         let (moduli, _) = S::as_mut_simd_f64s(&mut w.moduli[to]);
         for shift in 0..shifts {
-            let (y, other) = (pairs_mut::<S>(&mut y[..used]), pairs_mut::<S>(&mut other[..used]));
+            let y = pairs_mut::<S>(&mut w.work[..2 * points * wide]);
             let taps = &filter.taps[shift * filter.width..(shift + 1) * filter.width];
             simd.vectorize(Product { simd, filter, taps, x, y });
-            let y = fft.forward(simd, y, other, &mut w.fft);
-            let power = &mut w.power[shift * points * lanes..(shift + 1) * points * lanes];
-            let from = number * wide;
+            let power = &mut w.power[shift * points * lanes + number * wide..(shift + 1) * points * lanes];
+            let power = Power { order, lanes, power };
             if further {
                 // An odd number of samples takes the real part of each pair only.
                 let apart = if points_to == samples { 2 } else { 1 };
-                let moduli = Some((&mut moduli[apart * shift..], apart * shifts));
-                simd.vectorize(Moduli { simd, y, power, from, moduli });
+                let (moduli, apart) = (&mut moduli[apart * shift..], apart * shifts);
+                fft.forward(simd, y, &mut w.fft, PowerAndModuli { power, moduli, apart });
             } else {
-                simd.vectorize(Moduli { simd, y, power, from, moduli: None });
+                fft.forward(simd, y, &mut w.fft, power);
             }
         }
     }
@@ -411,7 +412,7 @@ impl<S: Simd> NullaryFnOnce for Product<'_, S> {
             let y = &mut y[run.to..run.to + run.length];
             for ((x, y), (f_re, f_im)) in x.iter().zip(y).zip(own) {
                 let (f_re, f_im) = (simd.splat_f64s(*f_re), simd.splat_f64s(*f_im));
-                let re = simd.sub_f64s(simd.mul_f64s(x[0], f_re), simd.mul_f64s(x[1], f_im));
+                let re = simd.negate_mul_add_e_f64s(x[1], f_im, simd.mul_f64s(x[0], f_re));
                 let im = simd.mul_add_e_f64s(x[0], f_im, simd.mul_f64s(x[1], f_re));
                 *y = if filter.folded { [simd.add_f64s(y[0], im), simd.add_f64s(y[1], re)] } else { [im, re] };
             }
@@ -424,37 +425,35 @@ fn square<S: Simd>(simd: S, [re, im]: Pair<S::f64s>) -> S::f64s {
     simd.mul_add_e_f64s(re, re, simd.mul_f64s(im, im))
 }
 
-/// Squared moduli in single precision, to the lanes of `power` from `from` on, and moduli, every so many of a slice.
-struct Moduli<'a, S: Simd> {
-    simd: S,
-    y: &'a [Pair<S::f64s>],
+/// Squared moduli in single precision, in the order of time, to every so many `lanes` of `power`.
+struct Power<'a> {
+    order: &'a [u32],
+    lanes: usize,
     power: &'a mut [f32],
-    from: usize,
-    moduli: Option<(&'a mut [S::f64s], usize)>,
 }
 
-impl<S: Simd> NullaryFnOnce for Moduli<'_, S> {
-    type Output = ();
-
+impl<S: Simd> Finish<S> for Power<'_> {
     #[inline(always)]
-    fn call(self) {
-        let Self { simd, y, power, from, moduli } = self;
-        let power = power.chunks_exact_mut(S::F32_LANES).map(|p| &mut p[from..from + S::F64_LANES]);
-        // Loops, not `for_each`: its closures would be compiled without the vector unit's instructions.
-        match moduli {
-            None => {
-                for (power, y) in power.zip(y) {
-                    narrowed::<S>(square(simd, *y), power);
-                }
-            }
-            Some((moduli, apart)) => {
-                for ((power, y), modulus) in power.zip(y).zip(moduli.iter_mut().step_by(apart)) {
-                    let square = square(simd, *y);
-                    narrowed::<S>(square, power);
-                    *modulus = simd.sqrt_f64s(square);
-                }
-            }
-        }
+    fn take(&mut self, simd: S, place: usize, _: &mut Pair<S::f64s>, z: Pair<S::f64s>) {
+        let time = self.order[place] as usize;
+        narrowed::<S>(square(simd, z), &mut self.power[time * self.lanes..][..S::F64_LANES]);
+    }
+}
+
+/// The same, and moduli in the order of time to every so many of a slice.
+struct PowerAndModuli<'a, V> {
+    power: Power<'a>,
+    moduli: &'a mut [V],
+    apart: usize,
+}
+
+impl<S: Simd> Finish<S> for PowerAndModuli<'_, S::f64s> {
+    #[inline(always)]
+    fn take(&mut self, simd: S, place: usize, _: &mut Pair<S::f64s>, z: Pair<S::f64s>) {
+        let time = self.power.order[place] as usize;
+        let square = square(simd, z);
+        narrowed::<S>(square, &mut self.power.power[time * self.power.lanes..][..S::F64_LANES]);
+        self.moduli[time * self.apart] = simd.sqrt_f64s(square);
     }
 }
 
