@@ -3,11 +3,11 @@
 
     pip install numpy scipy pillow scatseisnet
     cargo build --release
-    python benches/compare_scripts.py [--binary target/release/scatterfall] [--images 48] [--rounds 3]
+    python benches/compare_scripts.py [--binary target/release/scatterfall] [--images 96] [--rounds 3]
 
 The scripts' way: decode with Pillow, crop, look every pixel's colour up in a k-d tree of the map's 256 colours, take the
 features of each window in a loop (standard deviation, Gabor response, dominant frequency), cut 3 km segments, transform them
-with scatseisnet. Both work on the same synthetic screenshots, in turns; medians are compared. The binary is timed as a whole
+with scatseisnet. Both work on the same synthetic screenshots, saved by Pillow as a script's screenshots are, in turns; medians are compared. The binary is timed as a whole
 process (`features`, then `transform`), on one thread and on all.
 """
 
@@ -77,7 +77,7 @@ def scripts(paths, network, bins, hop):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default="target/release/scatterfall")
-    parser.add_argument("--images", type=int, default=48)
+    parser.add_argument("--images", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     windows = (RIGHT - LEFT - WINDOW) // STEP + 1
@@ -89,7 +89,10 @@ def main():
         archive = f"{folder}/archive"
         quiet = ["-q", "--no-progress"]
         subprocess.run([args.binary, "synth", "--output", archive, "--images", str(args.images), *quiet], check=True)
-        some = sorted(pathlib.Path(archive).rglob("*.png"))[:4]
+        images = sorted(pathlib.Path(archive).rglob("*.png"))
+        for path in images:
+            Image.open(path).save(path)
+        some = images[:4]
         theirs, ours = [], {1: [], 0: []}
         for k in range(args.rounds):
             start = time.perf_counter()

@@ -51,8 +51,10 @@ pub fn decode(path: &Path, crop: Option<&Crop>, max_pixels: u64) -> Result<Pixel
     let broken = |reason: String| Error::image(path, reason);
     // Eight bytes a pixel is the most that a PNG can need; a longer file is something else.
     let most = max_pixels.saturating_mul(8).saturating_add(1 << 20);
-    let mut bytes = Vec::new();
     let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    // Room at once for what it says it holds, within reason: it may grow, or be no plain file.
+    let length = file.metadata().map_or(0, |m| m.len()).min(16 << 20);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
     file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, e))?;
     if bytes.len() as u64 > most {
         return Err(broken(format!("longer than {most} bytes, more than input.max_pixels = {max_pixels} can need")));
@@ -98,15 +100,17 @@ pub fn from_bytes(bytes: &[u8], crop: Option<&Crop>, max_pixels: u64) -> std::re
         ColorType::Rgba => 4,
         ColorType::Indexed => return Err("a palette that was not expanded".into()),
     };
-    let mut rgb = Vec::with_capacity(3 * rows * columns);
-    let mut keep = |line: &[u8]| match depth {
-        BitDepth::Eight => to_rgb(&line[crop.left * samples..crop.right * samples], samples, &mut rgb),
-        _ => {
+    let mut rgb = vec![0; 3 * rows * columns];
+    let mut lines = rgb.chunks_exact_mut((3 * columns).max(1));
+    let mut keep = |line: &[u8]| match (lines.next(), depth) {
+        (None, _) => {}
+        (Some(rgb), BitDepth::Eight) => to_rgb(&line[crop.left * samples..crop.right * samples], samples, rgb),
+        (Some(rgb), _) => {
             let wide = &line[2 * crop.left * samples..2 * crop.right * samples];
             // To the nearest of 256: 65,535 is 255 times 257.
             let rounded = |b: &[u8]| ((u32::from(b[0]) << 8 | u32::from(b[1])) * 255 + 32_767) / 65_535;
             let narrow: Vec<u8> = wide.chunks_exact(2).map(|b| rounded(b) as u8).collect();
-            to_rgb(&narrow, samples, &mut rgb);
+            to_rgb(&narrow, samples, rgb);
         }
     };
     if reader.info().interlaced {
@@ -172,18 +176,21 @@ pub(crate) fn outside(crop: &Crop, width: usize, height: usize) -> String {
     )
 }
 
-fn to_rgb(line: &[u8], samples: usize, rgb: &mut Vec<u8>) {
+/// Red, green and blue of a line's pixels.
+fn to_rgb(line: &[u8], samples: usize, rgb: &mut [u8]) {
+    let to = rgb.as_chunks_mut::<3>().0;
     match samples {
-        3 => rgb.extend_from_slice(line),
+        3 => rgb.copy_from_slice(line),
         4 => {
-            let from = line.as_chunks::<4>().0;
-            let start = rgb.len();
-            rgb.resize(start + 3 * from.len(), 0);
-            for (to, [r, g, b, _]) in rgb[start..].as_chunks_mut::<3>().0.iter_mut().zip(from) {
+            for (to, [r, g, b, _]) in to.iter_mut().zip(line.as_chunks::<4>().0) {
                 *to = [*r, *g, *b];
             }
         }
-        n => rgb.extend(line.chunks_exact(n).flat_map(|p| [p[0]; 3])),
+        n => {
+            for (to, pixel) in to.iter_mut().zip(line.chunks_exact(n)) {
+                *to = [pixel[0]; 3];
+            }
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The Gabor response: per pixel the larger modulus of two oriented complex filters, summed over time.
 //!
 //! Both kernels separate into the same two one-dimensional ones (even and odd), so a pixel costs two convolutions along
-//! distance and four along time. The image is worked off in strips of columns that fit the second-level cache; no
-//! full-size temporary is made.
+//! distance and four along time. Those along time take two rows at once by the fast algorithm for finite impulse
+//! responses (Winograd 1980; Vetterli 1988): with the taps' even and odd ones `h0` and `h1`, the rows' `x0` and `x1`, the
+//! products `h0 x0`, `h1 x1` and `(h0 + h1)(x1 + x0')` give both outputs, three quarters of the plain way's. The image is
+//! worked off in strips of columns that fit the second-level cache; no full-size temporary is made.
 
 use pulp::{Simd, WithSimd};
 
@@ -17,13 +19,21 @@ const TAPS: usize = 2 * RADIUS + 1;
 /// multiple of every vector length.
 const STRIP: usize = 64;
 
-/// Vectors that are worked on at once: sums of one would wait for each other.
+/// Vectors along distance that are worked on at once: sums of one would wait for each other.
 const AT_ONCE: usize = 2;
+
+/// Products of a pair of rows along time: `h0 x0`, `h1 x1` and `(h0 + h1)(x1 + x0')`.
+const PRODUCTS: usize = 3;
+
+/// Pairs of taps along time, the last one's second of them zero.
+const PAIRS: usize = RADIUS + 1;
 
 /// Taps and reflected coordinates for one image size.
 pub(super) struct Gabor {
     even: [f32; RADIUS + 1],
     odd: [f32; RADIUS + 1],
+    /// Along time, for each pair of taps and each product: even, odd.
+    pairs: [[[f32; 2]; PRODUCTS]; PAIRS],
     rows: usize,
     columns: usize,
     /// Row of the image at position `t - RADIUS`.
@@ -32,8 +42,8 @@ pub(super) struct Gabor {
     column_at: Vec<usize>,
 }
 
-/// A strip that is convolved along distance, of one thread: `[vector of columns, row, even or odd]`, with rows reflected
-/// at both ends, so that the convolution along time runs over neighbours.
+/// A strip that is convolved along distance, of one thread: `[vector of columns, pair of rows, product, even or odd]`, with
+/// rows reflected at both ends, so that the convolution along time runs over neighbours.
 #[derive(Default)]
 pub(super) struct Scratch(Vec<f32>);
 
@@ -41,7 +51,18 @@ impl Gabor {
     #[expect(clippy::cast_possible_truncation, reason = "single precision is enough for the taps")]
     pub(super) fn new(kernel: &GaborKernel, rows: usize, columns: usize) -> Self {
         let strips = columns.div_ceil(STRIP) * STRIP;
+        // Taps from one end to the other, even and odd.
+        let tap = |k: usize| match k {
+            0..RADIUS => [kernel.even[RADIUS - k], -kernel.odd[RADIUS - k]],
+            RADIUS..TAPS => [kernel.even[k - RADIUS], kernel.odd[k - RADIUS]],
+            _ => [0.0; 2],
+        };
+        let pair = |i: usize| {
+            let ([e0, o0], [e1, o1]) = (tap(2 * i), tap(2 * i + 1));
+            [[e0, o0], [e1, o1], [e0 + e1, o0 + o1]].map(|product| product.map(|v| v as f32))
+        };
         Self {
+            pairs: std::array::from_fn(pair),
             even: kernel.even.map(|v| v as f32),
             odd: kernel.odd.map(|v| v as f32),
             rows,
@@ -84,9 +105,14 @@ impl Gabor {
         out
     }
 
+    /// Pairs of rows of a convolved strip: with the reflected rows, and beyond them what the last pair needs to be there.
+    fn pairs_of_rows(&self) -> usize {
+        self.rows / 2 + PAIRS + 1
+    }
+
     /// Hands `keep` the response at row `t` of some columns from the strip's column `x` on, for all of the strip.
     fn strip(&self, index: &[u8], first: usize, scratch: &mut Scratch, keep: impl FnMut(usize, usize, &[f32])) {
-        scratch.0.resize(2 * (self.rows + 2 * RADIUS) * STRIP, 0.0);
+        scratch.0.resize(self.pairs_of_rows() * PRODUCTS * 2 * STRIP, 0.0);
         pulp::Arch::new().dispatch(Strip { gabor: self, index, first, convolved: &mut scratch.0, keep });
     }
 }
@@ -114,8 +140,8 @@ impl<K: FnMut(usize, usize, &[f32])> WithSimd for Strip<'_, K> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let g = self.gabor;
-        let (padded, lanes) = (g.rows + 2 * RADIUS, S::F32_LANES);
-        let convolved = S::as_mut_simd_f32s(self.convolved).0.as_chunks_mut::<2>().0;
+        let (pairs, lanes, zero) = (g.pairs_of_rows(), S::F32_LANES, simd.splat_f32s(0.0));
+        let convolved = S::as_mut_simd_f32s(self.convolved).0.as_chunks_mut::<2>().0.as_chunks_mut::<PRODUCTS>().0;
         let at = &g.column_at[self.first..self.first + STRIP + 2 * RADIUS];
         // Away from the borders the reflected columns are simply the next ones.
         let inside = self.first >= RADIUS && self.first + STRIP + RADIUS <= g.columns;
@@ -135,24 +161,41 @@ impl<K: FnMut(usize, usize, &[f32])> WithSimd for Strip<'_, K> {
             for v in (0..STRIP / lanes).step_by(AT_ONCE) {
                 let both = along_distance(simd, g, &line[v * lanes..][..AT_ONCE * lanes + 2 * RADIUS]);
                 for (v, convolved_row) in (v..).zip(both) {
-                    convolved[v * padded + RADIUS + t] = convolved_row;
+                    let row = RADIUS + t;
+                    convolved[v * pairs + row / 2][row % 2] = convolved_row;
                 }
             }
         }
-        for (v, rows) in convolved.chunks_exact_mut(padded).enumerate() {
-            for t in (0..RADIUS).chain(padded - RADIUS..padded) {
-                rows[t] = rows[RADIUS + g.row_at[t]];
+        for (v, rows) in convolved.chunks_exact_mut(pairs).enumerate() {
+            let padded = g.rows + 2 * RADIUS;
+            for t in (0..RADIUS).chain(padded - RADIUS..2 * pairs) {
+                let own = g.row_at.get(t).map(|row| RADIUS + row);
+                rows[t / 2][t % 2] = own.map_or([zero; 2], |row| rows[row / 2][row % 2]);
             }
-            for (t, rows) in rows.array_windows::<{ TAPS + AT_ONCE - 1 }>().enumerate().step_by(AT_ONCE) {
-                for (t, response) in (t..).zip(along_time::<S, AT_ONCE>(simd, g, rows)) {
-                    (self.keep)(t, v * lanes, pulp::bytemuck::cast_slice(&[response]));
+            for m in 0..pairs - 1 {
+                let ([_, x1, _], [x0, ..]) = (rows[m], rows[m + 1]);
+                rows[m][2] = [simd.add_f32s(x1[0], x0[0]), simd.add_f32s(x1[1], x0[1])];
+            }
+            // What a pair's second row still needs of the next pair.
+            let mut open = [[zero; 2]; 2];
+            for (j, rows) in rows.array_windows::<PAIRS>().enumerate().take(g.rows / 2 + 1) {
+                let [a, b, c] = along_time::<S>(simd, g, rows);
+                let (mut first, mut second) = (a, open);
+                for x in 0..2 {
+                    for t in 0..2 {
+                        first[x][t] = simd.add_f32s(a[x][t], b[x][t]);
+                        second[x][t] = simd.sub_f32s(open[x][t], a[x][t]);
+                        open[x][t] = simd.sub_f32s(c[x][t], b[x][t]);
+                    }
                 }
-            }
-            if g.rows % AT_ONCE == 1
-                && let Some(rows) = rows.last_chunk::<TAPS>()
-            {
-                let [response] = along_time::<S, 1>(simd, g, rows);
-                (self.keep)(g.rows - 1, v * lanes, pulp::bytemuck::cast_slice(&[response]));
+                if j > 0 {
+                    let response = [response::<S>(simd, second)];
+                    (self.keep)(2 * j - 1, v * lanes, pulp::bytemuck::cast_slice(&response));
+                }
+                if 2 * j < g.rows {
+                    let response = [response::<S>(simd, first)];
+                    (self.keep)(2 * j, v * lanes, pulp::bytemuck::cast_slice(&response));
+                }
             }
         }
     }
@@ -183,35 +226,33 @@ fn along_distance<S: Simd>(simd: S, g: &Gabor, line: &[f32]) -> [[S::f32s; 2]; A
     both
 }
 
-/// The larger modulus of the two filters at `N` neighbouring rows in the middle of `rows`, `TAPS + N - 1` rows of an even
-/// and an odd convolution each.
+/// Sums of a pixel's four convolutions: `[even or odd along distance][even or odd along time]`.
+type Four<V> = [[V; 2]; 2];
+
+/// The products of a pair of rows, summed over the pairs of taps.
 #[inline(always)]
-fn along_time<S: Simd, const N: usize>(simd: S, g: &Gabor, rows: &[[S::f32s; 2]]) -> [S::f32s; N] {
-    let (middle, zero) = (simd.splat_f32s(g.even[0]), simd.splat_f32s(0.0));
-    // [first letter: along distance, second: along time]
-    let (mut ee, mut oe, mut eo, mut oo) = ([zero; N], [zero; N], [zero; N], [zero; N]);
-    for t in 0..N {
-        ee[t] = simd.mul_f32s(middle, rows[RADIUS + t][0]);
-        oe[t] = simd.mul_f32s(middle, rows[RADIUS + t][1]);
-    }
-    for k in 1..RADIUS + 1 {
-        let (c, s) = (simd.splat_f32s(g.even[k]), simd.splat_f32s(g.odd[k]));
-        for t in 0..N {
-            let ([even_before, odd_before], [even_after, odd_after]) = (rows[RADIUS + t - k], rows[RADIUS + t + k]);
-            ee[t] = simd.mul_add_e_f32s(c, simd.add_f32s(even_after, even_before), ee[t]);
-            eo[t] = simd.mul_add_e_f32s(s, simd.sub_f32s(even_after, even_before), eo[t]);
-            oe[t] = simd.mul_add_e_f32s(c, simd.add_f32s(odd_after, odd_before), oe[t]);
-            oo[t] = simd.mul_add_e_f32s(s, simd.sub_f32s(odd_after, odd_before), oo[t]);
+fn along_time<S: Simd>(simd: S, g: &Gabor, rows: &[[[S::f32s; 2]; PRODUCTS]; PAIRS]) -> [Four<S::f32s>; PRODUCTS] {
+    let mut sums = [[[simd.splat_f32s(0.0); 2]; 2]; PRODUCTS];
+    for (rows, taps) in rows.iter().zip(&g.pairs) {
+        for ((sums, row), taps) in sums.iter_mut().zip(rows).zip(taps) {
+            let taps = [simd.splat_f32s(taps[0]), simd.splat_f32s(taps[1])];
+            for (sums, value) in sums.iter_mut().zip(row) {
+                for (sum, tap) in sums.iter_mut().zip(taps) {
+                    *sum = simd.mul_add_e_f32s(tap, *value, *sum);
+                }
+            }
         }
     }
-    let mut response = [zero; N];
-    for t in 0..N {
-        // (e + i o)(e + i o) at 45 degrees, (e - i o)(e + i o) at 135.
-        let rising = norm2(simd, simd.sub_f32s(ee[t], oo[t]), simd.add_f32s(eo[t], oe[t]));
-        let falling = norm2(simd, simd.add_f32s(ee[t], oo[t]), simd.sub_f32s(eo[t], oe[t]));
-        response[t] = simd.sqrt_f32s(simd.max_f32s(rising, falling));
-    }
-    response
+    sums
+}
+
+/// The larger modulus of the two filters.
+#[inline(always)]
+fn response<S: Simd>(simd: S, [[ee, eo], [oe, oo]]: Four<S::f32s>) -> S::f32s {
+    // (e + i o)(e + i o) at 45 degrees, (e - i o)(e + i o) at 135.
+    let rising = norm2(simd, simd.sub_f32s(ee, oo), simd.add_f32s(eo, oe));
+    let falling = norm2(simd, simd.add_f32s(ee, oo), simd.sub_f32s(eo, oe));
+    simd.sqrt_f32s(simd.max_f32s(rising, falling))
 }
 
 #[inline(always)]

@@ -46,6 +46,9 @@ pub(crate) fn residual(map: &Colormap, pixels: &Pixels) -> f32 {
     value::Quantiser::new(map).quantise(pixels, &mut Vec::new())
 }
 
+/// Pixels of a batch, unless so many threads need more.
+const BATCH_BYTES: usize = 24 << 20;
+
 /// All cores of the machine.
 pub struct CpuBackend {
     info: BackendInfo,
@@ -94,8 +97,9 @@ impl Backend for CpuBackend {
             cut.count(cut.windows) * network.channels * network.widths().iter().sum::<usize>()
         });
         let each = 3 * (pixels + 4 * (windows + coefficients));
-        // More than some hundred images a batch bring nothing but waiting at the ends.
-        (memory_bytes / each.max(1)).clamp(1, 256)
+        // Enough that no thread waits at the ends. More bring nothing: memory that is used again is faster than new.
+        let enough = (BATCH_BYTES / pixels.max(1)).max(4 * self.pool.current_num_threads()).min(256);
+        (memory_bytes / each.max(1)).clamp(1, enough)
     }
 
     fn submit(&mut self, plan: &ImagePlan, batch: Vec<Pixels>) -> Result<Ticket> {
