@@ -221,7 +221,7 @@ pub(super) fn cost(n: usize) -> usize {
 
 /// True for products of 2, 3 and 5.
 pub(super) fn is_smooth(n: usize) -> bool {
-    radices(n).is_some_and(|r| r.into_iter().all(|p| p <= 5))
+    radices(n).is_some_and(|r| r.into_iter().all(|p| p <= 5 || p == 8))
 }
 
 /// The radices of `n`, or `None` where a prime is too large. Large primes come last: their pass has no products with
@@ -739,6 +739,12 @@ mod tests {
             }
         }
         assert!(lanes_checked > 0, "something was computed");
+        let smooth: Vec<usize> = (1..=32).filter(|n| is_smooth(*n)).collect();
+        assert_eq!(
+            smooth,
+            [1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 25, 27, 30, 32],
+            "products of 2, 3 and 5"
+        );
         assert!(LaneFft::suits(129) && !LaneFft::suits(2003), "3 x 43 suits lanes, a large prime does not");
     }
 }
