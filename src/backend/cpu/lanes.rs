@@ -311,6 +311,33 @@ impl<V: Copy> Clone for Complex<V> {
 }
 impl<V: Copy> Copy for Complex<V> {}
 
+/// Calls a function of a pass with the transform of its radix in registers as the last argument; the end is for primes
+/// without one.
+macro_rules! in_registers {
+    ($pass:expr, $simd:ident, Self::$function:ident($($argument:expr),*), $p:ident => $prime:block) => {
+        in_registers!(
+            @arms $pass, $simd, $function, ($($argument),*), $p => $prime,
+            2 two, 3 three, 4 four, 5 five, 8 eight
+        )
+    };
+    (
+        @arms $pass:expr, $simd:ident, $function:ident, $arguments:tt, $p:ident => $prime:block,
+        $($radix:literal $butterfly:ident),*
+    ) => {
+        match $pass.radix {
+            $($radix => in_registers!(@call $simd, $function, $radix, $butterfly, $arguments),)*
+            $p => $prime
+        }
+    };
+    (@call $simd:ident, $function:ident, $radix:literal, $butterfly:ident, ($($argument:expr),*)) => {
+        Self::$function::<S, $radix>(
+            $($argument,)*
+            #[inline(always)]
+            |a| $butterfly($simd, a),
+        )
+    };
+}
+
 /// Every closure in which vectors are worked on is `#[inline(always)]`: compiled on its own it would not have the vector
 /// unit's instructions.
 impl Pass {
@@ -322,112 +349,38 @@ impl Pass {
     /// The pass over one block, after which others follow.
     #[inline(always)]
     fn middle<S: Simd>(&self, simd: S, block: &mut [Pair<S::f64s>]) {
-        match self.radix {
-            2 => self.columns::<S, 2>(
-                simd,
-                block,
-                #[inline(always)]
-                |a| two(simd, a),
-            ),
-            3 => self.columns::<S, 3>(
-                simd,
-                block,
-                #[inline(always)]
-                |a| three(simd, a),
-            ),
-            4 => self.columns::<S, 4>(
-                simd,
-                block,
-                #[inline(always)]
-                |a| four(simd, a),
-            ),
-            5 => self.columns::<S, 5>(
-                simd,
-                block,
-                #[inline(always)]
-                |a| five(simd, a),
-            ),
-            8 => self.columns::<S, 8>(
-                simd,
-                block,
-                #[inline(always)]
-                |a| eight(simd, a),
-            ),
-            p => {
-                let m = self.columns;
-                for (j, twiddles) in self.twiddles.chunks_exact(p - 1).enumerate() {
-                    self.prime(
-                        simd,
-                        block,
-                        (j, m),
-                        #[inline(always)]
-                        |r, room, z| {
-                            let z = if r == 0 { z } else { times(simd, z, twiddles[r - 1]) };
-                            *room = [z.0, z.1];
-                        },
-                    );
-                }
+        in_registers!(self, simd, Self::columns(self, simd, block), p => {
+            let m = self.columns;
+            for (j, twiddles) in self.twiddles.chunks_exact(p - 1).enumerate() {
+                self.prime(
+                    simd,
+                    block,
+                    (j, m),
+                    #[inline(always)]
+                    |r, room, z| {
+                        let z = if r == 0 { z } else { times(simd, z, twiddles[r - 1]) };
+                        *room = [z.0, z.1];
+                    },
+                );
             }
-        }
+        });
     }
 
     /// The last pass, over blocks of `radix` samples from the place `first` on.
     #[inline(always)]
     fn last<S: Simd>(&self, simd: S, first: usize, blocks: &mut [Pair<S::f64s>], finish: &mut impl Finish<S>) {
-        match self.radix {
-            2 => Self::finished::<S, 2>(
-                simd,
-                first,
-                blocks,
-                finish,
-                #[inline(always)]
-                |a| two(simd, a),
-            ),
-            3 => Self::finished::<S, 3>(
-                simd,
-                first,
-                blocks,
-                finish,
-                #[inline(always)]
-                |a| three(simd, a),
-            ),
-            4 => Self::finished::<S, 4>(
-                simd,
-                first,
-                blocks,
-                finish,
-                #[inline(always)]
-                |a| four(simd, a),
-            ),
-            5 => Self::finished::<S, 5>(
-                simd,
-                first,
-                blocks,
-                finish,
-                #[inline(always)]
-                |a| five(simd, a),
-            ),
-            8 => Self::finished::<S, 8>(
-                simd,
-                first,
-                blocks,
-                finish,
-                #[inline(always)]
-                |a| eight(simd, a),
-            ),
-            p => {
-                for (number, block) in blocks.chunks_exact_mut(p).enumerate() {
-                    let first = first + number * p;
-                    self.prime(
-                        simd,
-                        block,
-                        (0, 1),
-                        #[inline(always)]
-                        |r, room, z| finish.take(simd, first + r, room, [z.0, z.1]),
-                    );
-                }
+        in_registers!(self, simd, Self::finished(simd, first, blocks, finish), p => {
+            for (number, block) in blocks.chunks_exact_mut(p).enumerate() {
+                let first = first + number * p;
+                self.prime(
+                    simd,
+                    block,
+                    (0, 1),
+                    #[inline(always)]
+                    |r, room, z| finish.take(simd, first + r, room, [z.0, z.1]),
+                );
             }
-        }
+        });
     }
 
     /// A pass with a transform of `R` points in registers.
