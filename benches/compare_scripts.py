@@ -7,8 +7,8 @@
 
 The scripts' way: decode with Pillow, crop, look every pixel's colour up in a k-d tree of the map's 256 colours, take the
 features of each window in a loop (standard deviation, Gabor response, dominant frequency), cut 3 km segments, transform them
-with scatseisnet. Both work on the same synthetic screenshots, saved by Pillow as a script's screenshots are, in turns; medians are compared. The binary is timed as a whole
-process (`features`, then `transform`), on one thread and on all.
+with scatseisnet. Both work on the same synthetic screenshots, saved by Pillow as a script's screenshots are, in turns; medians
+are compared. The binary is timed as a whole process (`features`, then `transform`), on one thread and on all.
 """
 
 import argparse
