@@ -17,6 +17,10 @@ const MAD_TO_STD: f64 = 1.4826;
 /// Smallest spread of a place as a part of the component's overall one: a dead stretch must not turn rounding into events.
 const LEAST_SPREAD: f64 = 1e-3;
 
+/// Spread of a component that never varies in the fit. Components have unit variance over the fit, so this is the least
+/// that [`LEAST_SPREAD`] allows any of them.
+const CONSTANT_SPREAD: f64 = LEAST_SPREAD;
+
 /// Usual values of a component at one place: median, and spread in units of a standard deviation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normal {
@@ -51,13 +55,20 @@ impl PlaceNormals {
         for &i in &rows {
             by_place.entry(key(geometry.place(places.distance[i]))).or_default().push(i);
         }
+        // Where more than half of all rows are one value the median deviation is 0, and the standard deviation stands in.
+        let whole: Vec<f64> = overall
+            .spread
+            .iter()
+            .enumerate()
+            .map(|(c, &s)| if s > 0.0 { s } else { deviation(components, &rows, c) })
+            .collect();
         let least = |spread: f64, overall: f64| spread.max(LEAST_SPREAD * overall);
         let normals = by_place
             .into_par_iter()
             .filter(|(_, rows)| rows.len() >= LEAST_ROWS)
             .map(|(place, rows)| {
                 let own = normal(components, &rows);
-                let spread = own.spread.iter().zip(&overall.spread).map(|(&s, &o)| least(s, o)).collect();
+                let spread = own.spread.iter().zip(&whole).map(|(&s, &o)| least(s, o)).collect();
                 (place, Normal { median: own.median, spread })
             })
             .collect();
@@ -65,12 +76,12 @@ impl PlaceNormals {
     }
 
     /// The Euclidean norm of the row's deviations from its place's median in units of its spread; `None` where the place
-    /// has no normal. A component that never varies anywhere counts only by whether it deviates at all.
+    /// has no normal. A component that never varied in the fit has the smallest spread.
     pub fn score(&self, row: ndarray::ArrayView1<'_, f64>, place_km: f64) -> Option<f64> {
         let normal = self.normals.get(&key(place_km))?;
         let squares = row.iter().zip(&normal.median).zip(&normal.spread).map(|((&x, &median), &spread)| {
             let deviation = x - median;
-            if spread > 0.0 { (deviation / spread).powi(2) } else { 0.0 }
+            (deviation / if spread > 0.0 { spread } else { CONSTANT_SPREAD }).powi(2)
         });
         Some(squares.sum::<f64>().sqrt())
     }
@@ -87,6 +98,14 @@ impl PlaceNormals {
     pub fn from_sorted(places: impl IntoIterator<Item = (f64, Normal)>) -> Self {
         Self { normals: places.into_iter().map(|(p, n)| (key(p), n)).collect() }
     }
+}
+
+/// Standard deviation of a component over some rows; 0 of none.
+#[expect(clippy::cast_precision_loss, reason = "numbers of rows")]
+fn deviation(components: ArrayView2<'_, f64>, rows: &[usize], column: usize) -> f64 {
+    let n = rows.len().max(1) as f64;
+    let mean = rows.iter().map(|&i| components[[i, column]]).sum::<f64>() / n;
+    (rows.iter().map(|&i| (components[[i, column]] - mean).powi(2)).sum::<f64>() / n).sqrt()
 }
 
 fn normal(components: ArrayView2<'_, f64>, rows: &[usize]) -> Normal {
@@ -146,13 +165,16 @@ pub struct Event {
     pub rows: usize,
 }
 
-/// Merges the rows that score above `threshold` into events, worst first.
+/// Merges the rows that score `threshold` or more into events, worst first. Where many rows tie for the highest score, their
+/// quantile is that score; a row with the lowest score of all is no event, so rows that are all alike make none.
 ///
 /// Two rows belong to one event where their images are of the same or neighbouring minutes and their segments overlap.
 pub fn events(scores: &[f64], places: &Places, geometry: &Geometry, threshold: f64) -> Vec<Event> {
     let duration = micros(geometry.duration_s);
     let reach = micros(1.5 * geometry.duration_s);
-    let mut rows: Vec<usize> = (0..scores.len()).filter(|&i| scores[i] > threshold && scores[i].is_finite()).collect();
+    let lowest = scores.iter().copied().filter(|s| s.is_finite()).fold(f64::INFINITY, f64::min);
+    let stands_out = |s: f64| s.is_finite() && s >= threshold && s > lowest;
+    let mut rows: Vec<usize> = (0..scores.len()).filter(|&i| stands_out(scores[i])).collect();
     rows.sort_by_key(|&i| (places.times[i], i));
     let place: Vec<f64> = rows.iter().map(|&i| geometry.place(places.distance[i])).collect();
     let mut parent: Vec<usize> = (0..rows.len()).collect();
@@ -258,6 +280,34 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_tie_for_the_highest_score_are_events() {
+        // A fibre that broke shows one colour: all of its rows have the same score, which is also their quantile.
+        let places = Places { times: (0..100).map(|k| k * MINUTE).collect(), distance: vec![2.4; 100] };
+        let scores: Vec<f64> = (0..100).map(|k| if k >= 40 { 9.0 } else { 1.0 }).collect();
+        let threshold = quantile(&scores, 0.999).expect("finite scores");
+        let found = events(&scores, &places, &geometry(), threshold);
+        assert_eq!(found.iter().map(|e| (e.time_from, e.rows)).collect::<Vec<_>>(), [(40 * MINUTE, 60)], "one event");
+    }
+
+    #[test]
+    fn a_component_that_never_varied_counts_where_it_deviates() {
+        let n = 40;
+        let mut x = Array2::zeros((n, 2));
+        let places = Places { times: (0..n as i64).map(|k| k * MINUTE).collect(), distance: vec![0.0; n] };
+        for i in 0..n {
+            x[[i, 1]] = [-1.0, -0.5, 0.0, 0.5, 1.0][i % 5];
+        }
+        // The last row, which takes no part, deviates in the component that is constant in the fit.
+        x[[n - 1, 0]] = 1.0;
+        let mut used = vec![true; n];
+        used[n - 1] = false;
+        let normals = PlaceNormals::fit(x.view(), &places, &geometry(), &used);
+        let score = |i: usize| normals.score(x.row(i), 0.0).expect("a normal");
+        assert!(score(n - 1) > 100.0 && score(n - 1).is_finite(), "{}", score(n - 1));
+        assert!(score(0) < 3.0, "rows without that deviation are as before: {}", score(0));
+    }
+
+    #[test]
     fn neighbours_merge_and_others_do_not() {
         let places = Places { times: vec![0, 0, MINUTE, 5 * MINUTE, MINUTE], distance: vec![0.0, 2.4, 4.8, 0.0, 15.0] };
         let scores = [10.0, 30.0, 20.0, 5.0, 7.0];
@@ -271,6 +321,8 @@ mod tests {
             "span"
         );
         assert_eq!((found[1].worst, found[2].worst), (4, 3), "worst first");
-        assert!(events(&scores, &places, &geometry(), 30.0).is_empty(), "nothing above the highest");
+        assert!(events(&scores, &places, &geometry(), 30.1).is_empty(), "nothing above the highest");
+        let alike = events(&[4.0; 5], &places, &geometry(), 4.0);
+        assert!(alike.is_empty(), "rows that are all alike make no event");
     }
 }
