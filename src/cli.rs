@@ -74,7 +74,7 @@ pub(crate) enum ActivityName {
     Busy,
 }
 
-impl From<ActivityName> for scatterfall::synth::Activity {
+impl From<ActivityName> for scatterfall_synth::Activity {
     fn from(name: ActivityName) -> Self {
         match name {
             ActivityName::Quiet => Self::Quiet,

@@ -8,9 +8,8 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::store::day::Stage;
-use crate::store::npy::Time;
-use crate::store::npz::NpzFile;
-use crate::time::Micros;
+use scatterfall_npz::{NpzFile, Time};
+use scatterfall_timestamps::Micros;
 
 /// Images that must be left for fits; with fewer nothing is taken out.
 const MIN_IMAGES: usize = 20;

@@ -6,13 +6,13 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::archive::{ImageRef, LeftOut};
-use crate::backend::cpu::residual;
-use crate::batch::Pixels;
 use crate::config::Config;
 use crate::decode;
 use crate::error::{Error, Result};
-use crate::plan::FeaturePlan;
 use crate::progress::Context;
+use scatterfall_colormap::Pixels;
+use scatterfall_scattering::backend::cpu::residual;
+use scatterfall_scattering::plan::FeaturePlan;
 
 /// Images looked at between two looks at whether to stop.
 const BLOCK: usize = 64;
@@ -99,22 +99,18 @@ pub(super) fn too_far(residual: f64, most: f64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::colormap::Colormap;
 
     /// A fibre that broke at 12 of 20 km: white from there on.
     #[test]
     fn the_residual_is_that_of_the_part_in_use() {
         let (rows, columns) = (4, 100);
-        let map = Colormap::load("jet").expect("comes with the program");
+        let map = scatterfall_colormap::Colormap::builtin("jet").expect("comes with the program");
         let color = |c: usize| if c < 60 { map.color(c as u8) } else { [255; 3] };
         let rgb = (0..rows * columns).flat_map(|k| color(k % columns)).collect();
         let pixels = Pixels { rows, columns, rgb };
         let whole = Config::from_text("").expect("valid");
         let part = Config::from_text("[exclude]\ndistance_km = [[11.5, 20.0]]").expect("valid");
-        let plan = |config: &Config| {
-            FeaturePlan::new(config, Colormap::load("jet").expect("comes with the program"), rows, columns)
-                .expect("valid")
-        };
+        let plan = |config: &Config| crate::plans::features(config, rows, columns).expect("valid");
         let of = |config: &Config| residual_of(&plan(config), &pixels, &used_columns(config, columns));
         assert_eq!(used_columns(&whole, columns), [0..columns], "nothing excluded");
         assert_eq!(used_columns(&part, columns), [0..57], "pixels whose middle lies before 11.5 km");
