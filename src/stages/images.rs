@@ -24,7 +24,7 @@ use crate::store::npz::NpzStream;
 use scatterfall_colormap::Pixels;
 use scatterfall_npz::Time;
 use scatterfall_scattering::backend::{Backend, ImageResults, Ticket};
-use scatterfall_scattering::plan::{ImagePlan, ScatteringPlan};
+use scatterfall_scattering::plan::{FeaturePlan, ImagePlan, ScatteringPlan};
 
 /// What one pass over the images did.
 #[derive(Clone, Debug, Default, PartialEq)]

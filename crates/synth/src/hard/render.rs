@@ -80,9 +80,8 @@ impl Scene<'_> {
                     match kind {
                         NuisanceKind::Frozen if row == 0 => {}
                         NuisanceKind::Frozen => {
-                            let (above, mut here) =
-                                field.multi_slice_mut((ndarray::s![row - 1, ..], ndarray::s![row, ..]));
-                            here.assign(&above);
+                            let above = field.row(row - 1).to_owned();
+                            field.row_mut(row).assign(&above);
                         }
                         NuisanceKind::Blank => field.row_mut(row).fill(ENDS_DB.0),
                         NuisanceKind::Saturated => fill(field, row, columns(n), |_| ENDS_DB.1),
@@ -96,7 +95,8 @@ impl Scene<'_> {
 }
 
 fn fill(field: &mut Array2<f32>, row: usize, columns: Range<usize>, mut value: impl FnMut(f32) -> f32) {
-    field.slice_mut(ndarray::s![row, columns]).mapv_inplace(&mut value);
+    let row = &mut field.row_mut(row);
+    row.iter_mut().take(columns.end).skip(columns.start).for_each(|db| *db = value(*db));
 }
 
 /// Adds an event's power, in units of the noise's, to a row that lasts `row_s` seconds.
