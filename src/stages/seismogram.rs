@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
+use scatterfall_miniseed::{MiniSeedIndex, Station, stations};
 use serde_json::json;
 
 use super::images::ScatteringWriter;
@@ -16,7 +17,7 @@ use crate::plan::ScatteringPlan;
 use crate::plots::bank::Domain;
 use crate::plots::scattergram::{Extent, Scattergram, nearest_filter, scattergram};
 use crate::progress::Context;
-use crate::seismogram::{MiniSeedIndex, SegmentPlan, Station, stations, write_waveforms};
+use crate::seismogram::{SegmentPlan, SegmentReader, write_waveforms};
 use crate::store::day::{NUMBERS, Record, Source, Stage, State, StoredBackend, state};
 use crate::store::npz::{NpzFile, NpzStream};
 use crate::time::{DAY_US, Micros, day_name, micros};
@@ -99,7 +100,7 @@ fn transform_station(
 ) -> Result<StationSummary> {
     let config = ctx.config;
     let plan = SegmentPlan::new(&config.seismogram, station.sampling_rate)?;
-    let mut reader = station.segments(index, plan, &config.seismogram)?;
+    let mut reader = SegmentReader::open(station, index, plan, &config.seismogram)?;
     let summary = StationSummary {
         name: station.name(),
         output: output.to_path_buf(),
@@ -287,7 +288,7 @@ fn waveform(index: &MiniSeedIndex, channel: &str, from: Micros, to: Micros) -> R
     )]
     let per_column = |rate: f64| (((to - from) as f64 / 1e6 * rate / PICTURE_COLUMNS as f64).ceil() as usize).max(1);
     let mut pieces = Vec::new();
-    for piece in index.pieces().iter().filter(|p| p.id.to_string() == channel) {
+    for piece in index.segments().iter().filter(|p| p.id.to_string() == channel) {
         if piece.time_us(piece.samples) < from || piece.time_us(0) > to {
             continue;
         }
@@ -312,7 +313,7 @@ fn waveform(index: &MiniSeedIndex, channel: &str, from: Micros, to: Micros) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seismogram::testing::{START, file, record};
+    use scatterfall_miniseed::testing::{START, file, record};
 
     #[test]
     fn every_column_of_the_waveform_has_its_own_samples() {

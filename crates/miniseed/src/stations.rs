@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use tracing::{info, warn};
 
-use super::miniseed::MiniSeedIndex;
-use super::record::TraceId;
-use super::scan::same_rate;
-use super::stretches::{Stretch, resolve};
 use crate::error::{Error, Result};
+use crate::index::MiniSeedIndex;
+use crate::merge::{MergedSegment, resolve};
+use crate::record::TraceId;
+use crate::scan::same_rate;
 
 /// One channel of a station.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct Channel {
     /// Its codes.
     pub id: TraceId,
     /// Where it has data, in the order of time, without overlaps.
-    pub stretches: Vec<Stretch>,
+    pub segments: Vec<MergedSegment>,
 }
 
 /// Channels of the same network, station, location and sampling rate: what makes a segment.
@@ -35,26 +35,26 @@ pub struct Station {
 }
 
 /// The stations of an index, by network, station and location. Channels without a sampling rate are left out with a
-/// warning; where data overlaps, see [`Stretch`].
+/// warning; where data overlaps, see [`MergedSegment`].
 ///
 /// # Errors
 ///
-/// [`Error::Input`] when the sampling rates differ by more than 1e-4 of each other, naming them and their channels: one
-/// scattering network serves one rate. [`Error::Input`] also when no channel is left. Those of reading where data overlaps.
+/// [`Error::DifferentRates`] when the sampling rates differ by more than 1e-4 of each other, naming them and their channels: one
+/// scattering network serves one rate. [`Error::NoSeries`] when no channel is left. Those of reading where data overlaps.
 pub fn stations(index: &MiniSeedIndex) -> Result<Vec<Station>> {
     let mut channels: BTreeMap<&TraceId, Vec<usize>> = BTreeMap::new();
-    for (p, piece) in index.pieces().iter().enumerate() {
-        if piece.sampling_rate > 0.0 {
-            channels.entry(&piece.id).or_default().push(p);
+    for (p, segment) in index.segments().iter().enumerate() {
+        if segment.sampling_rate > 0.0 {
+            channels.entry(&segment.id).or_default().push(p);
         } else {
-            warn!("{}: {} samples without a sampling rate are left out", piece.id, piece.samples);
+            warn!("{}: {} samples without a sampling rate are left out", segment.id, segment.samples);
         }
     }
     let rate = one_rate(index, &channels)?;
     let mut stations: Vec<Station> = Vec::new();
     // Ordered by codes, so the channels of a station follow each other.
-    for (id, pieces) in channels {
-        let channel = Channel { id: id.clone(), stretches: resolve(index, &pieces)? };
+    for (id, segments) in channels {
+        let channel = Channel { id: id.clone(), segments: resolve(index, &segments)? };
         match stations.last_mut() {
             Some(s) if (&s.network, &s.station, &s.location) == (&id.network, &id.station, &id.location) => {
                 s.channels.push(channel);
@@ -85,9 +85,9 @@ fn orientation(channel: &str) -> usize {
 /// The sampling rate of all channels.
 fn one_rate(index: &MiniSeedIndex, channels: &BTreeMap<&TraceId, Vec<usize>>) -> Result<f64> {
     let mut rates: Vec<(f64, Vec<String>)> = Vec::new();
-    for (id, pieces) in channels {
-        for p in pieces {
-            let rate = index.pieces()[*p].sampling_rate;
+    for (id, segments) in channels {
+        for p in segments {
+            let rate = index.segments()[*p].sampling_rate;
             let name = id.to_string();
             match rates.iter_mut().find(|(known, _)| same_rate(*known, rate)) {
                 Some((_, names)) if names.last() == Some(&name) => {}
@@ -97,23 +97,19 @@ fn one_rate(index: &MiniSeedIndex, channels: &BTreeMap<&TraceId, Vec<usize>>) ->
         }
     }
     match rates.as_slice() {
-        [] => Err(Error::Input("the MiniSEED files hold no samples of a time series".into())),
+        [] => Err(Error::NoSeries),
         [(rate, _)] => Ok(*rate),
-        _ => {
-            let list: Vec<String> =
-                rates.iter().map(|(rate, names)| format!("{rate} Hz ({})", names.join(", "))).collect();
-            let list = list.join(", ");
-            Err(Error::Input(format!("different sampling rates: {list}; give the files of one rate at a time")))
-        }
+        _ => Err(Error::DifferentRates(rates)),
     }
 }
 
 /// Samples that all channels of a station have.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Common {
-    /// For each channel its stretch, and the first sample of it.
-    pub(super) first: Vec<(usize, u64)>,
-    pub(super) samples: u64,
+pub struct CommonSpan {
+    /// For each channel the index of its merged segment, and the first sample of it.
+    pub first: Vec<(usize, u64)>,
+    /// Number of samples, the same on all channels.
+    pub samples: u64,
 }
 
 impl Station {
@@ -124,15 +120,15 @@ impl Station {
 
     /// Where all channels have data, in the order of time. Samples of different channels belong together that are nearest
     /// in time (less than half a sampling interval apart); the first channel tells the time.
-    pub(super) fn common(&self) -> Vec<Common> {
+    pub fn common(&self) -> Vec<CommonSpan> {
         let n = self.channels.len();
         let mut at = vec![0; n];
-        // Samples of each channel's current stretch that are given away: none is used twice, however times are rounded.
+        // Samples of each channel's current merged segment that are given away: none is used twice, however times are rounded.
         let mut used = vec![0_i64; n];
         let mut found = Vec::new();
         loop {
-            let Some(now): Option<Vec<&Stretch>> =
-                self.channels.iter().zip(&at).map(|(c, s)| c.stretches.get(*s)).collect()
+            let Some(now): Option<Vec<&MergedSegment>> =
+                self.channels.iter().zip(&at).map(|(c, s)| c.segments.get(*s)).collect()
             else {
                 return found;
             };
@@ -142,7 +138,7 @@ impl Station {
             let to = ends.iter().copied().min().unwrap_or(0);
             if to > from {
                 let first = at.iter().zip(&offsets).map(|(s, o)| (*s, from.abs_diff(*o))).collect();
-                found.push(Common { first, samples: to.abs_diff(from) });
+                found.push(CommonSpan { first, samples: to.abs_diff(from) });
             }
             for c in 0..n {
                 if ends[c] == to {
@@ -156,19 +152,19 @@ impl Station {
     }
 
     /// Samples of the first channel from the first to the last common one, had nothing been missing.
-    pub(super) fn unbroken(&self, commons: &[Common]) -> Option<u64> {
+    pub fn unbroken(&self, commons: &[CommonSpan]) -> Option<u64> {
         let (first, last) = (commons.first()?, commons.last()?);
-        let stretch = |c: &Common| &self.channels[0].stretches[c.first[0].0];
-        let last_us = stretch(last).time_us(last.first[0].1 + last.samples);
+        let merged = |c: &CommonSpan| &self.channels[0].segments[c.first[0].0];
+        let last_us = merged(last).time_us(last.first[0].1 + last.samples);
         let begin = i64::try_from(first.first[0].1).ok()?;
-        u64::try_from(stretch(first).nearest(last_us).saturating_sub(begin)).ok()
+        u64::try_from(merged(first).nearest(last_us).saturating_sub(begin)).ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{self, START, Source};
     use super::*;
+    use crate::testing::{self, START, Source};
 
     #[test]
     fn channels_come_as_z_n_e_then_by_name() {

@@ -8,12 +8,13 @@ use std::ops::RangeInclusive;
 
 use chrono::{Datelike, NaiveDate};
 
-use super::encoding::{ByteOrder, Encoding, Samples};
+use crate::byte_order::ByteOrder;
+use crate::encoding::{Encoding, Samples};
 
 /// Shortest record, and the step in which records are looked for.
-pub(super) const MIN_RECORD: usize = 128;
+pub(crate) const MIN_RECORD: usize = 128;
 /// Longest record.
-pub(super) const MAX_RECORD: usize = 1 << 20;
+pub(crate) const MAX_RECORD: usize = 1 << 20;
 /// Bytes of the fixed header.
 const FIXED_HEADER: usize = 48;
 
@@ -39,13 +40,13 @@ impl fmt::Display for TraceId {
 
 /// Codes and quality indicator as a record has them, cleaned: what a record is sorted by while files are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SourceKey {
+pub(crate) struct SourceKey {
     codes: [[u8; 5]; 4],
     quality: u8,
 }
 
 impl SourceKey {
-    pub(super) fn id(&self) -> TraceId {
+    pub(crate) fn id(&self) -> TraceId {
         let text = |k: usize| self.codes[k].iter().filter(|b| **b != 0).map(|b| char::from(*b)).collect();
         TraceId { network: text(0), station: text(1), location: text(2), channel: text(3) }
     }
@@ -64,24 +65,24 @@ fn clean(code: &[u8]) -> [u8; 5] {
 
 /// What is needed of a record's header.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Header {
-    pub(super) key: SourceKey,
+pub(crate) struct Header {
+    pub(crate) key: SourceKey,
     /// Time of the first sample, microseconds since 1970 UTC, corrections applied.
-    pub(super) start_us: i64,
+    pub(crate) start_us: i64,
     /// Time of the last sample.
-    pub(super) end_us: i64,
+    pub(crate) end_us: i64,
     /// Hz; 0 for records that are no time series.
-    pub(super) sampling_rate: f64,
+    pub(crate) sampling_rate: f64,
     /// Samples that can be decoded; 0 also where the place of the data is impossible.
-    pub(super) samples: u16,
-    pub(super) encoding: Encoding,
+    pub(crate) samples: u16,
+    pub(crate) encoding: Encoding,
     data_order: ByteOrder,
     data_offset: usize,
 }
 
 /// What stands at an offset of a file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Probe {
+pub(crate) enum Probe {
     /// A record of so many bytes.
     Record(usize),
     /// A blank (noise) record, to be passed over without a word.
@@ -99,7 +100,7 @@ pub(super) enum Probe {
 /// # Errors
 ///
 /// In words, for a record header with impossible blockettes or length: the file is damaged.
-pub(super) fn probe(bytes: &[u8], complete: bool) -> Result<Probe, String> {
+pub(crate) fn probe(bytes: &[u8], complete: bool) -> Result<Probe, String> {
     if is_blank(bytes) {
         return Ok(Probe::Blank);
     }
@@ -165,7 +166,7 @@ fn is_blank(bytes: &[u8]) -> bool {
 
 /// True where a file may begin: with a record of data or blanks, or with a control record of full SEED (volume,
 /// dictionaries, stations, time spans).
-pub(super) fn is_beginning(bytes: &[u8]) -> bool {
+pub(crate) fn is_beginning(bytes: &[u8]) -> bool {
     let Some((sequence, rest)) = bytes.split_at_checked(6) else { return false };
     let blank = |b: &u8| matches!(b, b' ' | 0);
     let begin = sequence.iter().position(|b| !blank(b)).unwrap_or(0);
@@ -189,7 +190,7 @@ impl Header {
     /// # Errors
     ///
     /// In words, for damage that makes the record useless.
-    pub(super) fn parse(record: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(record: &[u8]) -> Result<Self, String> {
         if record.len() < MIN_RECORD || !is_header(record) {
             return Err("no record header".into());
         }
@@ -238,7 +239,7 @@ impl Header {
     /// # Errors
     ///
     /// In words, when the record does not hold its samples.
-    pub(super) fn decode(&self, record: &[u8]) -> Result<(Samples, bool), String> {
+    pub(crate) fn decode(&self, record: &[u8]) -> Result<(Samples, bool), String> {
         let data = record.get(self.data_offset..).unwrap_or_default();
         self.encoding.decode(data, self.data_order, usize::from(self.samples))
     }

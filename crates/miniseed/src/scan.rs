@@ -1,45 +1,45 @@
 //! One pass over a file: its records found, checked and joined to runs.
 //!
-//! In a file, runs are the continuous pieces of ObsPy's `read`; joining across files comes after, in the index.
+//! In a file, runs are the continuous segments of ObsPy's `read`; joining across files comes after, in the index.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use tracing::{info, warn};
 
-use super::encoding::SampleType;
-use super::record::{self, Header, MAX_RECORD, MIN_RECORD, Probe, SourceKey};
-use super::window::Window;
+use crate::encoding::SampleType;
 use crate::error::{Error, Result};
+use crate::record::{self, Header, MAX_RECORD, MIN_RECORD, Probe, SourceKey};
+use crate::window::Window;
 
 /// Largest relative difference of sampling rates that count as the same (libmseed's).
 const RATE_TOLERANCE: f64 = 1e-4;
 
 /// True where two sampling rates (Hz) are the same for joining and grouping.
-pub(super) fn same_rate(a: f64, b: f64) -> bool {
+pub(crate) fn same_rate(a: f64, b: f64) -> bool {
     (1.0 - a / b).abs() < RATE_TOLERANCE
 }
 
 /// Place of a record in its file, in units of 128 bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RecordRef {
-    pub(super) offset: u32,
-    pub(super) length: u16,
-    pub(super) samples: u16,
+pub(crate) struct RecordRef {
+    pub(crate) offset: u32,
+    pub(crate) length: u16,
+    pub(crate) samples: u16,
 }
 
 /// Records of one channel and file that follow each other without gap or overlap.
 #[derive(Clone, Debug)]
-pub(super) struct Run {
-    pub(super) file: usize,
-    pub(super) key: SourceKey,
-    pub(super) kind: SampleType,
-    pub(super) sampling_rate: f64,
-    pub(super) start_us: i64,
+pub(crate) struct FileSegment {
+    pub(crate) file: usize,
+    pub(crate) key: SourceKey,
+    pub(crate) kind: SampleType,
+    pub(crate) sampling_rate: f64,
+    pub(crate) start_us: i64,
     /// Time of the last sample by the last record's own start time.
-    pub(super) end_us: i64,
-    pub(super) samples: u64,
-    pub(super) records: Vec<RecordRef>,
+    pub(crate) end_us: i64,
+    pub(crate) samples: u64,
+    pub(crate) records: Vec<RecordRef>,
 }
 
 /// What was passed over in a file.
@@ -51,11 +51,11 @@ struct Passed {
 }
 
 /// Reads a file's records once and joins those that follow each other.
-pub(super) fn scan_file(file: usize, path: &Path) -> Result<Vec<Run>> {
+pub(crate) fn scan_file(file: usize, path: &Path) -> Result<Vec<FileSegment>> {
     let mut window = Window::open(path)?;
     check_beginning(path, window.bytes(0, MIN_RECORD)?)?;
     let length = window.length();
-    let mut runs: Vec<Run> = Vec::new();
+    let mut runs: Vec<FileSegment> = Vec::new();
     let mut open: BTreeMap<SourceKey, Option<usize>> = BTreeMap::new();
     let mut passed = Passed::default();
     let mut offset = 0;
@@ -64,7 +64,7 @@ pub(super) fn scan_file(file: usize, path: &Path) -> Result<Vec<Run>> {
             warn!("{}: the last {} bytes are no record", path.display(), length - offset);
             break;
         }
-        let refuse = |reason: String| Error::store(path, format!("record at byte {offset}: {reason}"));
+        let refuse = |reason: String| Error::file(path, format!("record at byte {offset}: {reason}"));
         let size = match probe_at(&mut window, offset)?.map_err(refuse)? {
             Probe::Record(size) => size,
             Probe::Blank => {
@@ -101,7 +101,7 @@ pub(super) fn scan_file(file: usize, path: &Path) -> Result<Vec<Run>> {
                     Some(last) if continues(&runs[last], &header, kind) => runs[last].push(&header, at),
                     _ => {
                         *open = Some(runs.len());
-                        runs.push(Run::new(file, &header, kind, at));
+                        runs.push(FileSegment::new(file, &header, kind, at));
                     }
                 }
             }
@@ -113,7 +113,7 @@ pub(super) fn scan_file(file: usize, path: &Path) -> Result<Vec<Run>> {
         offset += size as u64;
     }
     if runs.is_empty() && open.is_empty() {
-        return Err(Error::store(path, "holds no MiniSEED data record"));
+        return Err(Error::file(path, "holds no MiniSEED data record"));
     }
     passed.report(path);
     runs.iter_mut().for_each(|run| run.records.shrink_to_fit());
@@ -123,15 +123,15 @@ pub(super) fn scan_file(file: usize, path: &Path) -> Result<Vec<Run>> {
 /// Refuses what does not begin like MiniSEED or full SEED, before garbage is searched for records.
 fn check_beginning(path: &Path, bytes: &[u8]) -> Result<()> {
     if bytes.starts_with(b"MS\x03") {
-        return Err(Error::store(path, "is MiniSEED 3; only version 2 is read"));
+        return Err(Error::file(path, "is MiniSEED 3; only version 2 is read"));
     }
     if bytes.len() < MIN_RECORD {
-        return Err(Error::store(path, format!("is no MiniSEED: {} bytes, a record has at least 128", bytes.len())));
+        return Err(Error::file(path, format!("is no MiniSEED: {} bytes, a record has at least 128", bytes.len())));
     }
     if record::is_beginning(bytes) {
         return Ok(());
     }
-    Err(Error::store(path, "is no MiniSEED: it does not begin with a record header"))
+    Err(Error::file(path, "is no MiniSEED: it does not begin with a record header"))
 }
 
 /// Probes with as many bytes as it takes: a record with blockette 1000 needs few, the search for the next header many.
@@ -161,7 +161,7 @@ impl Passed {
     }
 }
 
-impl Run {
+impl FileSegment {
     fn new(file: usize, header: &Header, kind: SampleType, at: RecordRef) -> Self {
         Self {
             file,
@@ -183,13 +183,13 @@ impl Run {
 }
 
 /// Sampling interval and half of it, in whole microseconds as libmseed has them.
-pub(super) fn interval_us(sampling_rate: f64) -> (i64, i64) {
+pub(crate) fn interval_us(sampling_rate: f64) -> (i64, i64) {
     let interval = if sampling_rate > 0.0 { (1e6 / sampling_rate) as i64 } else { 0 };
     (interval, (0.5 * interval as f64) as i64)
 }
 
 /// True where a record continues a run of its codes and quality.
-fn continues(run: &Run, header: &Header, kind: SampleType) -> bool {
+fn continues(run: &FileSegment, header: &Header, kind: SampleType) -> bool {
     let (interval, tolerance) = interval_us(run.sampling_rate);
     let gap = header.start_us.saturating_sub(run.end_us).saturating_sub(interval);
     run.kind == kind && same_rate(run.sampling_rate, header.sampling_rate) && gap.saturating_abs() <= tolerance
