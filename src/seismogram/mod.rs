@@ -13,5 +13,6 @@ mod segments;
 mod waveforms;
 
 pub use filter::Highpass;
+pub(crate) use prepared::PreparedReader;
 pub use segments::{SegmentPlan, SegmentReader, SegmentRows};
 pub use waveforms::write_waveforms;

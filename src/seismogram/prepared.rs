@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 const CHUNK: usize = 1 << 16;
 
 /// Reads the samples of a merged segment, detrended over the whole merged segment and then filtered from its first sample on.
-pub(super) struct PreparedReader<'a> {
+pub(crate) struct PreparedReader<'a> {
     reader: MergedReader<'a>,
     /// Number of the next sample.
     position: u64,
@@ -20,7 +20,7 @@ pub(super) struct PreparedReader<'a> {
 
 impl<'a> PreparedReader<'a> {
     /// Starts at the first sample. Detrending needs the whole merged segment: it is read once here.
-    pub(super) fn new(index: &'a MiniSeedIndex, merged: &'a MergedSegment, settings: &Seismogram) -> Result<Self> {
+    pub(crate) fn new(index: &'a MiniSeedIndex, merged: &'a MergedSegment, settings: &Seismogram) -> Result<Self> {
         let mut line = None;
         if settings.detrend != Detrend::None {
             let mut trend = Trend::new(merged.samples);
@@ -36,7 +36,7 @@ impl<'a> PreparedReader<'a> {
             }
             line = Some(trend.line(settings.detrend));
         }
-        let filter = settings.highpass_hz.map(|corner| Highpass::new(corner, merged.sampling_rate)).transpose()?;
+        let filter = settings.highpass_hz.map(|corner| Highpass::new(corner, merged.sampling_rate())).transpose()?;
         Ok(Self { reader: MergedReader::new(index, merged), position: 0, line, filter })
     }
 
@@ -50,7 +50,7 @@ impl<'a> PreparedReader<'a> {
     /// # Errors
     ///
     /// Those of reading, and [`Error::Input`] when the merged segment has no more so many.
-    pub(super) fn read(&mut self, count: usize, out: &mut Vec<f64>) -> Result<()> {
+    pub(crate) fn read(&mut self, count: usize, out: &mut Vec<f64>) -> Result<()> {
         let begin = out.len();
         self.reader.read(count, out)?;
         let new = &mut out[begin..];

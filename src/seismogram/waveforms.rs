@@ -79,7 +79,7 @@ fn write_piece<W: Write + Seek>(
         zip.write_all(&bytes).map_err(fail)?;
     }
     bytes.clear();
-    Time(segment.start_us).put(&mut bytes);
+    Time(segment.start_us()).put(&mut bytes);
     zip.start_file(format!("{name}_start.npy"), options).map_err(|e| fail(e.into()))?;
     zip.write_all(&header(Time::DESCR, &[])).map_err(fail)?;
     zip.write_all(&bytes).map_err(fail)

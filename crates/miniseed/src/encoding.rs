@@ -52,6 +52,16 @@ impl Samples {
         self.len() == 0
     }
 
+    /// The first `count` samples.
+    pub(crate) fn truncated(mut self, count: usize) -> Self {
+        match &mut self {
+            Self::Int32(v) => v.truncate(count),
+            Self::Float32(v) => v.truncate(count),
+            Self::Float64(v) => v.truncate(count),
+        }
+        self
+    }
+
     /// Appends the samples of `range` to `out`; exact, as every type fits double precision.
     ///
     /// # Panics

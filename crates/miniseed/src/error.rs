@@ -31,14 +31,30 @@ pub enum Error {
     /// Nothing in the files has a sampling rate.
     #[error("the MiniSEED files hold no samples of a time series")]
     NoSeries,
-    /// Channels differ in their sampling rate.
-    #[error("different sampling rates: {}; give the files of one rate at a time", list_rates(.0))]
-    DifferentRates(Vec<(f64, Vec<String>)>),
+    /// No channel, or no time, is what was asked for.
+    #[error("nothing of what was asked for is in the files: they hold {} from {} to {}", list(.channels), time(*.first_us), time(*.last_us))]
+    NothingSelected {
+        /// The channels there are.
+        channels: Vec<String>,
+        /// Time of the first sample, microseconds since 1970-01-01 UTC.
+        first_us: i64,
+        /// Time behind the last sample.
+        last_us: i64,
+    },
 }
 
-fn list_rates(rates: &[(f64, Vec<String>)]) -> String {
-    let list: Vec<String> = rates.iter().map(|(rate, names)| format!("{rate} Hz ({})", names.join(", "))).collect();
-    list.join(", ")
+/// Channels that a message names.
+const NAMED: usize = 12;
+
+fn list(channels: &[String]) -> String {
+    let more = channels.len().saturating_sub(NAMED);
+    let named = channels[..channels.len() - more].join(", ");
+    if more > 0 { format!("{named} and {more} more") } else { named }
+}
+
+fn time(time_us: i64) -> String {
+    chrono::DateTime::from_timestamp_micros(time_us)
+        .map_or_else(|| "?".to_owned(), |t| t.format("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
 impl Error {

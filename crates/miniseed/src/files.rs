@@ -5,7 +5,15 @@ use std::path::PathBuf;
 use walkdir::WalkDir;
 
 use crate::error::{Error, Result};
-use crate::index::Refused;
+
+/// A file that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
 
 /// Files as given, folders replaced by the files in them; and what cannot be one of them.
 pub(crate) fn list_files(inputs: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<Refused>)> {

@@ -1,31 +1,41 @@
 //! The index of MiniSEED files and the reading of their samples.
 //!
-//! Opening reads every file once, in bounded memory, checks that every record decodes, and keeps 8 bytes a record. Records
-//! of a channel that follow each other become a [`TraceSegment`], within a file as ObsPy's `read` joins them, and then across
+//! Opening reads every file once, in bounded memory, checks that every record decodes, and keeps the place of
+//! one record per MiB. Records of a channel that follow each other become a [`TraceSegment`], within a file as ObsPy's `read` joins them, and then across
 //! files. Samples are decoded again when a [`TraceReader`] comes to them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use tracing::warn;
 
 use crate::error::{Error, Result};
-use crate::files::list_files;
+use crate::file_segment::{BadPlace, FileScan};
+use crate::files::{Refused, list_files};
+use crate::header::TraceId;
 use crate::join::join;
 use crate::reader::TraceReader;
-use crate::scan::{FileSegment, scan_file};
+use crate::scan::scan_file;
 use crate::segment::TraceSegment;
+use crate::selection::Selection;
 
-/// A file that was left out.
+/// A record that cannot be used; where it would be is a gap.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct BadRecord {
     /// The file.
     pub path: PathBuf,
+    /// Its first byte in the file.
+    pub offset: u64,
+    /// Channel and time of the first sample (microseconds since 1970 UTC), where its header can be read.
+    pub source: Option<(TraceId, i64)>,
     /// What is wrong with it.
     pub reason: String,
 }
 
-/// All segments of a set of MiniSEED 2 files.
+/// Bad records of a file that are warned of one by one.
+const WARNINGS_PER_FILE: usize = 3;
+
+/// All segments of a set of MiniSEED (2 and 3) and SAC files.
 ///
 /// # Joining
 ///
@@ -33,8 +43,7 @@ pub struct Refused {
 /// rates to 1e-4, and it starts within half a sampling interval of where it should (by the time of the record before).
 /// A record without samples, or one of text, ends the segment, and so does one out of order. Then the segments of a channel
 /// from different files, whatever their quality, are joined in the order of time under the same conditions, if the start
-/// also fits the time of the whole segment (its start + i / rate) to half an interval: so no clock drift adds up over months.
-/// Files may be given in any order.
+/// also fits the time of the whole segment to half an interval. Files may be given in any order.
 ///
 /// Segments are what was read: data given twice makes two segments, a file out of order several that follow each other.
 /// [`crate::stations`] makes the best of them.
@@ -43,15 +52,18 @@ pub struct MiniSeedIndex {
     files: Vec<PathBuf>,
     segments: Vec<TraceSegment>,
     refused: Vec<Refused>,
+    bad: Vec<BadRecord>,
 }
 
 impl MiniSeedIndex {
     /// Reads the given files, and all files in the given folders (by path, subfolders too).
     ///
-    /// Files that cannot be used are listed by [`refused`](Self::refused) and warned of: what cannot be read or is not
-    /// MiniSEED 2, and what has records that ObsPy does not read either (impossible blockettes or lengths, unknown encodings, missing samples).
-    /// Garbage between records, records with an impossible date (ObsPy takes those after the first as they are) and a last
-    /// record cut short are passed over with a warning, text records without.
+    /// Files that cannot be used are listed by [`refused`](Self::refused) and warned of: what cannot be read, and what
+    /// holds nothing usable. A bad record (impossible blockettes or length, unknown encoding, missing samples, a wrong
+    /// checksum, cut short) costs itself only: it is listed by [`bad_records`](Self::bad_records), and a gap. Samples that
+    /// are NaN or infinite are gaps too. Garbage between records and records with an impossible date (ObsPy takes those
+    /// after the first as they are) are passed over with a warning, text records without. A blockette that is not known is
+    /// passed over by the place of the next one, where ObsPy gives up the file.
     ///
     /// # Errors
     ///
@@ -59,12 +71,20 @@ impl MiniSeedIndex {
     /// [`Error::NoFile`] when there is none.
     pub fn open(inputs: &[PathBuf]) -> Result<Self> {
         let (files, mut refused) = list_files(inputs)?;
-        let scans: Vec<Result<Vec<FileSegment>>> =
-            files.par_iter().enumerate().map(|(f, path)| scan_file(f, path)).collect();
-        let mut runs = Vec::new();
-        for scan in scans {
+        let scans: Vec<Result<FileScan>> = files.par_iter().enumerate().map(|(f, path)| scan_file(f, path)).collect();
+        let (mut found, mut bad) = (Vec::new(), Vec::new());
+        for (path, scan) in files.iter().zip(scans) {
             match scan {
-                Ok(found) => runs.extend(found),
+                Ok(scan) => {
+                    warn_of_bad(path, &scan.bad);
+                    found.extend(scan.segments);
+                    bad.extend(scan.bad.into_iter().map(|place| BadRecord {
+                        path: path.clone(),
+                        offset: place.offset,
+                        source: place.source,
+                        reason: place.reason,
+                    }));
+                }
                 Err(Error::File { path, reason }) => refused.push(Refused { path, reason }),
                 Err(Error::Io { path, source }) => {
                     refused.push(Refused { path, reason: format!("cannot be read: {source}") });
@@ -74,7 +94,7 @@ impl MiniSeedIndex {
         }
         refused.sort_by(|a, b| a.path.cmp(&b.path));
         match refused.first() {
-            Some(first) if runs.is_empty() && refused.len() >= files.len() => {
+            Some(first) if found.is_empty() && refused.len() >= files.len() => {
                 return Err(Error::file(&first.path, &*first.reason));
             }
             None if files.is_empty() => return Err(Error::NoFile),
@@ -83,8 +103,7 @@ impl MiniSeedIndex {
         for file in &refused {
             warn!("{} is left out: {}", file.path.display(), file.reason);
         }
-        let segments = join(runs);
-        Ok(Self { files, segments, refused })
+        Ok(Self { segments: join(found), files, refused, bad })
     }
 
     /// The segments, ordered by channel and start time. Empty if the files hold nothing but text.
@@ -95,6 +114,34 @@ impl MiniSeedIndex {
     /// The files that were left out, in order.
     pub fn refused(&self) -> &[Refused] {
         &self.refused
+    }
+
+    /// The records that cannot be used, file by file.
+    pub fn bad_records(&self) -> &[BadRecord] {
+        &self.bad
+    }
+
+    /// Keeps what a selection asks for; the rest is as if it had not been read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NothingSelected`] when nothing is left, with what there is.
+    pub fn select(mut self, selection: &Selection) -> Result<Self> {
+        let available = self.segments;
+        let (start_us, end_us) = (selection.start_us.unwrap_or(i64::MIN), selection.end_us.unwrap_or(i64::MAX));
+        let chosen = available.iter().filter(|s| selection.takes(&s.id));
+        self.segments = match (selection.start_us, selection.end_us) {
+            (None, None) => chosen.cloned().collect(),
+            _ => chosen.filter_map(|s| s.between(start_us, end_us)).collect(),
+        };
+        if self.segments.is_empty() && !available.is_empty() {
+            let mut channels: Vec<String> = available.iter().map(|s| s.id.to_string()).collect();
+            channels.dedup();
+            let first_us = available.iter().map(TraceSegment::start_us).min().unwrap_or(0);
+            let last_us = available.iter().map(|s| s.time_us(s.samples)).max().unwrap_or(0);
+            return Err(Error::NothingSelected { channels, first_us, last_us });
+        }
+        Ok(self)
     }
 
     /// The files that were looked at, refused ones included, in order.
@@ -120,5 +167,14 @@ impl MiniSeedIndex {
         reader.skip(from)?;
         reader.read(count as usize, &mut out)?;
         Ok(out)
+    }
+}
+
+fn warn_of_bad(path: &Path, bad: &[BadPlace]) {
+    for place in bad.iter().take(WARNINGS_PER_FILE) {
+        warn!("{}: the record at byte {} is left out: {}", path.display(), place.offset, place.reason);
+    }
+    if bad.len() > WARNINGS_PER_FILE {
+        warn!("{}: {} more records are left out", path.display(), bad.len() - WARNINGS_PER_FILE);
     }
 }

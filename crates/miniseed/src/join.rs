@@ -2,59 +2,67 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::record::TraceId;
-use crate::scan::{FileSegment, interval_us, same_rate};
+use crate::clock::{interval_us, same_rate};
+use crate::file_segment::FileSegment;
+use crate::header::TraceId;
 use crate::segment::TraceSegment;
 
-/// Joins runs to segments, channel by channel in the order of time.
-pub(crate) fn join(runs: Vec<FileSegment>) -> Vec<TraceSegment> {
+/// The trace segments of all files, ordered by channel and start.
+pub(crate) fn join(found: Vec<FileSegment>) -> Vec<TraceSegment> {
     let mut channels: BTreeMap<TraceId, Vec<FileSegment>> = BTreeMap::new();
-    for run in runs {
-        channels.entry(run.key.id()).or_default().push(run);
+    for segment in found {
+        channels.entry(segment.key.id()).or_default().push(segment);
     }
-    let mut segments = Vec::new();
-    for (id, mut runs) in channels {
-        runs.sort_by_key(|run| run.start_us);
-        join_channel(&id, runs, &mut segments);
+    let mut joined = Vec::new();
+    for (id, mut segments) in channels {
+        segments.sort_by_key(|s| s.clock.start_us());
+        join_channel(&id, segments, &mut joined);
     }
-    segments
+    joined
 }
 
-fn join_channel(id: &TraceId, runs: Vec<FileSegment>, segments: &mut Vec<TraceSegment>) {
+fn join_channel(id: &TraceId, found: Vec<FileSegment>, joined: &mut Vec<TraceSegment>) {
     // Segments of this channel by the time at which their next sample is due; where data was given twice there are several.
     let mut due: BTreeSet<(i64, usize)> = BTreeSet::new();
-    for run in runs {
-        let (_, tolerance) = interval_us(run.sampling_rate);
-        let window = (run.start_us.saturating_sub(tolerance), 0)..=(run.start_us.saturating_add(tolerance), usize::MAX);
-        let found = due.range(window).copied().find(|(_, p)| {
-            let segment: &TraceSegment = &segments[*p];
-            let nominal = segment.time_us(segment.samples);
-            segment.runs.last().is_some_and(|last| last.file != run.file)
-                && segment.kind == run.kind
-                && same_rate(segment.sampling_rate, run.sampling_rate)
-                && (run.start_us.saturating_sub(nominal)).saturating_abs() <= tolerance
-        });
-        let next = run.end_us.saturating_add(interval_us(run.sampling_rate).0);
-        let p = match found {
+    for next in found {
+        let (interval, tolerance) = interval_us(next.sampling_rate());
+        let start_us = next.clock.start_us();
+        let window = (start_us.saturating_sub(tolerance), 0)..=(start_us.saturating_add(tolerance), usize::MAX);
+        let place = due.range(window).copied().find(|(_, k)| continues(&joined[*k], &next));
+        let k = match place {
             Some(place) => {
                 due.remove(&place);
-                place.1
+                let (_, k) = place;
+                let segment = &mut joined[k];
+                segment.clock.append(segment.samples, &next.clock);
+                k
             }
             None => {
-                segments.push(TraceSegment {
+                joined.push(TraceSegment {
                     id: id.clone(),
-                    start_us: run.start_us,
-                    sampling_rate: run.sampling_rate,
+                    clock: next.clock.clone(),
                     samples: 0,
-                    kind: run.kind,
+                    kind: next.kind,
                     // Most segments are of one file, and there may be very many.
-                    runs: Vec::with_capacity(1),
+                    files: Vec::with_capacity(1),
                 });
-                segments.len() - 1
+                joined.len() - 1
             }
         };
-        segments[p].samples += run.samples;
-        segments[p].runs.push(run);
-        due.insert((next, p));
+        due.insert((next.end_us.saturating_add(interval), k));
+        joined[k].samples += next.samples;
+        joined[k].files.push(next);
     }
+}
+
+/// True where a file's segment goes on with a trace segment whose next sample is due now by its last record.
+fn continues(segment: &TraceSegment, next: &FileSegment) -> bool {
+    let (interval, tolerance) = interval_us(next.sampling_rate());
+    // Headers that drift are followed, so the end may be off by the interval that is no drift yet.
+    let allowed = if segment.clock.drifts() { tolerance.saturating_add(interval) } else { tolerance };
+    let expected = segment.time_us(segment.samples);
+    segment.files.last().is_some_and(|last| last.file != next.file)
+        && segment.kind == next.kind
+        && same_rate(segment.sampling_rate(), next.sampling_rate())
+        && next.clock.start_us().saturating_sub(expected).saturating_abs() <= allowed
 }

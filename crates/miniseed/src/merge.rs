@@ -4,96 +4,23 @@ use tracing::warn;
 
 use crate::error::Result;
 use crate::index::MiniSeedIndex;
+use crate::merged::{MergedSegment, SegmentSlice};
 use crate::merged_reader::MergedReader;
-use crate::segment::{TraceSegment, span_us};
 
 /// Samples read at once where a whole merged segment goes by.
 const CHUNK: usize = 1 << 16;
-
-/// SegmentSlice of a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SegmentSlice {
-    /// Index of the segment in [`MiniSeedIndex::segments`].
-    pub(crate) segment: usize,
-    pub(crate) first: u64,
-    pub(crate) samples: u64,
-}
-
-/// Continuous samples of one channel, nowhere in doubt. Merged segments of a channel do not overlap.
-///
-/// A segment that starts where a merged segment ends, to half a sampling interval, continues it. Where two segments overlap and hold
-/// the same samples, on grids less than half an interval apart, the data is taken once, and the merged segment goes on if the later
-/// segment does. Where they differ nobody can tell which is right: that span is left out and parts two merged segments. Both are
-/// warned of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MergedSegment {
-    /// Time of the first sample, microseconds since 1970-01-01 UTC.
-    pub start_us: i64,
-    /// Number of samples, at least one.
-    pub samples: u64,
-    /// Hz, above 0.
-    pub sampling_rate: f64,
-    pub(crate) parts: Vec<SegmentSlice>,
-}
-
-impl MergedSegment {
-    /// Time of sample `i`: start + i / rate, rounded to microseconds.
-    pub fn time_us(&self, i: u64) -> i64 {
-        self.start_us.saturating_add(span_us(i, self.sampling_rate))
-    }
-
-    /// The sample nearest to a time, negative before the first.
-    pub(crate) fn nearest(&self, time_us: i64) -> i64 {
-        (time_us.saturating_sub(self.start_us) as f64 * self.sampling_rate / 1e6).round_ties_even() as i64
-    }
-
-    fn new(segments: &[TraceSegment], part: SegmentSlice) -> Self {
-        let segment = &segments[part.segment];
-        Self {
-            start_us: segment.time_us(part.first),
-            samples: part.samples,
-            sampling_rate: segment.sampling_rate,
-            parts: vec![part],
-        }
-    }
-
-    fn append(&mut self, part: SegmentSlice) {
-        self.samples += part.samples;
-        self.parts.push(part);
-    }
-
-    /// Cuts the merged segment before sample `at`; what follows it comes back, if there is any.
-    fn split_off(&mut self, at: u64) -> Option<Self> {
-        let mut tail = Self { start_us: self.time_us(at), samples: 0, parts: Vec::new(), ..*self };
-        let mut before = 0;
-        let mut kept = Vec::new();
-        for part in self.parts.drain(..) {
-            let keep = at.saturating_sub(before).min(part.samples);
-            before += part.samples;
-            if keep > 0 {
-                kept.push(SegmentSlice { samples: keep, ..part });
-            }
-            if keep < part.samples {
-                tail.append(SegmentSlice { first: part.first + keep, samples: part.samples - keep, ..part });
-            }
-        }
-        self.parts = kept;
-        self.samples = self.samples.min(at);
-        (tail.samples > 0).then_some(tail)
-    }
-}
 
 /// The merged segments of a channel's segments (indices in [`MiniSeedIndex::segments`]), in the order of time, as [`MergedSegment`] says.
 pub(crate) fn resolve(index: &MiniSeedIndex, segment_ixs: &[usize]) -> Result<Vec<MergedSegment>> {
     let segments = index.segments();
     let mut order = segment_ixs.to_vec();
-    order.sort_by_key(|p| (segments[*p].start_us, std::cmp::Reverse(segments[*p].samples), *p));
+    order.sort_by_key(|p| (segments[*p].start_us(), std::cmp::Reverse(segments[*p].samples), *p));
     let mut merged: Vec<MergedSegment> = Vec::new();
     let mut doubt_until = i64::MIN;
     let (mut repeated, mut conflicting) = (0_u64, 0_u64);
     for p in order {
         let mut part = SegmentSlice { segment: p, first: 0, samples: segments[p].samples };
-        if segments[p].start_us < doubt_until {
+        if segments[p].start_us() < doubt_until {
             let whole = MergedSegment::new(segments, part);
             let cut = u64::try_from(whole.nearest(doubt_until)).unwrap_or(0).min(part.samples);
             conflicting += cut;
@@ -107,9 +34,9 @@ pub(crate) fn resolve(index: &MiniSeedIndex, segment_ixs: &[usize]) -> Result<Ve
             merged.push(next);
             continue;
         };
-        let offset = u64::try_from(last.nearest(next.start_us)).unwrap_or(0);
+        let offset = u64::try_from(last.nearest(next.start_us())).unwrap_or(0);
         if offset == last.samples {
-            last.append(part);
+            last.append(segments, part);
             continue;
         }
         if offset > last.samples {
@@ -121,7 +48,7 @@ pub(crate) fn resolve(index: &MiniSeedIndex, segment_ixs: &[usize]) -> Result<Ve
         if same_samples(index, (last, offset), &next, overlap)? {
             repeated += overlap;
             if rest.samples > 0 {
-                last.append(rest);
+                last.append(segments, rest);
             }
             continue;
         }
@@ -201,7 +128,7 @@ mod tests {
         merged
             .iter()
             .map(|s| {
-                let first = (s.start_us - START) / 10_000;
+                let first = (s.start_us() - START) / 10_000;
                 (first, first + s.samples as i64)
             })
             .collect()

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::index::MiniSeedIndex;
-use crate::merge::{MergedSegment, SegmentSlice};
+use crate::merged::{MergedSegment, SegmentSlice};
 use crate::reader::TraceReader;
 
 /// Reads the samples of a merged segment as they are.

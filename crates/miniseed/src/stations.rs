@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use tracing::{info, warn};
 
+use crate::clock::same_rate;
 use crate::error::{Error, Result};
+use crate::header::TraceId;
 use crate::index::MiniSeedIndex;
-use crate::merge::{MergedSegment, resolve};
-use crate::record::TraceId;
-use crate::scan::same_rate;
+use crate::merge::resolve;
+use crate::merged::MergedSegment;
 
 /// One channel of a station.
 #[derive(Clone, Debug)]
@@ -30,77 +31,83 @@ pub struct Station {
     pub location: String,
     /// Hz.
     pub sampling_rate: f64,
+    /// There are channels of other rates at the same place.
+    several_rates: bool,
     /// In the order Z, N, E by the last letter of the channel code, then the others, by name among the same.
     pub channels: Vec<Channel>,
 }
 
-/// The stations of an index, by network, station and location. Channels without a sampling rate are left out with a
-/// warning; where data overlaps, see [`MergedSegment`].
+/// The stations of an index, by network, station, location and sampling rate, the highest rate first. Channels without a
+/// sampling rate are left out with a warning; where data overlaps, see [`MergedSegment`].
 ///
 /// # Errors
 ///
-/// [`Error::DifferentRates`] when the sampling rates differ by more than 1e-4 of each other, naming them and their channels: one
-/// scattering network serves one rate. [`Error::NoSeries`] when no channel is left. Those of reading where data overlaps.
+/// [`Error::NoSeries`] when no channel is left. Those of reading where data overlaps.
 pub fn stations(index: &MiniSeedIndex) -> Result<Vec<Station>> {
+    let mut stations: Vec<Station> = Vec::new();
+    for (id, segments) in channels(index) {
+        for (rate, segments) in by_rate(index, &segments) {
+            let channel = Channel { id: id.clone(), segments: resolve(index, &segments)? };
+            let place = stations.iter_mut().find(|s| s.holds(id) && same_rate(s.sampling_rate, rate));
+            match place {
+                Some(station) => station.channels.push(channel),
+                None => stations.push(Station {
+                    network: id.network.clone(),
+                    station: id.station.clone(),
+                    location: id.location.clone(),
+                    sampling_rate: rate,
+                    several_rates: false,
+                    channels: vec![channel],
+                }),
+            }
+        }
+    }
+    if stations.is_empty() {
+        return Err(Error::NoSeries);
+    }
+    // By codes already, as channels are; the sort is stable.
+    stations.sort_by(|a, b| a.codes().cmp(&b.codes()).then(b.sampling_rate.total_cmp(&a.sampling_rate)));
+    let rates: Vec<usize> =
+        stations.iter().map(|s| stations.iter().filter(|t| t.codes() == s.codes()).count()).collect();
+    for (station, rates) in stations.iter_mut().zip(rates) {
+        station.several_rates = rates > 1;
+        station.channels.sort_by_cached_key(|c| (orientation(&c.id.channel), c.id.channel.clone()));
+        let names: Vec<&str> = station.channels.iter().map(|c| c.id.channel.as_str()).collect();
+        info!("{}: channels {} at {} Hz", station.name(), names.join(", "), station.sampling_rate);
+    }
+    Ok(stations)
+}
+
+/// Segments of every channel that has a sampling rate.
+fn channels(index: &MiniSeedIndex) -> BTreeMap<&TraceId, Vec<usize>> {
     let mut channels: BTreeMap<&TraceId, Vec<usize>> = BTreeMap::new();
-    for (p, segment) in index.segments().iter().enumerate() {
-        if segment.sampling_rate > 0.0 {
-            channels.entry(&segment.id).or_default().push(p);
+    for (k, segment) in index.segments().iter().enumerate() {
+        if segment.sampling_rate() > 0.0 {
+            channels.entry(&segment.id).or_default().push(k);
         } else {
             warn!("{}: {} samples without a sampling rate are left out", segment.id, segment.samples);
         }
     }
-    let rate = one_rate(index, &channels)?;
-    let mut stations: Vec<Station> = Vec::new();
-    // Ordered by codes, so the channels of a station follow each other.
-    for (id, segments) in channels {
-        let channel = Channel { id: id.clone(), segments: resolve(index, &segments)? };
-        match stations.last_mut() {
-            Some(s) if (&s.network, &s.station, &s.location) == (&id.network, &id.station, &id.location) => {
-                s.channels.push(channel);
-            }
-            _ => stations.push(Station {
-                network: id.network.clone(),
-                station: id.station.clone(),
-                location: id.location.clone(),
-                sampling_rate: rate,
-                channels: vec![channel],
-            }),
+    channels
+}
+
+/// Segments apart by their sampling rates, in the order in which these come up.
+fn by_rate(index: &MiniSeedIndex, segment_ixs: &[usize]) -> Vec<(f64, Vec<usize>)> {
+    let mut rates: Vec<(f64, Vec<usize>)> = Vec::new();
+    for &k in segment_ixs {
+        let rate = index.segments()[k].sampling_rate();
+        match rates.iter_mut().find(|(known, _)| same_rate(*known, rate)) {
+            Some((_, segments)) => segments.push(k),
+            None => rates.push((rate, vec![k])),
         }
     }
-    for station in &mut stations {
-        station.channels.sort_by_cached_key(|c| (orientation(&c.id.channel), c.id.channel.clone()));
-        let names: Vec<&str> = station.channels.iter().map(|c| c.id.channel.as_str()).collect();
-        info!("{}: channels {} at {rate} Hz", station.name(), names.join(", "));
-    }
-    Ok(stations)
+    rates
 }
 
 /// Place of a channel code's orientation in a segment.
 fn orientation(channel: &str) -> usize {
     let last = channel.chars().last();
     "ZNE".chars().position(|c| Some(c) == last).unwrap_or(3)
-}
-
-/// The sampling rate of all channels.
-fn one_rate(index: &MiniSeedIndex, channels: &BTreeMap<&TraceId, Vec<usize>>) -> Result<f64> {
-    let mut rates: Vec<(f64, Vec<String>)> = Vec::new();
-    for (id, segments) in channels {
-        for p in segments {
-            let rate = index.segments()[*p].sampling_rate;
-            let name = id.to_string();
-            match rates.iter_mut().find(|(known, _)| same_rate(*known, rate)) {
-                Some((_, names)) if names.last() == Some(&name) => {}
-                Some((_, names)) => names.push(name),
-                None => rates.push((rate, vec![name])),
-            }
-        }
-    }
-    match rates.as_slice() {
-        [] => Err(Error::NoSeries),
-        [(rate, _)] => Ok(*rate),
-        _ => Err(Error::DifferentRates(rates)),
-    }
 }
 
 /// Samples that all channels of a station have.
@@ -113,9 +120,18 @@ pub struct CommonSpan {
 }
 
 impl Station {
-    /// `NET.STA.LOC`.
+    /// `NET.STA.LOC`, and the rate where there are several: `NET.STA.LOC.100Hz`.
     pub fn name(&self) -> String {
-        format!("{}.{}.{}", self.network, self.station, self.location)
+        let codes = format!("{}.{}.{}", self.network, self.station, self.location);
+        if self.several_rates { format!("{codes}.{}Hz", self.sampling_rate) } else { codes }
+    }
+
+    fn codes(&self) -> [&str; 3] {
+        [&self.network, &self.station, &self.location]
+    }
+
+    fn holds(&self, id: &TraceId) -> bool {
+        self.codes() == [&*id.network, &*id.station, &*id.location]
     }
 
     /// Where all channels have data, in the order of time. Samples of different channels belong together that are nearest
@@ -132,7 +148,7 @@ impl Station {
             else {
                 return found;
             };
-            let offsets: Vec<i64> = now.iter().map(|s| now[0].nearest(s.start_us)).collect();
+            let offsets: Vec<i64> = now.iter().map(|s| now[0].nearest(s.start_us())).collect();
             let from = offsets.iter().zip(&used).map(|(o, u)| o.saturating_add(*u)).max().unwrap_or(0);
             let ends: Vec<i64> = now.iter().zip(&offsets).map(|(s, o)| o.saturating_add_unsigned(s.samples)).collect();
             let to = ends.iter().copied().min().unwrap_or(0);
@@ -179,14 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn different_rates_are_named() {
+    fn every_rate_is_a_station_of_its_own() {
         let folder = tempfile::tempdir().expect("a folder");
         testing::file(&folder, "a", &testing::record("XX.A..HHZ", START, 100.0, &[1, 2]));
         testing::file(&folder, "b", &testing::record("XX.A..BHZ", START, 20.0, &[1, 2]));
+        testing::file(&folder, "c", &testing::record("XX.A..HHN", START, 100.0, &[1, 2]));
+        testing::file(&folder, "d", &testing::record("XX.B..HHZ", START, 20.0, &[1, 2]));
         let index = MiniSeedIndex::open(&[folder.path().to_path_buf()]).expect("valid files");
-        let words = stations(&index).expect_err("two rates").to_string();
-        for part in ["20 Hz", "100 Hz", "XX.A..HHZ", "XX.A..BHZ"] {
-            assert!(words.contains(part), "{part} in: {words}");
-        }
+        let stations = stations(&index).expect("two rates");
+        let names: Vec<(String, usize)> = stations.iter().map(|s| (s.name(), s.channels.len())).collect();
+        let want = [("XX.A..100Hz", 2), ("XX.A..20Hz", 1), ("XX.B.", 1)].map(|(name, n)| (name.to_owned(), n));
+        assert_eq!(names, want, "the rate is in a name only where it tells stations apart");
     }
 }
