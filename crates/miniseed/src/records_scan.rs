@@ -152,11 +152,11 @@ impl Scan {
     }
 
     fn finish(mut self, path: &Path) -> Result<FileScan> {
-        if self.segments.is_empty() && self.open.is_empty() {
-            return Err(Error::file(path, "holds no MiniSEED data record"));
-        }
         if let Some(first) = self.bad.first().filter(|_| self.segments.is_empty()) {
             return Err(Error::file(path, format!("record at byte {}: {}", first.offset, first.reason)));
+        }
+        if self.segments.is_empty() && self.open.is_empty() {
+            return Err(Error::file(path, "holds no MiniSEED data record"));
         }
         self.passed.report(path);
         for segment in self.segments.iter_mut().filter(|s| s.clock.drifts()) {

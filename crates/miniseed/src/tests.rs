@@ -252,7 +252,7 @@ fn samples_that_are_no_numbers_are_gaps() {
     let whole = fs::read(Path::new(GOLDENS).join("float64_le.mseed")).expect("the golden is there");
     let clean = open(&testing::file(&folder, "a", &whole)).expect("valid");
     let all = samples(&clean, &clean.segments()[0]);
-    let data = 64;
+    let data = usize::from(whole[44]) | usize::from(whole[45]) << 8;
     let mut bytes = whole;
     for (i, value) in [(3, f64::NAN), (4, f64::INFINITY), (9, f64::NAN)] {
         bytes[data + 8 * i..data + 8 * i + 8].copy_from_slice(&value.to_le_bytes());
