@@ -7,10 +7,10 @@ use scatterfall_miniseed::{CommonSpan, MiniSeedIndex, Station};
 
 use super::filter::Highpass;
 use super::prepared::PreparedReader;
-use crate::batch::SegmentBlock;
 use crate::config::Seismogram;
 use crate::error::{Error, Result};
-use crate::time::Micros;
+use scatterfall_scattering::blocks::SegmentBlock;
+use scatterfall_timestamps::Micros;
 
 /// Length and step of segments in samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,21 +4,21 @@ mod picture;
 
 use std::path::{Path, PathBuf};
 
+use scatterfall_figures::bank::Domain;
 use scatterfall_miniseed::{BadRecord, MiniSeedIndex, Selection, Station, stations};
+use scatterfall_scattering::backend::Backend;
+use scatterfall_scattering::plan::ScatteringPlan;
+use scatterfall_timestamps::{DAY_US, day_name, iso};
 use serde_json::json;
 
 use super::images::ScatteringWriter;
 use crate::archive::LeftOut;
-use crate::backend::Backend;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::plan::ScatteringPlan;
-use crate::plots::bank::Domain;
 use crate::progress::Context;
 use crate::seismogram::{SegmentPlan, SegmentReader, write_waveforms};
 use crate::store::day::{NUMBERS, Record, Source, Stage, State, StoredBackend, state};
 use crate::store::npz::NpzStream;
-use crate::time::{DAY_US, day_name, iso};
 
 /// Samples that are read and transformed at a time.
 const BLOCK_SAMPLES: usize = 1 << 20;

@@ -3,19 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
+use scatterfall_figures::scattergram::{Extent, Scattergram, nearest_filter, scattergram};
 use scatterfall_miniseed::{Channel, MiniSeedIndex, Station};
+use scatterfall_npz::NpzFile;
+use scatterfall_scattering::plan::ScatteringPlan;
+use scatterfall_timestamps::{Micros, micros};
 
 use crate::config::Seismogram;
 use crate::error::{Error, Result};
 use crate::places::Places;
-use crate::plan::ScatteringPlan;
-use crate::plots::scattergram::{Extent, Scattergram, nearest_filter, scattergram};
 use crate::progress::Context;
 use crate::seismogram::{PreparedReader, SegmentPlan};
 use crate::stages::rows::read_places;
 use crate::store::day::Stage;
-use crate::store::npz::NpzFile;
-use crate::time::{Micros, micros};
+use crate::store::pictures::SavePicture;
 
 /// Columns of the scattergram's waveform and coefficients: more than a picture has pixels.
 const PICTURE_COLUMNS: usize = 4096;
