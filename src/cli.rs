@@ -147,6 +147,11 @@ pub(crate) struct SeismogramArgs {
     /// Every station then has a folder of its own, one station too.
     #[arg(long)]
     pub(crate) all: bool,
+    /// Overlay a catalogue of events (QuakeML or CSV)
+    ///
+    /// Its events are drawn over the station's own, and named beside those that may be theirs.
+    #[arg(long, value_name = "F.xml|F.csv")]
+    pub(crate) catalog: Option<PathBuf>,
     /// Draw the second order at this first-order frequency
     ///
     /// The filter nearest to it is taken. Default: 1 Hz.

@@ -197,7 +197,7 @@ fn make_archive(common: &Common, folder: &Path, options: &SynthOptions) -> Resul
 
 /// Seismograms: from files or standard input to coefficients, or the whole way.
 fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize> {
-    let SeismogramArgs { files, input, output, channel, station, span, all, f1, waveforms, backend } = args;
+    let SeismogramArgs { files, input, output, channel, station, span, all, catalog, f1, waveforms, backend } = args;
     if f1.is_some_and(|hz| !(hz.is_finite() && hz > 0.0)) {
         return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0").into());
     }
@@ -208,13 +208,16 @@ fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize>
     let (inputs, _spooled) = from_standard_input(inputs)?;
     let (start_us, end_us) = (session.config.input.start, session.config.input.end);
     let selection = Selection { channels: channel, stations: station, start_us, end_us };
-    let request = seismogram::Request { inputs, selection, all, f1_hz: f1, waveforms };
+    let request = seismogram::Request { inputs, selection, all, catalogue: catalog, f1_hz: f1, waveforms };
     let ctx = session.context();
     let mut backend = session.backend()?;
     let (stations, left_out) = pipeline::seismogram(&ctx, backend.as_mut(), &request)?;
     for s in stations {
         let (name, folder) = (&s.name, s.output.display());
         say(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
+        if let Some(events) = s.events {
+            say(format_args!("{events} events  {}", s.output.join("events.csv").display()));
+        }
         let report = s.output.join("report.html");
         if all && report.is_file() {
             say(format_args!("report     {}", report.display()));

@@ -158,7 +158,8 @@ pub fn seismogram(
     let mut summary = RunSummary::default();
     let done = timed(&mut summary, "seismogram", || seismogram::compute(ctx, backend, request))?;
     for station in &done.0 {
-        let figures = json!({ "segments": station.segments, "left_out_at_gaps": station.left_out });
+        let figures =
+            json!({ "segments": station.segments, "left_out_at_gaps": station.left_out, "events": station.events });
         summary.figures.insert(station.name.clone(), figures);
     }
     note_backend(&mut summary, backend);

@@ -7,7 +7,10 @@
 //!                '-> waveforms: .npz of what was read
 //! ```
 
+pub(crate) mod baseline;
+pub(crate) mod catalogue;
 mod filter;
+pub(crate) mod onset;
 mod prepared;
 mod segments;
 mod waveforms;

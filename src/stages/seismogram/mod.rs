@@ -1,5 +1,6 @@
 //! From MiniSEED files to coefficients by the day, one output folder per station, and the scattergram.
 
+mod detect;
 mod picture;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::archive::LeftOut;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::progress::Context;
-use crate::seismogram::{SegmentPlan, SegmentReader, write_waveforms};
+use crate::seismogram::{SegmentPlan, SegmentReader, catalogue, write_waveforms};
 use crate::store::day::{NUMBERS, Record, Source, Stage, State, StoredBackend, state};
 use crate::store::npz::NpzStream;
 
@@ -35,6 +36,8 @@ pub struct Request {
     pub selection: Selection,
     /// Go on to components, clusters, pictures, report and model, with a folder for every station.
     pub all: bool,
+    /// A catalogue of events to lay over the station's own, QuakeML or CSV.
+    pub catalogue: Option<PathBuf>,
     /// Draw the second order at the first-order filter nearest to this frequency.
     pub f1_hz: Option<f64>,
     /// Write the samples that were read here.
@@ -52,6 +55,8 @@ pub struct StationSummary {
     pub segments: u64,
     /// Segments left out for touching a gap or an overlap.
     pub left_out: u64,
+    /// Events found, where they were looked for.
+    pub events: Option<usize>,
 }
 
 /// Transforms every station, and every sampling rate of one. With one of them its files go to the output folder itself,
@@ -138,11 +143,12 @@ fn transform_station(
     let config = ctx.config;
     let plan = SegmentPlan::new(&config.seismogram, station.sampling_rate)?;
     let mut reader = SegmentReader::open(station, index, plan, &config.seismogram)?;
-    let summary = StationSummary {
+    let mut summary = StationSummary {
         name: station.name(),
         output: output.to_path_buf(),
         segments: reader.rows(),
         left_out: reader.left_out(),
+        events: None,
     };
     if summary.segments == 0 {
         // A sampling rate is what a header claims: no filters for segments that there is no data for.
@@ -194,6 +200,13 @@ fn transform_station(
     }
     ctx.observer.end();
     picture::draw(ctx, index, station, &network, plan, output, request.f1_hz)?;
+    if request.all || request.catalogue.is_some() {
+        let known = request.catalogue.as_deref().map(catalogue::read).transpose()?.unwrap_or_default();
+        let found = detect::detect(ctx, index, station, &network, plan, output)?;
+        detect::write(output, station, &found, &known)?;
+        picture::draw_events(station, plan, &found, &known, output)?;
+        summary.events = Some(found.events.len());
+    }
     Ok(summary)
 }
 

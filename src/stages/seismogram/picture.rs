@@ -3,16 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
+use scatterfall_figures::detections;
 use scatterfall_figures::scattergram::{Extent, Scattergram, nearest_filter, scattergram};
 use scatterfall_miniseed::{Channel, MiniSeedIndex, Station};
 use scatterfall_npz::NpzFile;
 use scatterfall_scattering::plan::ScatteringPlan;
 use scatterfall_timestamps::{Micros, micros};
 
+use super::detect::Detections;
 use crate::config::Seismogram;
 use crate::error::{Error, Result};
 use crate::places::Places;
 use crate::progress::Context;
+use crate::seismogram::catalogue::Known;
 use crate::seismogram::{PreparedReader, SegmentPlan};
 use crate::stages::rows::read_places;
 use crate::store::day::Stage;
@@ -68,6 +71,28 @@ pub(super) fn draw(
         centers_2: &centers_2,
     });
     picture.save(&output.join("visualizations").join("scattergram.png"))
+}
+
+/// Draws the scores of a station's segments with its events, and those of a catalogue.
+pub(super) fn draw_events(
+    station: &Station,
+    plan: SegmentPlan,
+    found: &Detections,
+    known: &[Known],
+    output: &Path,
+) -> Result<()> {
+    let events: Vec<(Micros, Micros)> = found.events.iter().map(|e| (e.from, e.to)).collect();
+    let catalogue: Vec<Micros> = known.iter().map(|k| k.time).collect();
+    let picture = detections::detections(&detections::Detections {
+        station: &station.name(),
+        times: &found.times,
+        segment: micros(plan.bins as f64 / station.sampling_rate),
+        scores: &found.scores,
+        threshold: found.threshold,
+        events: &events,
+        catalogue: &catalogue,
+    });
+    picture.save(&output.join("visualizations").join("events.png"))
 }
 
 /// Coefficients of the first channel, of every so many-th segment.
