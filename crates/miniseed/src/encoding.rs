@@ -3,38 +3,8 @@
 //! Source: SEED Reference Manual 2.4, blockette 1000 (codes), blockette 30 and appendix D (gain-ranged formats). The set is
 //! the one ObsPy reads; 24-bit integers (code 2) are in neither.
 
-use super::steim::{self, Level};
-
-/// Order of the bytes in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ByteOrder {
-    Big,
-    Little,
-}
-
-impl ByteOrder {
-    /// The first two bytes as a number. `bytes` must have them.
-    pub(super) fn u16(self, bytes: &[u8]) -> u16 {
-        let raw = [bytes[0], bytes[1]];
-        if self == Self::Big { u16::from_be_bytes(raw) } else { u16::from_le_bytes(raw) }
-    }
-
-    /// The first four bytes as a number. `bytes` must have them.
-    pub(super) fn u32(self, bytes: &[u8]) -> u32 {
-        let raw = [bytes[0], bytes[1], bytes[2], bytes[3]];
-        if self == Self::Big { u32::from_be_bytes(raw) } else { u32::from_le_bytes(raw) }
-    }
-
-    fn u24(self, bytes: &[u8]) -> u32 {
-        let raw = if self == Self::Big { [0, bytes[0], bytes[1], bytes[2]] } else { [0, bytes[2], bytes[1], bytes[0]] };
-        u32::from_be_bytes(raw)
-    }
-
-    fn u64(self, bytes: &[u8]) -> u64 {
-        let (high, low) = if self == Self::Big { (0, 4) } else { (4, 0) };
-        u64::from(self.u32(&bytes[high..])) << 32 | u64::from(self.u32(&bytes[low..]))
-    }
-}
+use crate::byte_order::ByteOrder;
+use crate::steim::{self, Level};
 
 /// Type of decoded samples. All integer encodings decode to 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +52,16 @@ impl Samples {
         self.len() == 0
     }
 
+    /// The first `count` samples.
+    pub(crate) fn truncated(mut self, count: usize) -> Self {
+        match &mut self {
+            Self::Int32(v) => v.truncate(count),
+            Self::Float32(v) => v.truncate(count),
+            Self::Float64(v) => v.truncate(count),
+        }
+        self
+    }
+
     /// Appends the samples of `range` to `out`; exact, as every type fits double precision.
     ///
     /// # Panics
@@ -98,7 +78,7 @@ impl Samples {
 
 /// How the samples of a record are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     Text,
     Int16,
     Int32,
@@ -121,7 +101,7 @@ impl Encoding {
     /// # Errors
     ///
     /// In words, for a code that is not read.
-    pub(super) fn from_code(code: u8) -> Result<Self, String> {
+    pub(crate) fn from_code(code: u8) -> Result<Self, String> {
         Ok(match code {
             0 => Self::Text,
             1 => Self::Int16,
@@ -142,7 +122,7 @@ impl Encoding {
     }
 
     /// Type of the decoded samples; none for text.
-    pub(super) fn sample_type(self) -> Option<SampleType> {
+    pub(crate) fn sample_type(self) -> Option<SampleType> {
         match self {
             Self::Text => None,
             Self::Float32 | Self::Geoscope24 | Self::Geoscope16 { .. } => Some(SampleType::Float32),
@@ -157,7 +137,7 @@ impl Encoding {
     /// # Errors
     ///
     /// In words, when `data` does not hold the samples: nothing is allocated for samples that are not there.
-    pub(super) fn decode(self, data: &[u8], order: ByteOrder, samples: usize) -> Result<(Samples, bool), String> {
+    pub(crate) fn decode(self, data: &[u8], order: ByteOrder, samples: usize) -> Result<(Samples, bool), String> {
         let words = |width: usize| {
             let held = data.len() / width;
             if held < samples {

@@ -3,85 +3,26 @@
 //! Source: SEED Reference Manual 2.4, chapter 8 (fixed header, blockettes 100, 1000, 1001). What counts as a record, which
 //! byte order a header has and which damage refuses a file is as in ObsPy and the libmseed under it.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 
 use chrono::{Datelike, NaiveDate};
 
-use super::encoding::{ByteOrder, Encoding, Samples};
+use crate::byte_order::ByteOrder;
+use crate::encoding::Encoding;
+use crate::header::{Header, SourceKey, clean, last_sample_us};
 
 /// Shortest record, and the step in which records are looked for.
-pub(super) const MIN_RECORD: usize = 128;
+pub(crate) const MIN_RECORD: usize = 128;
 /// Longest record.
-pub(super) const MAX_RECORD: usize = 1 << 20;
+pub(crate) const MAX_RECORD: usize = 1 << 20;
 /// Bytes of the fixed header.
-const FIXED_HEADER: usize = 48;
-
-/// Codes that name a channel, without padding. Any of them may be empty.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TraceId {
-    /// Up to 2 characters.
-    pub network: String,
-    /// Up to 5 characters.
-    pub station: String,
-    /// Up to 2 characters.
-    pub location: String,
-    /// Up to 3 characters: band, instrument, orientation.
-    pub channel: String,
-}
-
-impl fmt::Display for TraceId {
-    /// `NET.STA.LOC.CHA`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}.{}", self.network, self.station, self.location, self.channel)
-    }
-}
-
-/// Codes and quality indicator as a record has them, cleaned: what a record is sorted by while files are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SourceKey {
-    codes: [[u8; 5]; 4],
-    quality: u8,
-}
-
-impl SourceKey {
-    pub(super) fn id(&self) -> TraceId {
-        let text = |k: usize| self.codes[k].iter().filter(|b| **b != 0).map(|b| char::from(*b)).collect();
-        TraceId { network: text(0), station: text(1), location: text(2), channel: text(3) }
-    }
-}
-
-/// A code ends at the first NUL, has no blanks around it, and no bytes that are not ASCII.
-fn clean(code: &[u8]) -> [u8; 5] {
-    let end = code.iter().position(|b| *b == 0).unwrap_or(code.len());
-    let mut out = [0; 5];
-    let kept = code[..end].trim_ascii().iter().filter(|b| b.is_ascii());
-    for (to, from) in out.iter_mut().zip(kept) {
-        *to = *from;
-    }
-    out
-}
-
-/// What is needed of a record's header.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Header {
-    pub(super) key: SourceKey,
-    /// Time of the first sample, microseconds since 1970 UTC, corrections applied.
-    pub(super) start_us: i64,
-    /// Time of the last sample.
-    pub(super) end_us: i64,
-    /// Hz; 0 for records that are no time series.
-    pub(super) sampling_rate: f64,
-    /// Samples that can be decoded; 0 also where the place of the data is impossible.
-    pub(super) samples: u16,
-    pub(super) encoding: Encoding,
-    data_order: ByteOrder,
-    data_offset: usize,
-}
+pub(crate) const FIXED_HEADER: usize = 48;
+/// Bytes that every blockette begins with: its kind, and where the next one is.
+const BLOCKETTE_HEAD: usize = 4;
 
 /// What stands at an offset of a file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Probe {
+pub(crate) enum Probe {
     /// A record of so many bytes.
     Record(usize),
     /// A blank (noise) record, to be passed over without a word.
@@ -99,7 +40,7 @@ pub(super) enum Probe {
 /// # Errors
 ///
 /// In words, for a record header with impossible blockettes or length: the file is damaged.
-pub(super) fn probe(bytes: &[u8], complete: bool) -> Result<Probe, String> {
+pub(crate) fn probe(bytes: &[u8], complete: bool) -> Result<Probe, String> {
     if is_blank(bytes) {
         return Ok(Probe::Blank);
     }
@@ -145,7 +86,7 @@ pub(super) fn probe(bytes: &[u8], complete: bool) -> Result<Probe, String> {
 }
 
 /// True where a data record's fixed header begins: sequence number, quality indicator, reserved byte, time of day.
-fn is_header(bytes: &[u8]) -> bool {
+pub(crate) fn is_header(bytes: &[u8]) -> bool {
     bytes.len() >= FIXED_HEADER
         && bytes[..6].iter().all(|b| b.is_ascii_digit() || matches!(b, b' ' | 0))
         && matches!(bytes[6], b'D' | b'R' | b'Q' | b'M')
@@ -165,7 +106,7 @@ fn is_blank(bytes: &[u8]) -> bool {
 
 /// True where a file may begin: with a record of data or blanks, or with a control record of full SEED (volume,
 /// dictionaries, stations, time spans).
-pub(super) fn is_beginning(bytes: &[u8]) -> bool {
+pub(crate) fn is_beginning(bytes: &[u8]) -> bool {
     let Some((sequence, rest)) = bytes.split_at_checked(6) else { return false };
     let blank = |b: &u8| matches!(b, b' ' | 0);
     let begin = sequence.iter().position(|b| !blank(b)).unwrap_or(0);
@@ -183,65 +124,58 @@ fn is_date(bytes: &[u8], order: ByteOrder, years: RangeInclusive<u16>) -> bool {
     years.contains(&order.u16(&bytes[20..])) && (1..=366).contains(&order.u16(&bytes[22..]))
 }
 
-impl Header {
-    /// Reads the header of a whole record, for which [`probe`] said [`Probe::Record`].
-    ///
-    /// # Errors
-    ///
-    /// In words, for damage that makes the record useless.
-    pub(super) fn parse(record: &[u8]) -> Result<Self, String> {
-        if record.len() < MIN_RECORD || !is_header(record) {
-            return Err("no record header".into());
-        }
-        let order = header_order(record);
-        let u16_at = |at: usize| order.u16(&record[at..]);
-        let blockettes = Blockettes::parse(record, order, usize::from(u16_at(46)))?;
+/// Reads the header of a whole record, for which [`probe`] said [`Probe::Record`].
+///
+/// # Errors
+///
+/// In words, for damage that makes the record useless.
+pub(crate) fn parse(record: &[u8]) -> Result<Header, String> {
+    if record.len() < MIN_RECORD || !is_header(record) {
+        return Err("no record header".into());
+    }
+    let order = header_order(record);
+    let u16_at = |at: usize| order.u16(&record[at..]);
+    let blockettes = Blockettes::parse(record, order, usize::from(u16_at(46)))?;
 
-        let nominal = nominal_rate(u16_at(32) as i16, u16_at(34) as i16);
-        let sampling_rate = blockettes.sampling_rate.map_or(nominal, f64::from);
-        if !sampling_rate.is_finite() || sampling_rate < 0.0 {
-            return Err(format!("sampling rate {sampling_rate} Hz"));
-        }
-
-        let activity = record[36];
-        let correction = order.u32(&record[40..]) as i32;
-        let mut start_us = start_time(record, order).ok_or("impossible start time")?;
-        if activity & TIME_CORRECTION_APPLIED == 0 {
-            start_us += i64::from(correction) * 100;
-        }
-        start_us += i64::from(blockettes.microseconds);
-
-        let data_offset = usize::from(u16_at(44));
-        let placed = (FIXED_HEADER..record.len()).contains(&data_offset);
-        let samples = if placed { u16_at(30) } else { 0 };
-        let end_us = end_time(start_us, samples, sampling_rate, activity & POSITIVE_LEAP_SECOND != 0);
-
-        // Without blockette 1000: Steim-1 in the header's byte order.
-        let (code, data_order) = blockettes.data.unwrap_or((10, order));
-        Ok(Self {
-            key: SourceKey {
-                codes: [clean(&record[18..20]), clean(&record[8..13]), clean(&record[13..15]), clean(&record[15..18])],
-                quality: record[6],
-            },
-            start_us,
-            end_us,
-            sampling_rate,
-            samples,
-            encoding: Encoding::from_code(code)?,
-            data_order,
-            data_offset,
-        })
+    let nominal = nominal_rate(u16_at(32) as i16, u16_at(34) as i16);
+    let sampling_rate = blockettes.sampling_rate.map_or(nominal, f64::from);
+    if !sampling_rate.is_finite() || sampling_rate < 0.0 {
+        return Err(format!("sampling rate {sampling_rate} Hz"));
     }
 
-    /// Decodes the samples of the record this header was read from; the flag as in [`Encoding::decode`].
-    ///
-    /// # Errors
-    ///
-    /// In words, when the record does not hold its samples.
-    pub(super) fn decode(&self, record: &[u8]) -> Result<(Samples, bool), String> {
-        let data = record.get(self.data_offset..).unwrap_or_default();
-        self.encoding.decode(data, self.data_order, usize::from(self.samples))
+    let activity = record[36];
+    let correction = order.u32(&record[40..]) as i32;
+    let mut start_us = start_time(record, order).ok_or("impossible start time")?;
+    if activity & TIME_CORRECTION_APPLIED == 0 {
+        start_us += i64::from(correction) * 100;
     }
+    start_us += i64::from(blockettes.microseconds);
+
+    let data_offset = usize::from(u16_at(44));
+    let placed = (FIXED_HEADER..record.len()).contains(&data_offset);
+    let samples = if placed { u32::from(u16_at(30)) } else { 0 };
+    let mut end_us = last_sample_us(start_us, samples, sampling_rate);
+    if activity & POSITIVE_LEAP_SECOND != 0 {
+        // A leap second in the record brings its end back to the clock.
+        end_us = end_us.saturating_sub(1_000_000);
+    }
+
+    // Without blockette 1000: Steim-1 in the header's byte order.
+    let (code, data_order) = blockettes.data.unwrap_or((10, order));
+    Ok(Header {
+        key: SourceKey {
+            codes: [clean(&record[18..20]), clean(&record[8..13]), clean(&record[13..15]), clean(&record[15..18])],
+            quality: record[6],
+        },
+        start_us,
+        end_us,
+        sampling_rate,
+        samples,
+        encoding: Encoding::from_code(code)?,
+        data_order,
+        data_offset,
+        data_end: record.len(),
+    })
 }
 
 /// Activity flag: the start time has the time correction in it already.
@@ -259,19 +193,6 @@ fn start_time(record: &[u8], order: ByteOrder) -> Option<i64> {
     let (hour, minute, second) = (i64::from(record[24]), i64::from(record[25]), i64::from(record[26]));
     let seconds = (((days_to_year + day_of_year - 1) * 24 + hour) * 60 + minute) * 60 + second;
     Some(seconds * 1_000_000 + i64::from(order.u16(&record[28..])) * 100)
-}
-
-/// Time of the last of `samples` samples; a leap second in the record brings it back to the clock.
-fn end_time(start_us: i64, samples: u16, sampling_rate: f64, leap_second: bool) -> i64 {
-    let mut span = 0;
-    if sampling_rate > 0.0 && samples > 0 {
-        // The conversion saturates for rates next to zero.
-        span = (f64::from(samples - 1) / sampling_rate * 1e6 + 0.5) as i64;
-    }
-    if leap_second {
-        span -= 1_000_000;
-    }
-    start_us.saturating_add(span)
 }
 
 /// Samples a second from factor and multiplier: positive means rate, negative its inverse.
@@ -314,9 +235,8 @@ impl Blockettes {
                 2000 => record.get(offset + 4..offset + 6).map_or(0, |l| usize::from(order.u16(l))),
                 _ => 0,
             };
-            if length < 4 {
-                return Err(format!("blockette {kind} at {offset} is of unknown length"));
-            }
+            // A blockette that is not known is passed over: the one before the next says where that begins.
+            let length = if length < 4 { BLOCKETTE_HEAD } else { length };
             let body = record
                 .get(offset..offset + length)
                 .ok_or_else(|| format!("blockette {kind} at {offset} runs beyond the record"))?;

@@ -1,4 +1,4 @@
-//! A window of bounded size on a file: the bytes at an offset, read ahead in larger pieces.
+//! A window of bounded size on a file: the bytes at an offset, read ahead in larger segments.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -12,7 +12,7 @@ const FIRST_READ: u64 = 4096;
 const READ_AHEAD: u64 = 256 * 1024;
 
 /// Reads slices of a file, forwards mostly, without holding more than [`READ_AHEAD`] or the slice asked for.
-pub(super) struct Window {
+pub(crate) struct Window {
     file: File,
     path: PathBuf,
     length: u64,
@@ -25,19 +25,19 @@ pub(super) struct Window {
 
 impl Window {
     /// Opens the file; nothing is read yet.
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-        let length = file.metadata().map_err(|e| Error::io("read", path, e))?.len();
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|e| Error::read(path, e))?;
+        let length = file.metadata().map_err(|e| Error::read(path, e))?.len();
         Ok(Self { file, path: path.to_path_buf(), length, start: 0, bytes: Vec::new(), ahead: FIRST_READ })
     }
 
     /// Length of the file in bytes when it was opened.
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// The `count` bytes at `offset`, or fewer where the file ends before.
-    pub(super) fn bytes(&mut self, offset: u64, count: usize) -> Result<&[u8]> {
+    pub(crate) fn bytes(&mut self, offset: u64, count: usize) -> Result<&[u8]> {
         let wanted = (count as u64).min(self.length.saturating_sub(offset));
         let held = self.start + self.bytes.len() as u64;
         if offset < self.start || offset + wanted > held {
@@ -49,7 +49,7 @@ impl Window {
     }
 
     fn fill(&mut self, offset: u64, wanted: u64) -> Result<()> {
-        let fail = |e| Error::io("read", &self.path, e);
+        let fail = |e| Error::read(&self.path, e);
         self.bytes.clear();
         self.start = offset;
         self.file.seek(SeekFrom::Start(offset)).map_err(fail)?;

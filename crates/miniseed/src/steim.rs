@@ -4,14 +4,14 @@
 //! differences (Steim-2: together with the word's own two highest bits). Words 1 and 2 of the first frame are the first
 //! and the last sample. Source: SEED Reference Manual 2.4, appendix B.
 
-use super::encoding::ByteOrder;
+use crate::byte_order::ByteOrder;
 
 const FRAME_BYTES: usize = 64;
 const FRAME_WORDS: usize = 16;
 
 /// Which of the two codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
+pub(crate) enum Level {
     One,
     Two,
 }
@@ -21,7 +21,7 @@ pub(super) enum Level {
 /// # Errors
 ///
 /// In words, when a code is undefined or the frames hold fewer samples.
-pub(super) fn decode(level: Level, data: &[u8], order: ByteOrder, samples: usize) -> Result<(Vec<i32>, bool), String> {
+pub(crate) fn decode(level: Level, data: &[u8], order: ByteOrder, samples: usize) -> Result<(Vec<i32>, bool), String> {
     // Not the declared number of samples, but what the words can hold at most.
     let mut out = Vec::with_capacity(samples.min(data.len() / 4 * 7));
     let mut value = 0_i32;

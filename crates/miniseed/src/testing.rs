@@ -1,21 +1,21 @@
-//! MiniSEED written for tests.
+//! MiniSEED written for the tests of this crate and of what stands on it.
 
 use std::path::PathBuf;
 
 use chrono::{DateTime, Datelike, Timelike};
 use tempfile::TempDir;
 
-use super::MiniSeedIndex;
+use crate::MiniSeedIndex;
 
 /// Folder of the records that ObsPy made.
-pub(super) const GOLDENS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/miniseed");
+pub const GOLDENS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens");
 
 /// 2023-11-14T22:13:20 UTC, microseconds.
-pub(crate) const START: i64 = 1_700_000_000_000_000;
+pub const START: i64 = 1_700_000_000_000_000;
 
 /// A record of 32-bit integers, big-endian, as short as a power of two allows. `id` is `NET.STA.LOC.CHA`; the start is taken
 /// to tenths of milliseconds; rates are whole.
-pub(crate) fn record(id: &str, start_us: i64, rate: f64, samples: &[i32]) -> Vec<u8> {
+pub fn record(id: &str, start_us: i64, rate: f64, samples: &[i32]) -> Vec<u8> {
     let length = (64 + 4 * samples.len()).next_power_of_two().max(128);
     let time = DateTime::from_timestamp_micros(start_us).expect("a time in range");
     let codes: Vec<&str> = id.split('.').collect();
@@ -43,17 +43,17 @@ pub(crate) fn record(id: &str, start_us: i64, rate: f64, samples: &[i32]) -> Vec
 }
 
 /// A file in a temporary folder.
-pub(crate) fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+pub fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).expect("the file is written");
     path
 }
 
 /// A channel's data: codes, microseconds after [`START`], number of samples.
-pub(super) type Source<'a> = (&'a str, i64, usize);
+pub type Source<'a> = (&'a str, i64, usize);
 
 /// An index of one file for each source. Sample i is i plus 1000 times the code of the channel's last letter.
-pub(super) fn index(sources: &[Source], rate: f64) -> (MiniSeedIndex, TempDir) {
+pub fn index(sources: &[Source], rate: f64) -> (MiniSeedIndex, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     for (k, (id, after_us, samples)) in sources.iter().enumerate() {
         let letter = 1000 * i32::from(id.as_bytes()[id.len() - 1]);
