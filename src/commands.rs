@@ -90,6 +90,20 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             if fresh {
                 pipeline::remove_results(&session.config.output.path)?;
             }
+            if model.header.traces.is_some() {
+                let (start_us, end_us) = (session.config.input.start, session.config.input.end);
+                let selection = Selection { start_us, end_us, ..Selection::default() };
+                let inputs = vec![session.config.input.path.clone()];
+                let request = seismogram::Request { inputs, selection, ..seismogram::Request::default() };
+                let mut backend = session.backend()?;
+                let done = pipeline::apply_to_seismograms(&session.context(), backend.as_mut(), &model, &request)?;
+                for station in done.0 {
+                    let folder = station.output.display();
+                    say(format_args!("{}: {} segments: {folder}", station.name, station.segments));
+                }
+                say_left_out(&done.1, &session.config.output.path.join(LEFT_OUT_FILE));
+                return Ok(done.1.len());
+            }
             let summary = pipeline::apply(&session.context(), session.backend()?.as_mut(), &model)?;
             session.report(&summary);
             Ok(summary.left_out.len())
@@ -218,7 +232,8 @@ fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize>
     let (inputs, _spooled) = from_standard_input(inputs)?;
     let (start_us, end_us) = (session.config.input.start, session.config.input.end);
     let selection = Selection { channels: channel, stations: station, start_us, end_us };
-    let request = seismogram::Request { inputs, selection, all, catalogue: catalog, f1_hz: f1, waveforms };
+    let request =
+        seismogram::Request { inputs, selection, all, separate: false, catalogue: catalog, f1_hz: f1, waveforms };
     let ctx = session.context();
     let mut backend = session.backend()?;
     let (stations, left_out) = pipeline::seismogram(&ctx, backend.as_mut(), &request)?;

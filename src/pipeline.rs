@@ -176,6 +176,49 @@ pub fn seismogram(
     Ok(done)
 }
 
+/// New seismograms through a fitted model: each station of as many channels and the same sampling rate, in a folder of its
+/// own.
+///
+/// # Errors
+/// As [`seismogram`]; [`Error::Input`] where no station fits the model.
+pub fn apply_to_seismograms(
+    ctx: &Context<'_>,
+    backend: &mut dyn Backend,
+    model: &Model,
+    request: &seismogram::Request,
+) -> Result<(Vec<seismogram::StationSummary>, Vec<LeftOut>)> {
+    let done = seismogram(ctx, backend, &seismogram::Request { separate: true, ..request.clone() })?;
+    let mut fitting = 0;
+    for station in done.0.iter().filter(|s| s.segments > 0) {
+        let wanted = model.header.traces.as_ref().map(|t| (t.channels.len(), t.sampling_rate));
+        if wanted != Some((station.channels, station.sampling_rate)) {
+            tracing::warn!(
+                "{}: {} channels at {} Hz do not fit the model",
+                station.name,
+                station.channels,
+                station.sampling_rate
+            );
+            continue;
+        }
+        fitting += 1;
+        let mut config = ctx.config.clone();
+        config.output.path.clone_from(&station.output);
+        let ctx = &Context { config: &config, pool: Arc::clone(&ctx.pool), ..*ctx };
+        let mut summary = RunSummary::default();
+        timed(&mut summary, "reduce", || apply::reduce(ctx, model, None))?;
+        ctx.check()?;
+        timed(&mut summary, "cluster", || apply::cluster(ctx, model))?;
+        summary.figures.insert("model".into(), json!(model.identity));
+        show_station(ctx, backend, &done.1, summary)?;
+    }
+    if fitting == 0 {
+        return Err(Error::Input(
+            "no station has as many channels and the sampling rate that the model was fitted on".into(),
+        ));
+    }
+    Ok(done)
+}
+
 /// The way of one station from its stored coefficients on: components, clusters, model, pictures, report.
 fn go_on(
     ctx: &Context<'_>,
@@ -187,10 +230,15 @@ fn go_on(
     config.output.path.clone_from(&station.output);
     let ctx = &Context { config: &config, pool: Arc::clone(&ctx.pool), ..*ctx };
     let mut summary = RunSummary::default();
-    let finish = |summary: &mut RunSummary| summary.finish_with(ctx.config, left_out.to_vec(), Some(backend.info()));
     timed(&mut summary, "reduce", || reduce::compute(ctx, None))?;
     ctx.check()?;
     timed(&mut summary, "cluster", || cluster::compute(ctx))?;
+    show_station(ctx, backend, left_out, summary)
+}
+
+/// Pictures and report of a station, and its `run.json` before each.
+fn show_station(ctx: &Context<'_>, backend: &dyn Backend, left_out: &[LeftOut], mut summary: RunSummary) -> Result<()> {
+    let finish = |summary: &mut RunSummary| summary.finish_with(ctx.config, left_out.to_vec(), Some(backend.info()));
     ctx.check()?;
     finish(&mut summary)?;
     timed(&mut summary, "visualize", || visualize::compute(ctx))?;

@@ -36,6 +36,8 @@ pub struct Request {
     pub selection: Selection,
     /// Go on to components, clusters, pictures, report and model, with a folder for every station.
     pub all: bool,
+    /// Every station has a folder of its own, one station too.
+    pub separate: bool,
     /// A catalogue of events to lay over the station's own, QuakeML or CSV.
     pub catalogue: Option<PathBuf>,
     /// Draw the second order at the first-order filter nearest to this frequency.
@@ -51,6 +53,10 @@ pub struct StationSummary {
     pub name: String,
     /// Where its files are.
     pub output: PathBuf,
+    /// Number of its channels.
+    pub channels: usize,
+    /// Hz.
+    pub sampling_rate: f64,
     /// Segments transformed, now or before.
     pub segments: u64,
     /// Segments left out for touching a gap or an overlap.
@@ -81,7 +87,7 @@ pub fn compute(
     let mut summaries = Vec::new();
     let mut first_error = None;
     for station in &stations {
-        let output = match (stations.len(), request.all) {
+        let output = match (stations.len(), request.all || request.separate) {
             (1, false) => ctx.config.output.path.clone(),
             _ => ctx.config.output.path.join(station.name()),
         };
@@ -146,6 +152,8 @@ fn transform_station(
     let mut summary = StationSummary {
         name: station.name(),
         output: output.to_path_buf(),
+        channels: station.channels.len(),
+        sampling_rate: station.sampling_rate,
         segments: reader.rows(),
         left_out: reader.left_out(),
         events: None,
