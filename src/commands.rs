@@ -97,12 +97,12 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
                 let request = seismogram::Request { inputs, selection, ..seismogram::Request::default() };
                 let mut backend = session.backend()?;
                 let done = pipeline::apply_to_seismograms(&session.context(), backend.as_mut(), &model, &request)?;
-                for station in done.0 {
+                for station in done.summaries {
                     let folder = station.output.display();
                     say(format_args!("{}: {} segments: {folder}", station.name, station.segments));
                 }
-                say_left_out(&done.1, &session.config.output.path.join(LEFT_OUT_FILE));
-                return Ok(done.1.len());
+                say_left_out(&done.left_out, &session.config.output.path.join(LEFT_OUT_FILE));
+                return Ok(done.left_out.len());
             }
             let summary = pipeline::apply(&session.context(), session.backend()?.as_mut(), &model)?;
             session.report(&summary);
@@ -236,8 +236,9 @@ fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize>
         seismogram::Request { inputs, selection, all, separate: false, catalogue: catalog, f1_hz: f1, waveforms };
     let ctx = session.context();
     let mut backend = session.backend()?;
-    let (stations, left_out) = pipeline::seismogram(&ctx, backend.as_mut(), &request)?;
-    for s in stations {
+    let done = pipeline::seismogram(&ctx, backend.as_mut(), &request)?;
+    let left_out = &done.left_out;
+    for s in &done.summaries {
         let (name, folder) = (&s.name, s.output.display());
         say(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
         if let Some(events) = s.events {
@@ -248,7 +249,7 @@ fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize>
             say(format_args!("report     {}", report.display()));
         }
     }
-    say_left_out(&left_out, &session.config.output.path.join(LEFT_OUT_FILE));
+    say_left_out(left_out, &session.config.output.path.join(LEFT_OUT_FILE));
     Ok(left_out.len())
 }
 

@@ -154,19 +154,19 @@ pub fn seismogram(
     ctx: &Context<'_>,
     backend: &mut dyn Backend,
     request: &seismogram::Request,
-) -> Result<(Vec<seismogram::StationSummary>, Vec<LeftOut>)> {
+) -> Result<seismogram::Transformed> {
     let mut summary = RunSummary::default();
     let done = timed(&mut summary, "seismogram", || seismogram::compute(ctx, backend, request))?;
-    for station in &done.0 {
+    for station in &done.summaries {
         let figures =
             json!({ "segments": station.segments, "left_out_at_gaps": station.left_out, "events": station.events });
         summary.figures.insert(station.name.clone(), figures);
     }
     note_backend(&mut summary, backend);
-    summary.finish_with(ctx.config, done.1.clone(), Some(backend.info()))?;
-    let several = done.0.len() > 1;
-    for station in done.0.iter().filter(|s| request.all && s.segments > 0) {
-        match go_on(ctx, backend, station, &done.1) {
+    summary.finish_with(ctx.config, done.left_out.clone(), Some(backend.info()))?;
+    let several = done.summaries.len() > 1;
+    for station in done.summaries.iter().filter(|s| request.all && s.segments > 0) {
+        match go_on(ctx, backend, station, &done) {
             Err(error @ (Error::Input(_) | Error::Config { .. })) if several => {
                 tracing::warn!("{}: {error}", station.name);
             }
@@ -186,10 +186,10 @@ pub fn apply_to_seismograms(
     backend: &mut dyn Backend,
     model: &Model,
     request: &seismogram::Request,
-) -> Result<(Vec<seismogram::StationSummary>, Vec<LeftOut>)> {
+) -> Result<seismogram::Transformed> {
     let done = seismogram(ctx, backend, &seismogram::Request { separate: true, ..request.clone() })?;
     let mut fitting = 0;
-    for station in done.0.iter().filter(|s| s.segments > 0) {
+    for station in done.summaries.iter().filter(|s| s.segments > 0) {
         let wanted = model.header.traces.as_ref().map(|t| (t.channels.len(), t.sampling_rate));
         if wanted != Some((station.channels, station.sampling_rate)) {
             tracing::warn!(
@@ -209,7 +209,8 @@ pub fn apply_to_seismograms(
         ctx.check()?;
         timed(&mut summary, "cluster", || apply::cluster(ctx, model))?;
         summary.figures.insert("model".into(), json!(model.identity));
-        show_station(ctx, backend, &done.1, summary)?;
+        done.draw_clusters(ctx, station)?;
+        show_station(ctx, backend, &done.left_out, summary)?;
     }
     if fitting == 0 {
         return Err(Error::Input(
@@ -224,7 +225,7 @@ fn go_on(
     ctx: &Context<'_>,
     backend: &dyn Backend,
     station: &seismogram::StationSummary,
-    left_out: &[LeftOut],
+    done: &seismogram::Transformed,
 ) -> Result<()> {
     let mut config = ctx.config.clone();
     config.output.path.clone_from(&station.output);
@@ -233,7 +234,8 @@ fn go_on(
     timed(&mut summary, "reduce", || reduce::compute(ctx, None))?;
     ctx.check()?;
     timed(&mut summary, "cluster", || cluster::compute(ctx))?;
-    show_station(ctx, backend, left_out, summary)
+    done.draw_clusters(ctx, station)?;
+    show_station(ctx, backend, &done.left_out, summary)
 }
 
 /// Pictures and report of a station, and its `run.json` before each.

@@ -342,6 +342,7 @@ fn pictures(output: &Path) -> Result<Vec<PictureFile>> {
         ("pca_ica/independent_components.png", "Independent components along the rows"),
         ("pca_ica/independent_components_first_two.png", "The first two independent components"),
         ("centroids.png", "Centres of the clusters"),
+        ("cluster_waveforms.png", "Waveforms nearest to the clusters' centres"),
         ("selection.png", "Choice of the number of components"),
     ];
     let mut pictures = Vec::new();

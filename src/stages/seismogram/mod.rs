@@ -2,6 +2,7 @@
 
 mod detect;
 mod picture;
+mod representatives;
 
 use std::path::{Path, PathBuf};
 
@@ -65,6 +66,30 @@ pub struct StationSummary {
     pub events: Option<usize>,
 }
 
+/// What came of all stations.
+#[derive(Debug)]
+pub struct Transformed {
+    /// The stations that could be transformed.
+    pub summaries: Vec<StationSummary>,
+    /// Files and records that could not be used.
+    pub left_out: Vec<LeftOut>,
+    index: MiniSeedIndex,
+    stations: Vec<Station>,
+}
+
+impl Transformed {
+    /// Draws the waveforms of a station's clusters, once there are any.
+    ///
+    /// # Errors
+    /// Those of reading and writing.
+    pub fn draw_clusters(&self, ctx: &Context<'_>, station: &StationSummary) -> Result<()> {
+        match self.stations.iter().find(|s| s.name() == station.name) {
+            Some(station) => representatives::draw(ctx, &self.index, station),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Transforms every station, and every sampling rate of one. With one of them its files go to the output folder itself,
 /// with several, and where [`Request::all`] is asked for, to a folder each, named [`Station::name`]; reduction and what
 /// follows work on each of them.
@@ -72,11 +97,7 @@ pub struct StationSummary {
 /// # Errors
 /// [`Error::Input`] where nothing can be read or nothing is left of the selection, [`Error::Config`] for segments that do
 /// not fit any station.
-pub fn compute(
-    ctx: &Context<'_>,
-    backend: &mut dyn Backend,
-    request: &Request,
-) -> Result<(Vec<StationSummary>, Vec<LeftOut>)> {
+pub fn compute(ctx: &Context<'_>, backend: &mut dyn Backend, request: &Request) -> Result<Transformed> {
     let index = ctx.pool.install(|| MiniSeedIndex::open(&request.inputs))?;
     let left_out = left_out(&index);
     let index = index.select(&request.selection)?;
@@ -111,7 +132,7 @@ pub fn compute(
             ctx.config.seismogram.segment_s
         )));
     }
-    Ok((summaries, left_out))
+    Ok(Transformed { summaries, left_out, index, stations })
 }
 
 /// The files that were refused, then the records that were.
