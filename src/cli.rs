@@ -1,6 +1,8 @@
 //! The command line: what can be asked for, in words.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -41,6 +43,9 @@ pub(crate) struct Common {
     /// Form of the log on standard error
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
+    /// Asks to stop, where another program runs this one; otherwise signals do.
+    #[arg(skip)]
+    pub(crate) stop: Option<Arc<AtomicBool>>,
 }
 
 /// Form of the log.

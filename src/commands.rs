@@ -254,8 +254,14 @@ impl Session {
     }
 
     fn start(common: &Common, config: Config, strict: bool, lock: Option<OutputLock>) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        crate::stop::on_signals(&stop, crate::FAILED)?;
+        let stop = match &common.stop {
+            Some(stop) => Arc::clone(stop),
+            None => {
+                let stop = Arc::new(AtomicBool::new(false));
+                crate::stop::on_signals(&stop, crate::program::FAILED)?;
+                stop
+            }
+        };
         let pool = threads(&config.compute)?;
         Ok(Self { pool, progress: Progress::new(common), stop, strict, config, _lock: lock })
     }

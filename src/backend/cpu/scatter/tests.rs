@@ -2,7 +2,6 @@ use ndarray::Array3;
 use scatterfall_fft::num_complex::Complex64;
 
 use super::*;
-use crate::batch::SegmentBlock;
 use crate::config::{Config, Network};
 
 /// The transform of one channel from its definition in double precision: shifted scalograms, all orders.
@@ -45,7 +44,7 @@ fn network(text: &str) -> Network {
 }
 
 /// Noise around `offset` times the channel, another scale for every segment.
-fn segments(rows: usize, channels: usize, bins: usize, offset: f32) -> SegmentBlock {
+fn segments(rows: usize, channels: usize, bins: usize, offset: f32) -> Array3<f32> {
     let mut state = 12345u64;
     Array3::from_shape_fn((rows, channels, bins), |(row, channel, _)| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -54,7 +53,7 @@ fn segments(rows: usize, channels: usize, bins: usize, offset: f32) -> SegmentBl
     })
 }
 
-fn worst_error(plan: &ScatteringPlan, segments: &SegmentBlock, got: &CoefficientBlock) -> Vec<f64> {
+fn worst_error(plan: &ScatteringPlan, segments: &Array3<f32>, got: &CoefficientBlock) -> Vec<f64> {
     let (rows, channels, _) = segments.dim();
     let skip = usize::from(plan.order_0);
     let mut worst = vec![0.0f64; plan.layers.len()];
@@ -231,7 +230,7 @@ fn oversampling_comes_near_the_exact_coefficients() {
     let banks =
         "banks = [{ octaves = 5, resolution = 4, quality = 1.0 }, { octaves = 5, resolution = 1, quality = 2.0 }]";
     let (bins, rows) = (1000, 8);
-    let transform = |oversampling: &str, input: &SegmentBlock| {
+    let transform = |oversampling: &str, input: &Array3<f32>| {
         let network = network(&format!("[network]\norder_0 = false\noversampling = {oversampling}\n{banks}"));
         ScatteringKernel::new(&ScatteringPlan::new(&network, 1, bins, 1.0).expect("valid")).transform(input.view())
     };
