@@ -15,7 +15,7 @@ use crate::segment::is_gap;
 use crate::time::{Micros, day_name, iso, micros};
 
 /// One image of the archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageRef {
     /// The file.
     pub path: PathBuf,

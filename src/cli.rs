@@ -138,6 +138,30 @@ pub(crate) enum Command {
         #[arg(long)]
         fresh: bool,
     },
+    /// List the archive once, for tasks that each compute some of its days
+    Catalogue {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// One task of many on the same output folder: features and coefficients of its share of the days
+    Day {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        reading: Reading,
+        /// Every N-th day from the K-th on
+        #[arg(long, value_name = "K/N", default_value = "1/1")]
+        shard: scatterfall::shard::Shard,
+    },
+    /// After all tasks: what is missing, then components, clusters, pictures and the report
+    Merge {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        reading: Reading,
+    },
     /// Make a synthetic archive, run it, say where to look
     Demo {
         /// Folder for archive and results

@@ -42,6 +42,25 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             session.report(&summary);
             Ok(summary.left_out.len())
         }
+        Command::Catalogue { folders, span } => {
+            let session =
+                Session::beside(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
+            let catalogue = scatterfall::shard::catalogue(&session.context(), true)?;
+            answer(format_args!("{} images of {} days", catalogue.images.len(), catalogue.days().len()));
+            Ok(catalogue.left_out.len())
+        }
+        Command::Day { folders, reading, shard } => {
+            let session = Session::beside(&common, Settings { folders, reading })?;
+            let days = pipeline::days(&session.context(), session.backend()?.as_mut(), shard)?;
+            answer(format_args!("{} days: {}", days.len(), days.join(" ")));
+            Ok(0)
+        }
+        Command::Merge { folders, reading } => {
+            let session = Session::new(&common, Settings { folders, reading })?;
+            let summary = pipeline::run(&session.context(), session.backend()?.as_mut())?;
+            session.report(&summary);
+            Ok(summary.left_out.len())
+        }
         Command::Demo { output } => demo(&common, &output),
         Command::Clip { folders, span, preview } => {
             let session = Session::new(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
@@ -246,6 +265,12 @@ impl Session {
         }
         let lock = OutputLock::take(&config.output.path)?;
         Self::start(common, config, settings.reading.strict, Some(lock))
+    }
+
+    /// A session beside others in the same output folder.
+    fn beside(common: &Common, settings: Settings) -> Result<Self> {
+        let config = configuration(common, &settings, Config::load)?;
+        Self::start(common, config, settings.reading.strict, None)
     }
 
     /// A session that writes to files of its own.

@@ -38,6 +38,7 @@ pub mod reduction;
 pub mod report;
 pub mod segment;
 pub mod seismogram;
+pub mod shard;
 pub mod stages;
 mod stop;
 pub mod store;

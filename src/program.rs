@@ -37,6 +37,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 /// [`Error::ConfigText`] for a wrong command line, those of the command; [`Error::Input`] for what has no type of its own.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, stop: Arc<AtomicBool>) -> crate::Result<usize> {
     let mut cli = Cli::try_parse_from(arguments).map_err(|e| Error::ConfigText(e.to_string()))?;
+    terminal::be_quiet(cli.common.quiet);
     cli.common.stop = Some(stop);
     commands::run(cli).map_err(|e| e.downcast::<Error>().unwrap_or_else(|e| Error::Input(format!("{e:#}"))))
 }

@@ -6,17 +6,22 @@ archives of waterfall images; ``scatterfall.scatseisnet`` stands in for the pack
 
 from ._native import __version__
 from .network import Bank, ScatteringNetwork, relative_floor, scatter
-from .program import Model, Results, apply, detect, run
+from .program import Model, Results, apply, command, detect, run
+from .waterfalls import Waterfall, waterfall, waterfalls
 
 __all__ = [
     "Bank",
     "Model",
     "Results",
     "ScatteringNetwork",
+    "Waterfall",
     "__version__",
     "apply",
+    "command",
     "detect",
     "relative_floor",
     "run",
     "scatter",
+    "waterfall",
+    "waterfalls",
 ]

@@ -40,7 +40,9 @@ pub(crate) fn morlet_bank<'py>(
         None | Some("none") => Normalize::None,
         Some("l1") => Normalize::L1,
         Some("l2") => Normalize::L2,
-        Some(other) => return Err(PyValueError::new_err(format!("normalize = {other:?}: expected 'l1', 'l2' or None"))),
+        Some(other) => {
+            return Err(PyValueError::new_err(format!("normalize = {other:?}: expected 'l1', 'l2' or None")));
+        }
     };
     let bank = FilterBank::new(&Bank { octaves, resolution, quality }, bins, sampling_rate, normalize);
     Ok((

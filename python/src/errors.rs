@@ -10,7 +10,9 @@ use scatterfall::Error;
 pub(crate) fn exception(error: &Error) -> PyErr {
     let text = error.to_string();
     match error {
-        Error::Config { .. } | Error::ConfigText(_) | Error::Input(_) | Error::Image { .. } => PyValueError::new_err(text),
+        Error::Config { .. } | Error::ConfigText(_) | Error::Input(_) | Error::Image { .. } => {
+            PyValueError::new_err(text)
+        }
         Error::Io { .. } | Error::Store { .. } => PyOSError::new_err(text),
         Error::Interrupted { .. } => PyKeyboardInterrupt::new_err(text),
         _ => PyRuntimeError::new_err(text),

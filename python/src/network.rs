@@ -87,7 +87,9 @@ impl Network {
         plan.oversampling = match oversampling {
             None => Oversampling::Full,
             Some(times @ (1 | 2 | 4)) => Oversampling::Times(times),
-            Some(other) => return Err(PyValueError::new_err(format!("oversampling = {other}: expected 1, 2, 4 or None"))),
+            Some(other) => {
+                return Err(PyValueError::new_err(format!("oversampling = {other}: expected 1, 2, 4 or None")));
+            }
         };
         let pool = |n| ThreadPoolBuilder::new().num_threads(n).build().map(Arc::new);
         let threads = threads.map(pool).transpose().map_err(|e| PyRuntimeError::new_err(e.to_string()))?;
@@ -142,7 +144,8 @@ impl Network {
         time: bool,
         work: impl Fn(&View<'_>, usize, usize) -> CoefficientBlock + Sync,
     ) -> PyResult<Orders<'py>> {
-        let wrong = |_| PyTypeError::new_err("segments have to be an array (segments, channels, bins) of float32 or float64");
+        let wrong =
+            |_| PyTypeError::new_err("segments have to be an array (segments, channels, bins) of float32 or float64");
         let segments: Segments<'py> = segments.extract().map_err(wrong)?;
         let view = match &segments {
             Segments::Single(array) => View::Single(array.as_array()),
@@ -182,7 +185,8 @@ impl Network {
         let shaped = |(k, order): (usize, Vec<f32>)| {
             let axes = [rows, channels].into_iter().chain(filters[..=k].iter().copied());
             let shape: Vec<usize> = axes.chain(time.then_some(values)).collect();
-            let order = ArrayD::from_shape_vec(IxDyn(&shape), order).map_err(|e| PyRuntimeError::new_err(e.to_string()))?;
+            let order =
+                ArrayD::from_shape_vec(IxDyn(&shape), order).map_err(|e| PyRuntimeError::new_err(e.to_string()))?;
             Ok(order.into_pyarray(py))
         };
         orders.into_iter().enumerate().map(shaped).collect()

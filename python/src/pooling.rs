@@ -27,7 +27,9 @@ impl Reduction {
             "std" => Ok(Self::Std),
             _ => match name.strip_prefix("quantile:").and_then(|q| q.parse().ok()) {
                 Some(q) if (0.0..=1.0).contains(&q) => Ok(Self::Quantile(q)),
-                _ => Err(format!("pooling = {name:?}: expected median, mean, max, min, std or quantile:Q with Q from 0 to 1")),
+                _ => Err(format!(
+                    "pooling = {name:?}: expected median, mean, max, min, std or quantile:Q with Q from 0 to 1"
+                )),
             },
         }
     }

@@ -206,9 +206,10 @@ impl Backend for Failover {
                 None => {}
             }
             let (first, second) = segments.split_at(segments.dim().0.div_ceil(2));
-            let retried = self.primary.as_mut().map(|primary| {
-                join_blocks(&primary.scatter(plan, &first)?, &primary.scatter(plan, &second)?)
-            });
+            let retried = self
+                .primary
+                .as_mut()
+                .map(|primary| join_blocks(&primary.scatter(plan, &first)?, &primary.scatter(plan, &second)?));
             match retried {
                 Some(Err(error)) => self.give_up(&error),
                 Some(other) => return other,
