@@ -123,3 +123,42 @@ impl CoefficientBlock {
         self.orders.first().map_or(0, |o| o.nrows())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rounded(signal: &[f64]) -> (f64, Vec<f32>) {
+        let mut out = Vec::new();
+        (round(signal, &mut out), out)
+    }
+
+    #[test]
+    fn a_level_is_kept_where_it_gains() {
+        let (level, samples) = rounded(&[1e8 + 0.25, 1e8 - 0.125, 1e8]);
+        assert_eq!(level + f64::from(samples[0]), 1e8 + 0.25, "all digits are there");
+        assert!(level != 0.0, "beside the samples");
+        for (signal, why) in [
+            (vec![16_777_216.0, 16_777_215.0], "whole numbers that single precision holds"),
+            (vec![0.1, -0.3, 0.2], "noise around zero"),
+            (vec![f64::NAN, 1e9 + 0.1], "not a number"),
+            (vec![f64::INFINITY, 0.1], "infinite"),
+            (vec![1e300, 1.0001e300], "beyond single precision"),
+        ] {
+            let (level, samples) = rounded(&signal);
+            let plain: Vec<u32> = signal.iter().map(|v| (*v as f32).to_bits()).collect();
+            let bits: Vec<u32> = samples.iter().map(|v| v.to_bits()).collect();
+            assert_eq!((level, bits), (0.0, plain), "{why}");
+        }
+    }
+
+    #[test]
+    fn halves_keep_their_levels() {
+        let samples = Array3::from_shape_fn((3, 2, 4), |(i, c, k)| 1e9 * (i + 1) as f64 + 0.1 * (c + k) as f64);
+        let block = SegmentBlock::from(samples.view());
+        let (first, last) = block.split_at(1);
+        assert_eq!((first.dim(), last.dim()), ((1, 2, 4), (2, 2, 4)), "sizes");
+        assert_eq!(last.levels.row(1), block.levels.row(2), "levels");
+        assert_eq!(last.samples.index_axis(Axis(0), 0), block.samples.index_axis(Axis(0), 1), "samples");
+    }
+}

@@ -2,6 +2,7 @@ use ndarray::Array3;
 use scatterfall_fft::num_complex::Complex64;
 
 use super::*;
+use crate::batch::SegmentBlock;
 use crate::config::{Config, Network};
 
 /// The transform of one channel from its definition in double precision: shifted scalograms, all orders.
@@ -259,6 +260,47 @@ fn oversampling_comes_near_the_exact_coefficients() {
                 "{name}, oversampling {oversampling}: {error} is coarse, better than {before}"
             );
             before = error;
+        }
+    }
+}
+
+#[test]
+fn levels_are_given_back() {
+    for text in ["", "taper_alpha = 0.3", "pooling = 'max'", "oversampling = 2"] {
+        for bins in [96, 129] {
+            let plan = ScatteringPlan::new(&network(&format!("[network]\norder_0 = true\n{text}")), 2, bins, 1.0)
+                .expect("valid");
+            let noise = segments(3, 2, bins, 0.0).mapv(f64::from);
+            let mut samples = noise.clone();
+            samples.index_axis_mut(Axis(1), 1).mapv_inplace(|v| 3e6 + v);
+            let block = SegmentBlock::from(samples.view());
+            let got = ScatteringKernel::new(&plan).transform_block(&plan, &block);
+            for row in 0..3 {
+                let signal = samples.index_axis(Axis(0), row).row(1).to_vec();
+                for (k, want) in definition(&plan, &signal).into_iter().enumerate() {
+                    let largest = want.iter().copied().fold(0.0, f64::max);
+                    let width = plan.widths()[k + 1];
+                    let got = got.orders[k + 1].row(row).to_vec()[width..].to_vec();
+                    let off =
+                        want.iter().zip(&got).map(|(w, g)| (w - f64::from(*g)).abs() / largest).fold(0.0, f64::max);
+                    assert!(off < 1e-5, "order {} of {text:?}, {bins} bins: {off}", k + 1);
+                }
+                let order_0 = got.orders[0].row(row).to_vec()[3..].to_vec();
+                assert!((order_0[0] - 3e6).abs() < 1.0 && order_0[1] >= order_0[0], "the level shows: {order_0:?}");
+                let own = noise.index_axis(Axis(0), row).row(1).to_vec();
+                let mean = own.iter().sum::<f64>() / bins as f64;
+                let deviation = (own.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / bins as f64).sqrt();
+                let kept = f64::from(order_0[2]) / deviation;
+                // A sample is rounded to 2.3e-10 at this level; the smallest deviation is about 3e-3.
+                assert!((kept - 1.0).abs() < 1e-5, "the deviation has the digits that the samples have: {kept}");
+            }
+            // A neighbour without a level is what it is without such neighbours.
+            let plain = ScatteringKernel::new(&plan).transform(block.samples.view());
+            for (got, plain) in got.orders.iter().zip(&plain.orders) {
+                let width = got.ncols() / 2;
+                let own = ndarray::s![.., ..width];
+                assert_eq!(got.slice(own), plain.slice(own), "{text:?}, {bins} bins");
+            }
         }
     }
 }
