@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ndarray::{Array3, Axis};
+use ndarray::Array3;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 

@@ -84,7 +84,7 @@ pub fn compute(
 }
 
 /// The next segments of an array.
-fn read(reader: &mut NpyReader<impl Read>, dim: (usize, usize, usize)) -> Result<SegmentBlock, String> {
+fn read(reader: &mut NpyReader<impl Read>, dim: (usize, usize, usize)) -> std::result::Result<SegmentBlock, String> {
     let count = dim.0 * dim.1 * dim.2;
     if !reader.is_wide() {
         let mut samples = Vec::new();

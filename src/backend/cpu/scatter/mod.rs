@@ -10,7 +10,7 @@ mod grid;
 
 use std::sync::{Arc, OnceLock};
 
-use ndarray::{Array2, ArrayView3, Axis};
+use ndarray::{Array2, ArrayView3, Axis, Slice};
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 use rayon::prelude::*;
 use scatterfall_fft::RealToComplex;
@@ -123,8 +123,9 @@ impl ScatteringKernel {
             let without = block.levels.indexed_iter().filter(|(_, level)| **level == 0.0);
             for ((row, channel), _) in without {
                 for ((to, from), w) in orders.iter_mut().zip(&plain.orders).zip(&self.widths) {
-                    let own = ndarray::s![row, channel * width(w)..(channel + 1) * width(w)];
-                    to.slice_mut(own).assign(&from.slice(own));
+                    let own = Slice::from(channel * width(w)..(channel + 1) * width(w));
+                    let from = from.row(row);
+                    to.row_mut(row).slice_axis_mut(Axis(0), own).assign(&from.slice_axis(Axis(0), own));
                 }
             }
         }
