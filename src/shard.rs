@@ -94,7 +94,7 @@ fn read(path: &Path, input: &serde_json::Value) -> Option<Stored> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::DAY_US;
+    use scatterfall_timestamps::DAY_US;
 
     #[test]
     fn shares_are_read() {

@@ -3,8 +3,8 @@
 use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use scatterfall::config::{Bank, Normalize};
-use scatterfall::filter_bank::FilterBank;
+use scatterfall_scattering::options::{Bank, Normalize};
+use scatterfall_scattering::filter_bank::FilterBank;
 
 /// Most samples of a bank in time.
 const MOST_SAMPLES: usize = 1 << 28;

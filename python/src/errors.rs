@@ -19,6 +19,11 @@ pub(crate) fn exception(error: &Error) -> PyErr {
     }
 }
 
+/// The same for an error of the kernels' own.
+pub(crate) fn of_kernels(error: scatterfall_scattering::Error) -> PyErr {
+    exception(&Error::from(error))
+}
+
 /// What `work` returns; a panic, which is a mistake in this program, becomes an error that `except Exception` catches.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> scatterfall::Result<T>) -> Result<T, PyErr> {
     match catch_unwind(AssertUnwindSafe(work)) {

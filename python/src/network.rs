@@ -8,12 +8,12 @@ use numpy::{Complex64, IntoPyArray, PyArrayDyn, PyReadonlyArray2, PyReadonlyArra
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use scatterfall::backend::cpu::ScatteringKernel;
-use scatterfall::batch::{CoefficientBlock, SegmentBlock};
-use scatterfall::config::Oversampling;
-use scatterfall::plan::ScatteringPlan;
+use scatterfall_scattering::backend::cpu::ScatteringKernel;
+use scatterfall_scattering::blocks::{CoefficientBlock, SegmentBlock};
+use scatterfall_scattering::options::Oversampling;
+use scatterfall_scattering::plan::ScatteringPlan;
 
-use crate::errors::{exception, guarded};
+use crate::errors::{guarded, of_kernels};
 use crate::pooling::Reduction;
 
 /// About how long a piece of work takes between two looks at signals.
@@ -83,7 +83,7 @@ impl Network {
         if spectra.is_empty() {
             return Err(PyValueError::new_err("a network needs a layer at least"));
         }
-        let mut plan = ScatteringPlan::of_spectra(spectra, bins, taper).map_err(|e| exception(&e))?;
+        let mut plan = ScatteringPlan::of_spectra(spectra, bins, taper).map_err(of_kernels)?;
         plan.oversampling = match oversampling {
             None => Oversampling::Full,
             Some(times @ (1 | 2 | 4)) => Oversampling::Times(times),

@@ -1,7 +1,7 @@
 //! Poolings that the kernels do not have: from whole scalograms, in double precision.
 
 use rayon::prelude::*;
-use scatterfall::config::Pooling;
+use scatterfall_scattering::options::Pooling;
 
 /// How scalograms are pooled over time.
 #[derive(Clone, Debug, PartialEq)]
