@@ -264,8 +264,7 @@ fn oversampling_comes_near_the_exact_coefficients() {
 fn levels_are_given_back() {
     for text in ["", "taper_alpha = 0.3", "pooling = 'max'", "oversampling = 2"] {
         for bins in [96, 129] {
-            let plan = ScatteringPlan::new(&network(&format!("order_0 = true\n{text}")), 2, bins, 1.0)
-                .expect("valid");
+            let plan = ScatteringPlan::new(&network(&format!("order_0 = true\n{text}")), 2, bins, 1.0).expect("valid");
             let noise = segments(3, 2, bins, 0.0).mapv(f64::from);
             let mut samples = noise.clone();
             samples.index_axis_mut(Axis(1), 1).mapv_inplace(|v| 3e6 + v);
