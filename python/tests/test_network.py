@@ -112,7 +112,7 @@ def test_pickle():
 
 def test_floor_relative_to_the_row():
     order = np.array([[1.0, 1e-13, 0.5], [1e-6, 1e-20, 0.0]])
-    assert np.array_equal(relative_floor(order, 1), [[1.0, 1e-12, 0.5], [1e-6, 1e-18, 1e-18]])
+    assert np.allclose(relative_floor(order, 1), [[1.0, 1e-12, 0.5], [1e-6, 1e-18, 1e-18]], rtol=1e-12, atol=0)
 
 
 def test_interrupts():

@@ -48,7 +48,9 @@ def test_xdas_chunks_equal_the_whole():
     from scatterfall.xdas import Scattering
 
     x, times, distance = fibre()
-    array = xdas.DataArray(x, coords={"time": times, "distance": distance}, dims=("time", "distance"))
+    ends = {"tie_indices": [0, len(times) - 1], "tie_values": [times[0], times[-1]]}
+    array = xdas.DataArray(x, coords={"time": ends, "distance": distance}, dims=("time", "distance"))
+    array["time"] = array["time"].to_regular()
     assert np.array_equal(waterfall(array, "1s").values, waterfall((x, times, distance), "1s").values)
     for segment, hop in [(128, 50), (64, 64), (50, 170)]:
         atom = Scattering(BANKS, segment, hop)
@@ -67,6 +69,9 @@ def test_xdas_chunks_equal_the_whole():
 
 def test_dascore_patches():
     dascore = pytest.importorskip("dascore")
+    # Installed, the package's entry point does this.
+    import scatterfall.dascore  # noqa: F401
+
     x, times, distance = fibre()
     patch = dascore.Patch(data=x.T, coords={"time": times, "distance": distance}, dims=("distance", "time"))
     levels = patch.scatterfall.waterfall("1s")
