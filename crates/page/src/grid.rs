@@ -3,10 +3,14 @@
 use crate::axis::TimeAxis;
 use crate::time::Micros;
 
-/// Cells of one map: a byte each, so base64 takes 1.6 MB of the page.
-pub const MAX_CELLS: usize = 1_200_000;
+/// Cells of one map: a byte each, so base64 takes 2.4 MB of the page.
+pub const MAX_CELLS: usize = 1_800_000;
 /// Places of a map: as many as a screen can tell apart.
 const MAX_PLACES: usize = 160;
+/// Places are shared down to so many rows before columns become longer than [`LONG`].
+const FEW_PLACES: usize = 32;
+/// A column longer than this no longer tells images apart.
+const LONG: Micros = 60_000_000;
 /// Lengths of a column, s: whole divisors of minutes and hours.
 const STEPS_S: [i64; 17] = [1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400];
 /// Levels are packed in steps of a quarter of a decibel, from -15 dB.
@@ -43,16 +47,16 @@ impl Layout {
     /// `finest` bounds the length of a column from below: that of the source's columns.
     fn new(axis: &TimeAxis, edges_km: &[f64], finest: Micros) -> Self {
         let places = edges_km.len().saturating_sub(1).max(1);
-        let places_per_row = places.div_ceil(MAX_PLACES);
+        let mut places_per_row = places.div_ceil(MAX_PLACES);
+        let mut step = column_length(axis, places.div_ceil(places_per_row), finest);
+        while step > LONG.max(finest) && places.div_ceil(places_per_row + 1) >= FEW_PLACES {
+            places_per_row += 1;
+            step = column_length(axis, places.div_ceil(places_per_row), finest);
+        }
         let mut edges: Vec<f64> = edges_km.iter().copied().step_by(places_per_row).collect();
         if !places.is_multiple_of(places_per_row) {
             edges.extend(edges_km.last());
         }
-        let rows = edges.len().saturating_sub(1).max(1);
-        let fits = |step: &Micros| *step >= finest && axis.columns(*step) * rows <= MAX_CELLS;
-        let longest = axis.recorded() / (MAX_CELLS / rows / 2).max(1) as i64;
-        let steps = std::iter::once(finest.max(1)).chain(STEPS_S.map(|s| s * 1_000_000));
-        let step = steps.into_iter().find(fits).unwrap_or(longest.max(finest).max(1));
         let (offsets, columns) = (axis.offsets(step), axis.columns(step));
         Self { axis: axis.clone(), offsets, step, places_per_row, edges, columns }
     }
@@ -68,6 +72,14 @@ impl Layout {
         let column = |t: Micros| self.offsets[s] + usize::try_from((t - segment.from) / self.step).unwrap_or(0);
         column(time)..column((time + length.max(1)).min(segment.to) - 1) + 1
     }
+}
+
+/// The shortest length of a column at which a map of so many rows stays within [`MAX_CELLS`].
+fn column_length(axis: &TimeAxis, rows: usize, finest: Micros) -> Micros {
+    let fits = |step: &Micros| *step >= finest && axis.columns(*step) * rows <= MAX_CELLS;
+    let longest = axis.recorded() / (MAX_CELLS / rows / 2).max(1) as i64;
+    let steps = std::iter::once(finest.max(1)).chain(STEPS_S.map(|s| s * 1_000_000));
+    steps.into_iter().find(fits).unwrap_or(longest.max(finest).max(1))
 }
 
 /// Collects levels in dB column by column, in any order; memory stays at four bytes per cell of the result.
@@ -277,7 +289,8 @@ mod tests {
         let edges: Vec<f64> = (0..=364).map(|i| f64::from(i) * 0.25).collect();
         let map = ScoreMap::new(&axis, &edges, SECOND);
         assert!(map.cells.len() <= MAX_CELLS, "{} cells", map.cells.len());
-        assert!(map.layout.rows() >= 100, "{} places", map.layout.rows());
+        assert_eq!(map.layout.step, MINUTE, "images are told apart");
+        assert!(map.layout.rows() >= FEW_PLACES, "{} places", map.layout.rows());
         assert_eq!(map.layout.edges.last(), Some(&91.0), "the last place reaches the end of the fibre");
     }
 

@@ -24,9 +24,7 @@ mod words;
 
 pub use axis::{Segment, TimeAxis};
 pub use grid::{Grid, LabelMap, LevelMap, MAX_CELLS, ScoreMap};
-pub use model::{
-    Cluster, Defect, Event, Figure, KindName, Method, Page, Path, Source, Waterfall, Waveform,
-};
+pub use model::{Cluster, Defect, Event, Figure, KindName, Method, Page, Path, Source, Waterfall, Waveform};
 pub use time::Micros;
 
 /// The page as HTML.

@@ -100,8 +100,10 @@ fn opening(page: &Page, axis: &TimeAxis) -> Markup {
 }
 
 fn map(page: &Page, fibre: bool) -> Markup {
-    let layer = |id: &str, name: &str| html! {
-        label.choice { input type="radio" name="layer" value=(id); span { (name) } }
+    let layer = |id: &str, name: &str| {
+        html! {
+            label.choice { input type="radio" name="layer" value=(id); span { (name) } }
+        }
     };
     html! {
         section #map-section aria-labelledby="map-title" {
@@ -161,7 +163,7 @@ fn events(fibre: bool) -> Markup {
                     button #f-clear.button type="button" { "Clear filters" }
                     label.inline { "Order"
                         select #sort {
-                            option value="rarity" { "Rarest kinds first" }
+                            option value="rarity" { (if fibre { "Rarest kinds first" } else { "Rarest clusters first" }) }
                             option value="score" { "Strongest first" }
                             option value="time" { "By time" }
                             @if fibre { option value="rise" { "Highest rise first" } option value="place" { "By place" } }

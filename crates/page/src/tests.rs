@@ -22,7 +22,8 @@ fn names_never_become_markup() {
     assert!(!html.contains("<img src=x"), "escaped in markup and in data");
     assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;"), "shown as text");
     let value = script_value(&page);
-    let files: Vec<&str> = value["events"]["file"].as_array().expect("files").iter().filter_map(|f| f.as_str()).collect();
+    let files: Vec<&str> =
+        value["events"]["file"].as_array().expect("files").iter().filter_map(|f| f.as_str()).collect();
     assert!(files.contains(&evil), "the script gets the name itself");
 }
 
@@ -32,16 +33,24 @@ fn every_page_is_one_small_file_without_requests() {
         let html = render(&page);
         assert!(html.len() < 10_000_000, "{name}: {} bytes", html.len());
         assert!(html.contains("default-src 'none'"), "{name}: nothing may be loaded");
-        assert!(!html.contains("http://") || html.matches("http://").count() == html.matches("http://www.w3.org/2000/svg").count(), "{name}: no address");
+        assert!(
+            !html.contains("http://")
+                || html.matches("http://").count() == html.matches("http://www.w3.org/2000/svg").count(),
+            "{name}: no address"
+        );
         assert!(!html.contains("https://"), "{name}: no address");
     }
 }
 
 #[test]
 fn what_is_empty_is_left_out() {
-    let page = Page { events: Vec::new(), health: Vec::new(), waterfalls: Vec::new(), score: None, ..fixture::three_hours() };
+    let page =
+        Page { events: Vec::new(), health: Vec::new(), waterfalls: Vec::new(), score: None, ..fixture::three_hours() };
     let html = render(&Page { images: page.images[..60].to_vec(), ..page });
-    assert!(!html.contains("id=\"events\"") && !html.contains("id=\"kinds\"") && !html.contains("id=\"health\""), "no empty part");
+    assert!(
+        !html.contains("id=\"events\"") && !html.contains("id=\"kinds\"") && !html.contains("id=\"health\""),
+        "no empty part"
+    );
     assert!(!html.contains("value=\"pictures\"") && !html.contains("value=\"score\""), "no view without values");
     assert!(html.contains("value=\"level\""), "the level is there");
     let nothing = Page { images: Vec::new(), level: None, clusters: None, ..fixture::three_hours() };

@@ -99,9 +99,7 @@ fn recorder(page: &Page, axis: &TimeAxis) -> String {
             parts.push(format!("{} {what}", span_words(time)));
         }
     }
-    for (what, one, many) in
-        [("stepped", "step in level", "steps in level"), ("restart", "restart", "restarts")]
-    {
+    for (what, one, many) in [("stepped", "step in level", "steps in level"), ("restart", "restart", "restarts")] {
         let n = page.health.iter().filter(|d| d.what == what).count();
         if n > 0 {
             parts.push(counted(n, one, many));

@@ -35,7 +35,7 @@ const calendar = (() => {
       const cells = Array.from({ length: 7 }, (_, i) => {
         const day = week + i, n = counts.get(day) || 0;
         if (!hours.has(day)) return element("td", {}, element("span", { class: "day absent", "aria-hidden": "true" }, isoDay(day * DAY).slice(8)));
-        const share = n ? 0.12 + 0.6 * Math.sqrt(n / most) : 0, color = fromLab(paper.map((v, c) => v + (ink[c] - v) * share));
+        const share = n ? 0.06 + 0.62 * (n / most) ** 1.5 : 0, color = fromLab(paper.map((v, c) => v + (ink[c] - v) * share));
         const contrast = toLab(color)[0] > 0.62 ? "#10151a" : "#ffffff";
         return element("td", {}, element("button", { type: "button", class: "day", "data-day": isoDay(day * DAY), "aria-pressed": String(Boolean(chosen && chosen[0] === day && chosen[1] === 1)),
           style: `background:rgb(${color.join(" ")});color:${contrast}`,

@@ -63,7 +63,7 @@ const detail = (() => {
     byId("detail-next").disabled = at < 0 || at >= order.length - 1;
     byId("detail-place").textContent = at >= 0 ? `${at + 1} of ${order.length} in the list’s order; arrow keys go on` : "";
     facts(e);
-    show([symbolOf(e.kind, 20), ` ${e.event}: ${kindName(e.kind)}`], e.reason, { e, from: e.from, to: e.to, peak: e.peak }, opener);
+    show([symbolOf(e.kind, 20), ` Event ${e.event}: ${kindName(e.kind)}`], e.reason, { e, from: e.from, to: e.to, peak: e.peak }, opener);
   }
 
   function openMoment(ms, km) {

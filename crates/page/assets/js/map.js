@@ -53,12 +53,19 @@ const map = (() => {
   function drawEvents(g, plot) {
     if (!state.showEvents) return;
     const visible = shownEvents().filter(inView);
-    // Where outlines would cover the map, the strongest ones are drawn.
-    const room = Math.max(60, Math.round((plot.width * plot.height) / 1500));
-    const drawn = visible.length > room ? visible.slice().sort((x, y) => y.score - x.score).slice(0, room) : visible;
-    it.hidden = visible.length - drawn.length;
-    it.drawn = drawn;
-    for (const e of drawn) if (e !== state.selected) drawEvent(g, e, plot, false);
+    // Where outlines would cover the map, rare kinds and strong events keep theirs; the others become dots.
+    const room = Math.max(30, Math.round((plot.width * plot.height) / 7000));
+    const ranked = visible.length > room ? visible.slice().sort((x, y) => kindCounts.get(x.kind) - kindCounts.get(y.kind) || y.score - x.score) : visible;
+    const full = visible.length > room ? ranked.slice(0, room) : ranked;
+    it.dots = ranked.length - full.length;
+    it.drawn = ranked;
+    for (const e of ranked.slice(full.length)) {
+      g.fillStyle = kindColor(e.kind);
+      g.globalAlpha = 0.75;
+      g.beginPath(); g.arc(plot.x(e.peak), fibre ? plot.y(e.peak_km) : plot.top + 9, 2, 0, 2 * Math.PI); g.fill();
+      g.globalAlpha = 1;
+    }
+    for (const e of full) if (e !== state.selected) drawEvent(g, e, plot, false);
     if (state.selected && inView(state.selected)) drawEvent(g, state.selected, plot, true);
   }
 
@@ -101,8 +108,9 @@ const map = (() => {
     const what = whole() ? "Shown: all, " : "Shown: ";
     const place = fibre && !(state.km[0] <= fibreKm[0] && state.km[1] >= fibreKm[1]) ? `, ${state.km[0].toFixed(2)} to ${state.km[1].toFixed(2)} km` : "";
     const local = state.local ? ` (${localTime(from)} to ${localTime(to)})` : "";
-    const hidden = state.showEvents && it.hidden > 0 ? ` The ${it.drawn.length} strongest events are drawn; zoom in for the other ${it.hidden}.` : "";
-    byId("map-view").textContent = `${what}${dateTime(from)} to ${dateTime(to)} UTC${local}${place}.${hidden}`;
+    const folds = axis.folded.length ? ` ${count(axis.folded.length, "gap is", "gaps are")} folded.` : "";
+    const hidden = state.showEvents && it.dots > 0 ? ` ${it.dots} events of frequent kinds are shown as dots; zoom in for their outlines.` : "";
+    byId("map-view").textContent = `${what}${dateTime(from)} to ${dateTime(to)} UTC${local}${place}.${folds}${hidden}`;
     drawLegend();
   }
 

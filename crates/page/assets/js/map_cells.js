@@ -16,20 +16,34 @@ function cellColors(layer) {
   return colors;
 }
 
-/** The strongest of the bytes in columns [first, last) and rows [low, high): the one that deviates most, or for clusters the most frequent. */
+/** Bytes of a level that are within the noise: four times the middle deviation of a sample of all cells around 0 dB. */
+const levelNoise = (() => {
+  if (!grids.level) return 0;
+  const { cells } = grids.level, step = Math.max(1, Math.floor(cells.length / 20_000)), sample = [];
+  for (let i = 0; i < cells.length; i += step) if (cells[i]) sample.push(Math.abs(cells[i] - 61));
+  sample.sort((p, q) => p - q);
+  return sample.length ? Math.max(2, 5 * sample[sample.length >> 1]) : 0;
+})();
+
+/**
+ * One byte for the cells of columns [first, last) and rows [low, high). Levels: their mean, but what stands out of the
+ * noise keeps its peak, so that a pixel of many quiet cells stays quiet. Scores: the largest. Clusters: the most frequent.
+ */
 function strongest(grid, layer, first, last, low, high, counts) {
-  let best = 0, most = -1;
+  let best = 0, most = -1, sum = 0, n = 0;
   const zero = 61; // the byte of 0 dB
   for (let c = first; c < last; c++) {
     for (let p = low; p < high; p++) {
       const byte = grid.cells[c * grid.places + p];
       if (!byte) continue;
-      const weight = layer === "clusters" ? ++counts[byte] : layer === "level" ? (byte >= zero ? byte - zero + 0.5 : zero - byte) : byte;
+      const weight = layer === "clusters" ? ++counts[byte] : layer === "level" ? Math.abs(byte - zero) : byte;
       if (weight > most) { most = weight; best = byte; }
+      sum += byte;
+      n++;
     }
   }
   if (layer === "clusters") counts.fill(0);
-  return best;
+  return layer === "level" && n > 1 && most < levelNoise ? Math.round(sum / n) : best;
 }
 
 /** Pixel rows' places: [low, high) of the grid for every pixel row of a plot, top first. */

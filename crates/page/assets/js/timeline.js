@@ -37,8 +37,9 @@ const timeline = (() => {
 
   function label(g, text, number, y, narrow, kind) {
     g.font = "13px system-ui, sans-serif";
-    g.textBaseline = "middle"; g.textAlign = "left"; g.fillStyle = css("--ink");
+    g.textBaseline = "middle"; g.textAlign = "left";
     if (kind !== null) drawSymbol(g, kind, 8, y + LANE / 2, 5);
+    g.fillStyle = css("--ink");
     if (!narrow) {
       let name = text;
       while (name.length > 3 && g.measureText(name).width > 92) name = `${name.slice(0, -2)}…`;
