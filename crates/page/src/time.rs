@@ -1,15 +1,10 @@
-//! Times as microseconds since 1970, and how the page writes them.
+//! How the page writes times.
 
-use chrono::DateTime;
-
-/// Microseconds since 1970-01-01T00:00:00 UTC.
-pub type Micros = i64;
-/// A day.
-pub const DAY_US: Micros = 86_400_000_000;
+pub(crate) use scatterfall_timestamps::DAY_US;
+pub use scatterfall_timestamps::Micros;
 
 /// `2025-05-15 11:30`, with seconds only where there are some; UTC.
-pub fn clock(time: Micros) -> String {
-    let Some(t) = DateTime::from_timestamp_micros(time) else { return "beyond the calendar".to_owned() };
-    let format = if time.rem_euclid(60_000_000) == 0 { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" };
-    t.format(format).to_string()
+pub(crate) fn clock(time: Micros) -> String {
+    let text = scatterfall_timestamps::iso(time).replace('T', " ").trim_end_matches('Z').to_owned();
+    text.strip_suffix(":00").map_or(text.clone(), str::to_owned)
 }

@@ -8,7 +8,7 @@ use scatterfall_page::{Defect, Event, KindName, Path as Found};
 
 use crate::error::{Error, Result};
 use crate::store::csv;
-use crate::time::{Micros, parse_iso};
+use scatterfall_timestamps::{Micros, parse_iso};
 
 /// Events that the page lists at most.
 const MAX_EVENTS: usize = 3000;
@@ -149,11 +149,12 @@ pub(super) fn health(output: &Path) -> Result<Vec<Defect>> {
 /// The names that `names.toml` gives to kinds; none where there is no such file.
 ///
 /// # Errors
-/// [`Error::Config`] for a file that is no such table.
+/// [`Error::Store`] for a file that is no such table.
 pub(super) fn names(path: &Path) -> Result<Vec<KindName>> {
     let Some(text) = text_of(path)? else { return Ok(Vec::new()) };
-    let table: BTreeMap<String, toml::Value> =
-        toml::from_str(&text).map_err(|e| Error::Config(format!("{}: {}", path.display(), e.message())))?;
+    let table: BTreeMap<String, toml::Value> = toml::from_str(&text).map_err(|e| {
+        Error::store(path, format!("{}; correct the file or save it again from the report", e.message()))
+    })?;
     // The kinds may stand at the top or in a table of their own.
     let kinds = match table.get("kinds") {
         Some(toml::Value::Table(kinds)) => kinds.clone().into_iter().collect(),

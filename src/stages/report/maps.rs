@@ -8,9 +8,8 @@ use super::super::results::Results;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::store::day::Stage;
-use crate::store::npy::Time;
-use crate::store::npz::NpzFile;
-use crate::time::Micros;
+use scatterfall_npz::{NpzFile, Time};
+use scatterfall_timestamps::Micros;
 
 /// Rows of a stored day that are read at a time.
 const CHUNK: usize = 4096;

@@ -15,11 +15,11 @@ use super::visualize;
 use super::waterfalls::Waterfalls;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::plots::time_axis::span_words;
 use crate::progress::Context;
 use crate::store::atomic::write_bytes;
 use crate::store::day::{Record, Stage, digest, fingerprint_of};
-use crate::time::{DAY_US, iso};
+use scatterfall_figures::time_axis::span_words;
+use scatterfall_timestamps::{DAY_US, iso};
 
 /// Version of the page: raised whenever the same results are shown in another way.
 const PAGE: u32 = 3;

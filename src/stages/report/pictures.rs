@@ -9,8 +9,8 @@ use super::super::results::Results;
 use super::super::waterfalls::Waterfalls;
 use crate::error::Result;
 use crate::progress::Context;
-use crate::report::thumbnail;
-use crate::time::Micros;
+use scatterfall_figures::thumbnail::thumbnail;
+use scatterfall_timestamps::Micros;
 
 /// Pictures at most, and their bytes: base64 makes 4 MB of them.
 const MAX_PICTURES: usize = 240;
