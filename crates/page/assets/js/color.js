@@ -35,10 +35,11 @@ function ramp(stops, steps) {
   return Array.from({ length: steps }, (_, i) => at(i));
 }
 
-// Quieter than normal is blue, louder is warm; normal is the paper's colour, so that only what deviates is ink.
+// Quieter than normal is blue, louder is warm; normal is the paper's colour, so that only what deviates is ink. The
+// levels have an odd number of stops: normal is the middle one.
 const SCALES = {
-  light: { level: ["#123f6b", "#4d88b8", "#b9d4e6", "#fbfbf9", "#f6cf9f", "#de7c3b", "#a1341f", "#4d0d17"], score: ["#fbfbf9", "#cfdcc9", "#74b39b", "#277f8e", "#2a4a7d", "#2c1745"] },
-  dark: { level: ["#cfe8f8", "#5aa3d0", "#1f4d6e", "#15191c", "#63321a", "#bf5f22", "#f3a457", "#fff3d9"], score: ["#15191c", "#1f3a4d", "#226a7a", "#3f9f7f", "#a6cf6a", "#fdf6c0"] },
+  light: { level: ["#0d2f52", "#2c6496", "#7fadd0", "#c9deec", "#fbfbf9", "#f6cf9f", "#de7c3b", "#a1341f", "#4d0d17"], score: ["#fbfbf9", "#cfdcc9", "#74b39b", "#277f8e", "#2a4a7d", "#2c1745"] },
+  dark: { level: ["#d9eefb", "#84bde0", "#3d82b0", "#1f4d6e", "#15191c", "#63321a", "#bf5f22", "#f3a457", "#fff3d9"], score: ["#15191c", "#1f3a4d", "#226a7a", "#3f9f7f", "#a6cf6a", "#fdf6c0"] },
 };
 let scaleCache = {};
 function scaleOf(layer) {
