@@ -13,6 +13,10 @@ use scatterfall_timestamps::{Micros, parse_iso};
 /// Events that the page lists at most.
 const MAX_EVENTS: usize = 3000;
 
+/// Kinds of a seismogram's events: in no catalogue, or in one.
+const UNKNOWN: i32 = 0;
+const KNOWN: i32 = 1;
+
 /// The lines of a table by the names of its columns.
 struct Table<'a> {
     columns: Vec<Cow<'a, str>>,
@@ -79,7 +83,16 @@ fn detector_events(text: &str) -> Option<Vec<Event>> {
     let table = Table::read(text);
     let event = |(i, line): (usize, &Vec<Cow<'_, str>>)| {
         let time = (table.time(line, "time_from")?, table.time(line, "time_to")?);
-        let distance_km = (table.number(line, "distance_from_km")?, table.number(line, "distance_to_km")?);
+        // A seismogram's events have no place, no path and no kind.
+        let seismic = !table.columns.iter().any(|c| c == "distance_from_km");
+        let km = |column: &str| if seismic { Some(0.0) } else { table.number(line, column) };
+        let distance_km = (km("distance_from_km")?, km("distance_to_km")?);
+        let known = table.field(line, "catalogue").is_some();
+        let kind = if seismic {
+            Some(if known { KNOWN } else { UNKNOWN })
+        } else {
+            table.number(line, "kind").map(|k| k as i32)
+        };
         Some(Event {
             number: table.number(line, "event").map_or(i as u32 + 1, |n| n as u32),
             time,
@@ -88,15 +101,37 @@ fn detector_events(text: &str) -> Option<Vec<Event>> {
             peak_km: table.number(line, "peak_km").unwrap_or(distance_km.0),
             score: table.number(line, "score")?,
             rise_db: table.number(line, "rise_db").unwrap_or(f64::NAN),
-            path: Found::read(table.field(line, "path")?)?,
+            path: if seismic { Found::Row } else { Found::read(table.field(line, "path")?)? },
             speed_ms: table.number(line, "speed_ms").unwrap_or(f64::NAN),
-            kind: table.number(line, "kind").map_or(-1, |k| k as i32),
+            kind: kind.unwrap_or(-1),
             file: table.field(line, "image_file").unwrap_or_default().to_owned(),
-            reason: table.field(line, "reason").unwrap_or_default().to_owned(),
+            reason: if seismic {
+                seismic_reason(&table, line)
+            } else {
+                table.field(line, "reason").unwrap_or_default().to_owned()
+            },
             provisional: table.field(line, "state") == Some("provisional"),
         })
     };
     table.lines.iter().enumerate().map(event).collect()
+}
+
+/// What a seismogram's event is, in words: onset, channels, band, the catalogue's name for it.
+fn seismic_reason(table: &Table<'_>, line: &[Cow<'_, str>]) -> String {
+    let mut parts = Vec::new();
+    if let Some(onset) = table.field(line, "onset") {
+        parts.push(format!("onset {}", onset.trim_end_matches('Z').replace('T', " ")));
+    }
+    if let Some(channels) = table.field(line, "channels") {
+        parts.push(format!("on {channels}"));
+    }
+    if let (Some(from), Some(to)) = (table.number(line, "band_from_hz"), table.number(line, "band_to_hz")) {
+        parts.push(format!("strongest from {from:.3} to {to:.3} Hz"));
+    }
+    if let Some(known) = table.field(line, "catalogue") {
+        parts.push(format!("catalogue: {known}"));
+    }
+    parts.join(", ")
 }
 
 fn row_events(text: &str) -> Option<Vec<Event>> {
@@ -146,12 +181,15 @@ pub(super) fn health(output: &Path) -> Result<Vec<Defect>> {
     Ok(table.lines.iter().filter_map(defect).collect())
 }
 
-/// The names that `names.toml` gives to kinds; none where there is no such file.
+/// The names that `names.toml` gives to kinds; without one, a seismogram's kinds have names and a fibre's have none.
 ///
 /// # Errors
 /// [`Error::Store`] for a file that is no such table.
-pub(super) fn names(path: &Path) -> Result<Vec<KindName>> {
-    let Some(text) = text_of(path)? else { return Ok(Vec::new()) };
+pub(super) fn names(path: &Path, fibre: bool) -> Result<Vec<KindName>> {
+    let Some(text) = text_of(path)? else {
+        let given = |kind, name: &str| KindName { kind, name: name.to_owned() };
+        return Ok(if fibre { Vec::new() } else { vec![given(UNKNOWN, "event"), given(KNOWN, "catalogued event")] });
+    };
     let table: BTreeMap<String, toml::Value> = toml::from_str(&text).map_err(|e| {
         Error::store(path, format!("{}; correct the file or save it again from the report", e.message()))
     })?;
@@ -180,20 +218,29 @@ mod tests {
         assert!(events[0].rise_db.is_nan() && events[1].speed_ms.is_nan(), "what is not told is not invented");
         assert_eq!(events[1].path, Found::Wide, "its path");
         assert!(detector_events("event\n1\n").is_none(), "another table");
+        let seismic = "event,time_from,time_to,onset,peak_time,score,channels,band_from_hz,band_to_hz,catalogue\n\
+                       1,2025-05-15T00:00:00Z,2025-05-15T00:01:00Z,2025-05-15T00:00:12Z,2025-05-15T00:00:30Z,9.5,HHZ,1,4,\n";
+        let seismic = detector_events(seismic).expect("a table");
+        assert_eq!((seismic[0].kind, seismic[0].path), (UNKNOWN, Found::Row), "no place, no kind");
+        assert!(
+            seismic[0].reason.starts_with("onset 2025-05-15 00:00:12, on HHZ, strongest from 1"),
+            "{}",
+            seismic[0].reason
+        );
     }
 
     #[test]
     fn names_of_kinds_are_read_from_either_place() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("names.toml");
-        assert!(names(&path).expect("none").is_empty(), "no file");
+        assert!(names(&path, true).expect("none").is_empty(), "no file");
         for text in ["1 = \"train\"\n\"2\" = \"ignore\"\n", "[kinds]\n1 = \"train\"\n2 = \"ignore\"\n"] {
             std::fs::write(&path, text).expect("written");
-            let found = names(&path).expect("names");
+            let found = names(&path, true).expect("names");
             assert_eq!(found.len(), 2, "{text}");
             assert_eq!((found[0].kind, found[0].name.as_str()), (1, "train"), "{text}");
         }
         std::fs::write(&path, "1 = [").expect("written");
-        assert!(names(&path).is_err(), "no TOML");
+        assert!(names(&path, true).is_err(), "no TOML");
     }
 }

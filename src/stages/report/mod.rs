@@ -114,7 +114,7 @@ fn write(
         waveforms: Vec::new(),
         events,
         events_beyond,
-        names: found::names(&names_file(output))?,
+        names: found::names(&names_file(output), fibre)?,
         threshold: results.summary["threshold"].as_f64(),
         false_alarms_per_day: None,
         health: found::health(output)?,
@@ -242,6 +242,7 @@ fn stages(run: &Value) -> Vec<(String, f64)> {
 fn figures(output: &Path) -> Result<Vec<Figure>> {
     let listed = [
         ("scattergram.png", "Scattergram"),
+        ("events.png", "Events above the hour's normal"),
         ("pca_ica/explained_variance.png", "Explained variance"),
         ("pca_ica/principal_components_first_two.png", "The first two principal components"),
         ("pca_ica/independent_components.png", "Independent components over time"),
