@@ -181,14 +181,14 @@ pub(super) fn health(output: &Path) -> Result<Vec<Defect>> {
     Ok(table.lines.iter().filter_map(defect).collect())
 }
 
-/// The names that `names.toml` gives to kinds; without one, a seismogram's kinds have names and a fibre's have none.
+/// The names that `names.toml` gives to kinds; without one, a seismogram's events have them, unless `unnamed`.
 ///
 /// # Errors
 /// [`Error::Store`] for a file that is no such table.
-pub(super) fn names(path: &Path, fibre: bool) -> Result<Vec<KindName>> {
+pub(super) fn names(path: &Path, unnamed: bool) -> Result<Vec<KindName>> {
     let Some(text) = text_of(path)? else {
         let given = |kind, name: &str| KindName { kind, name: name.to_owned() };
-        return Ok(if fibre { Vec::new() } else { vec![given(UNKNOWN, "event"), given(KNOWN, "catalogued event")] });
+        return Ok(if unnamed { Vec::new() } else { vec![given(UNKNOWN, "event"), given(KNOWN, "catalogued event")] });
     };
     let table: BTreeMap<String, toml::Value> = toml::from_str(&text).map_err(|e| {
         Error::store(path, format!("{}; correct the file or save it again from the report", e.message()))

@@ -114,7 +114,7 @@ fn write(
         waveforms: Vec::new(),
         events,
         events_beyond,
-        names: found::names(&names_file(output), fibre)?,
+        names: found::names(&names_file(output), fibre || !output.join("events.csv").is_file())?,
         threshold: results.summary["threshold"].as_f64(),
         false_alarms_per_day: None,
         health: found::health(output)?,
