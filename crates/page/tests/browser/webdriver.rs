@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 /// How long an answer, or a condition on the page, may take: a loaded machine starts a browser slowly.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A headless browser with one page.
 pub(crate) struct Browser {
@@ -67,7 +67,7 @@ impl Browser {
     /// One request; the answer's `value`.
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("chromedriver listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
         let body = if method == "POST" { body.to_string() } else { String::new() };
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -98,9 +98,16 @@ impl Browser {
         self.call("POST", &format!("/session/{}{path}", self.session), body)
     }
 
-    /// Opens a file.
-    pub(crate) fn open(&self, page: &Path) {
-        self.post("/url", &json!({ "url": format!("file://{}", page.display()) }));
+    /// Opens a file with a fragment, empty or with its `#`; from a blank page, so that it is loaded anew.
+    pub(crate) fn open_at(&self, page: &Path, fragment: &str) {
+        self.post("/url", &json!({ "url": "about:blank" }));
+        self.post("/url", &json!({ "url": format!("file://{}{fragment}", page.display()) }));
+    }
+
+    /// Waits until what was asked for is drawn: two frames.
+    pub(crate) fn settle(&self) {
+        let script = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(true)));";
+        self.post("/execute/async", &json!({ "script": script, "args": [] }));
     }
 
     /// What a function body returns on the page.
@@ -119,7 +126,7 @@ impl Browser {
     pub(crate) fn wait(&self, expression: &str) {
         let start = Instant::now();
         while self.run(&format!("return Boolean({expression});")) != true {
-            assert!(start.elapsed() < PATIENCE, "never true: {expression}");
+            assert!(start.elapsed() < TIMEOUT, "never true: {expression}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
