@@ -11,7 +11,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use scatterfall_detector::DetectorModel;
@@ -155,7 +154,7 @@ fn find_events(
     if !ctx.config.detect.enabled {
         return Ok(());
     }
-    let features = plans::plan(ctx.config, catalogue.size, false)?.features;
+    let features = plans::images(ctx.config, catalogue.size, false)?.features;
     let plan = match events::plan_for(ctx.config, (features.rows, features.columns), model) {
         Ok(plan) => Arc::new(plan),
         // The settings were checked before: what is left are images of a size that no detector has.

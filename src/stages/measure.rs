@@ -52,7 +52,7 @@ struct Job<'a> {
 /// # Errors
 /// The first that is not an image's own; [`Error::Interrupted`] when asked to stop. Finished days stay.
 pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue, plan: &Arc<DetectorPlan>) -> Result<MeasureSummary> {
-    let features = plans::plan(ctx.config, catalogue.size, false)?.features;
+    let features = plans::images(ctx.config, catalogue.size, false)?.features;
     let mut settings = features_config(ctx.config);
     if let Some(all) = settings.as_object_mut() {
         all.remove("features");
