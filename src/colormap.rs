@@ -1,109 +1,32 @@
-//! Colour maps: tables of 256 colours, and the way back from a pixel's colour to the index it was drawn with.
+//! Colour maps by name or from a file.
 
 use std::io::Read as _;
 use std::path::Path;
 
+use scatterfall_colormap::Colormap;
+
 use crate::error::{Error, Result};
 
-/// The maps that come with the program, as text tables (see `tools/make_colormaps.py`).
-const TABLES: [(&str, &str); 7] = [
-    ("jet", include_str!("../assets/colormaps/jet.txt")),
-    ("viridis", include_str!("../assets/colormaps/viridis.txt")),
-    ("turbo", include_str!("../assets/colormaps/turbo.txt")),
-    ("inferno", include_str!("../assets/colormaps/inferno.txt")),
-    ("magma", include_str!("../assets/colormaps/magma.txt")),
-    ("plasma", include_str!("../assets/colormaps/plasma.txt")),
-    ("seismic", include_str!("../assets/colormaps/seismic.txt")),
-];
-
 /// What is read of a file: rows take up to 12 bytes each, comments not much more.
-const MOST_BYTES: u64 = 1 << 16;
+const MAX_BYTES: u64 = 1 << 16;
 
-/// How colours become values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Colormap {
-    /// The value is the rounded mean of red, green and blue.
-    Gray,
-    /// The value is the index of the nearest colour: Euclidean in 8-bit RGB, the lowest index on a tie.
-    Table(Box<[[u8; 3]; 256]>),
-}
-
-impl Colormap {
-    /// A map by name, or from a text file of 256 rows `R G B` (0 to 255, separated by spaces or commas).
-    ///
-    /// # Errors
-    /// [`Error::Config`] for a name that is neither a map nor a file, and for a file of another form.
-    pub fn load(name: &str) -> Result<Self> {
-        if name == "gray" {
-            return Ok(Self::Gray);
-        }
-        let wrong = |expected: &str| Error::config("value.colormap", name, expected);
-        if let Some((_, text)) = TABLES.iter().find(|(n, _)| *n == name) {
-            return parse(text).ok_or_else(|| wrong("a table of 256 colours"));
-        }
-        if !Path::new(name).is_file() {
-            let names: Vec<&str> = TABLES.iter().map(|(n, _)| *n).collect();
-            return Err(wrong(&format!("gray, {} or a file of 256 \"R G B\" rows", names.join(", "))));
-        }
-        let mut text = String::new();
-        let read = std::fs::File::open(name).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
-        read.map_err(|e| Error::io("read", name, e))?;
-        parse(&text).ok_or_else(|| wrong("a file of 256 rows \"R G B\", each number from 0 to 255"))
+/// A map by name, or from a text file of 256 rows `R G B` (0 to 255, separated by spaces or commas).
+///
+/// # Errors
+/// [`Error::Config`] for a name that is neither a map nor a file, and for a file of another form.
+pub fn load(name: &str) -> Result<Colormap> {
+    if let Some(map) = Colormap::builtin(name) {
+        return Ok(map);
     }
-
-    /// True for a map that comes with the program; other names are files.
-    pub fn is_builtin(name: &str) -> bool {
-        name == "gray" || TABLES.iter().any(|(n, _)| *n == name)
+    let wrong = |expected: &str| Error::config("value.colormap", name, expected);
+    if !Path::new(name).is_file() {
+        let names: Vec<&str> = Colormap::names().collect();
+        return Err(wrong(&format!("{} or a file of 256 \"R G B\" rows", names.join(", "))));
     }
-
-    /// The colour of an index.
-    pub fn color(&self, index: u8) -> [u8; 3] {
-        match self {
-            Self::Gray => [index; 3],
-            Self::Table(table) => table[usize::from(index)],
-        }
-    }
-
-    /// The index of a colour, and its squared distance to the map (8-bit RGB units), by search.
-    pub fn nearest(&self, rgb: [u8; 3]) -> (u8, u32) {
-        match self {
-            Self::Gray => {
-                let sum: u32 = rgb.iter().map(|&c| u32::from(c)).sum();
-                // Thirds never lie half-way, so adding one half (of three) rounds as any rule would.
-                let value = u8::try_from((2 * sum + 3) / 6).unwrap_or(u8::MAX);
-                (value, distance2(rgb, [value; 3]))
-            }
-            Self::Table(table) => {
-                let mut best = (0, u32::MAX);
-                for (index, &color) in (0..=u8::MAX).zip(table.iter()) {
-                    let d = distance2(rgb, color);
-                    if d < best.1 {
-                        best = (index, d);
-                    }
-                }
-                best
-            }
-        }
-    }
-}
-
-fn distance2(a: [u8; 3], b: [u8; 3]) -> u32 {
-    a.iter().zip(b).map(|(&x, y)| u32::from(x.abs_diff(y)).pow(2)).sum()
-}
-
-fn parse(text: &str) -> Option<Colormap> {
-    let mut table = Box::new([[0; 3]; 256]);
-    let mut rows = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-    for row in table.iter_mut() {
-        let mut numbers = rows.next()?.split([' ', ',', '\t', ';']).filter(|p| !p.is_empty());
-        for channel in row.iter_mut() {
-            *channel = numbers.next()?.parse().ok()?;
-        }
-        if numbers.next().is_some() {
-            return None;
-        }
-    }
-    rows.next().is_none().then_some(Colormap::Table(table))
+    let mut text = String::new();
+    let read = std::fs::File::open(name).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
+    read.map_err(|e| Error::io("read", name, e))?;
+    Colormap::parse(&text).ok_or_else(|| wrong("a file of 256 rows \"R G B\", each number from 0 to 255"))
 }
 
 #[cfg(test)]
@@ -111,39 +34,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_named_map_gives_its_own_colours_back() {
-        for (name, _) in TABLES {
-            let map = Colormap::load(name).expect("comes with the program");
-            for index in 0..=255u8 {
-                let (got, d) = map.nearest(map.color(index));
-                assert_eq!(d, 0, "{name} {index} is exact");
-                assert_eq!(map.color(got), map.color(index), "{name} {index}: the same colour");
-                assert!(got <= index, "{name} {index}: the lowest index of equal colours");
-            }
-        }
-    }
-
-    #[test]
-    fn gray_is_the_rounded_mean() {
-        for (rgb, want) in [([0, 0, 0], 0), ([255, 255, 255], 255), ([1, 0, 0], 0), ([1, 1, 0], 1), ([10, 20, 31], 20)]
-        {
-            assert_eq!(Colormap::Gray.nearest(rgb).0, want, "{rgb:?}");
-        }
-    }
-
-    #[test]
-    fn files_of_another_form_are_refused() {
-        let rows = "1 2 3\n".repeat(256);
-        assert!(parse(&rows).is_some(), "256 rows");
-        assert!(parse(&rows.replace(' ', ", ")).is_some(), "commas");
-        for bad in [
-            rows.replacen('1', "256", 1),
-            rows.replacen("1 2 3", "1 2", 1),
-            rows.clone() + "1 2 3",
-            rows[6..].to_owned(),
-        ] {
-            assert!(parse(&bad).is_none(), "must be refused");
-        }
-        assert!(Colormap::load("no such map").is_err_and(|e| e.is_usage()), "neither a name nor a file");
+    fn a_name_that_is_neither_map_nor_file_is_refused() {
+        assert!(load("jet").is_ok_and(|map| Some(map) == Colormap::builtin("jet")), "by name");
+        assert!(load("no such map").is_err_and(|e| e.is_usage()), "neither a name nor a file");
     }
 }

@@ -10,9 +10,9 @@ use std::path::Path;
 
 use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 
-use crate::batch::Pixels;
 use crate::config::Crop;
 use crate::error::{Error, Result};
+use scatterfall_colormap::Pixels;
 
 /// Width and height in pixels that a PNG file's header declares.
 ///

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write assets/colormaps/*.txt: 256 rows of 8-bit "R G B".
+"""Write crates/colormap/tables/*.txt: 256 rows of 8-bit "R G B".
 
 viridis, inferno, magma and plasma (CC0, by S. van der Walt, N. Smith and E. Firing) and turbo (Apache-2.0, by
 A. Mikhailov) come as tables with matplotlib, seismic as straight lines between five points; jet is computed here.

@@ -31,10 +31,10 @@ use crate::store::day::{NUMBERS, Record, Stage, fingerprint_of};
 
 /// What features depend on, as far as numbers and places go.
 fn features_config(config: &Config) -> Value {
-    let table = crate::colormap::Colormap::load(&config.value.colormap);
+    let table = crate::colormap::load(&config.value.colormap);
     let colors = match &table {
         // A file may change under its name.
-        Ok(crate::colormap::Colormap::Table(t)) => fingerprint_of(&[&format!("{t:?}")]),
+        Ok(scatterfall_colormap::Colormap::Table(t)) => fingerprint_of(&[&format!("{t:?}")]),
         _ => config.value.colormap.clone(),
     };
     json!({

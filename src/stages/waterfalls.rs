@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::results::read_json;
-use crate::backend::cpu::indices;
-use crate::colormap::Colormap;
 use crate::config::Config;
 use crate::decode;
 use crate::error::Result;
-use crate::plots::waterfall::{Scene, Waterfall};
-use crate::time::Micros;
+use scatterfall_colormap::Colormap;
+use scatterfall_figures::waterfall::{Scene, Waterfall};
+use scatterfall_scattering::backend::cpu::indices;
+use scatterfall_timestamps::Micros;
 
 /// One image's plot area.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl<'a> Waterfalls<'a> {
         let run = read_json(&config.output.path.join("run.json"));
         let mut folders = vec![config.input.path.clone()];
         folders.extend(run["configuration"]["input"]["path"].as_str().map(PathBuf::from));
-        let colormap = Colormap::load(&config.value.colormap)?;
+        let colormap = crate::colormap::load(&config.value.colormap)?;
         let mut this = Self { config, colormap, folders, images, available: false };
         let named = || images.iter().filter(|(_, name)| !name.is_empty());
         let every = named().count().div_ceil(PROBES).max(1);
