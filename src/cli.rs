@@ -63,6 +63,27 @@ pub(crate) enum BackendName {
     Cpu,
 }
 
+/// How much happens in a hard archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ActivityName {
+    /// No events: noise, weather and faults alone
+    Quiet,
+    /// A tenth to a third of all cells of 1 km and 1 minute hold an event
+    Normal,
+    /// Two and a half times as many events
+    Busy,
+}
+
+impl From<ActivityName> for scatterfall_synth::Activity {
+    fn from(name: ActivityName) -> Self {
+        match name {
+            ActivityName::Quiet => Self::Quiet,
+            ActivityName::Normal => Self::Normal,
+            ActivityName::Busy => Self::Busy,
+        }
+    }
+}
+
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BenchBackend {
@@ -280,9 +301,27 @@ pub(crate) enum Command {
         /// Of everything random
         #[arg(long, value_name = "S", default_value_t = 1)]
         seed: u64,
-        /// Bare plot areas of 96 x 344 pixels
+        /// Bare plot areas of 96 x 344 pixels (with --hard: 268 x 860)
         #[arg(long)]
         small: bool,
+        /// Weak and strong events of ten kinds, weather and faults
+        ///
+        /// The archive that detection is measured on: truth.json lists every event with its strength over the local noise and
+        /// a mask of where it is, and what is no event apart.
+        #[arg(long)]
+        hard: bool,
+        /// How much happens in a hard archive
+        #[arg(long, value_enum, default_value = "normal", requires = "hard")]
+        activity: ActivityName,
+        /// Length of the fibre in km
+        #[arg(long, value_name = "KM", default_value_t = 20.0)]
+        km: f64,
+        /// Rows of bare plot areas
+        #[arg(long, value_name = "N", requires = "columns")]
+        rows: Option<usize>,
+        /// Columns of bare plot areas
+        #[arg(long, value_name = "N", requires = "rows")]
+        columns: Option<usize>,
     },
     /// GPU and CPU throughput side by side, stage by stage
     ///

@@ -109,10 +109,20 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             say(format_args!("{n} segments: {}", output.display()));
             Ok(0)
         }
-        Command::Synth { output, images, seed, small } => {
-            let layout = if small { Layout::SMALL } else { Layout::Screenshot };
+        Command::Synth { output, images, seed, small, hard, activity, km, rows, columns } => {
+            let layout = match (rows.zip(columns), small, hard) {
+                (Some((rows, columns)), ..) => Layout::Bare { rows, columns },
+                (None, true, true) => Layout::HALF,
+                (None, true, false) => Layout::SMALL,
+                (None, false, _) => Layout::Screenshot,
+            };
             let images = usize::try_from(images).unwrap_or(usize::MAX);
-            make_archive(&common, &output, &SynthOptions { images, seed, layout, ..SynthOptions::default() })?;
+            let hard = hard.then_some(activity.into());
+            make_archive(
+                &common,
+                &output,
+                &SynthOptions { images, seed, layout, km, hard, ..SynthOptions::default() },
+            )?;
             say(format_args!("archive    {}", output.display()));
             say(format_args!("run it     scatterfall run --config {}", output.join("config.toml").display()));
             Ok(0)
