@@ -102,6 +102,10 @@ pub(crate) enum PoolingName {
     Mean,
     /// The largest
     Max,
+    /// The smallest
+    Min,
+    /// The standard deviation
+    Std,
     /// Every sample of the scalograms (small inputs)
     None,
 }

@@ -32,6 +32,7 @@ fn definition(plan: &ScatteringPlan, signal: &[f64]) -> Vec<Vec<f64>> {
                 Pooling::Median => (kept[(kept.len() - 1) / 2] + kept[kept.len() / 2]) / 2.0,
                 Pooling::Mean => kept.iter().sum::<f64>() / kept.len() as f64,
                 Pooling::Max => kept[kept.len() - 1],
+                other => unreachable!("{other:?} is not compared here"),
             }
         });
         orders.push(pooled.collect());
