@@ -1,6 +1,8 @@
 //! The command line: what can be asked for, in words.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -41,6 +43,9 @@ pub(crate) struct Common {
     /// Form of the log on standard error
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
+    /// Asks to stop, where another program runs this one; otherwise signals do.
+    #[arg(skip)]
+    pub(crate) stop: Option<Arc<AtomicBool>>,
 }
 
 /// Form of the log.
@@ -203,6 +208,30 @@ pub(crate) enum Command {
         #[arg(long)]
         fresh: bool,
     },
+    /// List the archive once, for tasks that each compute some of its days
+    Catalogue {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// One task of many on the same output folder: features and coefficients of its share of the days
+    Day {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        reading: Reading,
+        /// Every N-th day from the K-th on
+        #[arg(long, value_name = "K/N", default_value = "1/1")]
+        shard: scatterfall::shard::Shard,
+    },
+    /// After all tasks: what is missing, then components, clusters, pictures and the report
+    Merge {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        reading: Reading,
+    },
     /// Make a synthetic archive, run it, say where to look
     Demo {
         /// Folder for archive and results
@@ -218,6 +247,21 @@ pub(crate) enum Command {
         /// Only draw the first image with the crop on it
         #[arg(long, value_name = "F.png")]
         preview: Option<PathBuf>,
+    },
+    /// Events: what happened, when, where and how fast
+    ///
+    /// Measures every image against the minutes around it, scores cells of fibre and time, lists events (events.csv) and faults
+    /// (health.csv). `run` does this as well.
+    Detect {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Events and their kinds from stored measurements
+    Events {
+        #[command(flatten)]
+        folders: Folders,
     },
     /// Stage 1: window features of every image
     Features {
@@ -265,7 +309,7 @@ pub(crate) enum Command {
         /// The folder `model` of a run's output folder
         #[arg(long, value_name = "DIR")]
         model: PathBuf,
-        /// Folder of the new images
+        /// Folder of the new images, or file or folder of seismograms
         #[arg(long, value_name = "DIR")]
         input: PathBuf,
         /// Folder for results, not the one that holds the model

@@ -9,7 +9,7 @@ use scatterfall::bench;
 use scatterfall::config::Config;
 use scatterfall::model::Model;
 use scatterfall::progress::{Context, Observer, threads};
-use scatterfall::stages::{cluster, design, reduce, report, scatter, seismogram, visualize};
+use scatterfall::stages::{cluster, design, events, reduce, report, scatter, seismogram, visualize};
 use scatterfall::store::atomic::write_bytes;
 use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
@@ -43,6 +43,25 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             session.report(&summary);
             Ok(summary.left_out.len())
         }
+        Command::Catalogue { folders, span } => {
+            let session =
+                Session::beside(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
+            let catalogue = scatterfall::shard::catalogue(&session.context(), true)?;
+            answer(format_args!("{} images of {} days", catalogue.images.len(), catalogue.days().len()));
+            Ok(catalogue.left_out.len())
+        }
+        Command::Day { folders, reading, shard } => {
+            let session = Session::beside(&common, Settings { folders, reading })?;
+            let days = pipeline::days(&session.context(), session.backend()?.as_mut(), shard)?;
+            answer(format_args!("{} days: {}", days.len(), days.join(" ")));
+            Ok(0)
+        }
+        Command::Merge { folders, reading } => {
+            let session = Session::new(&common, Settings { folders, reading })?;
+            let summary = pipeline::run(&session.context(), session.backend()?.as_mut())?;
+            session.report(&summary);
+            Ok(summary.left_out.len())
+        }
         Command::Demo { output } => demo(&common, &output),
         Command::Clip { folders, span, preview } => {
             let session = Session::new(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
@@ -54,6 +73,15 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             let summary = pipeline::clip(&session.context())?;
             session.report(&summary);
             Ok(summary.left_out.len())
+        }
+        Command::Detect { folders, reading } => {
+            let session = Session::new(&common, Settings { folders, reading })?;
+            let summary = pipeline::detect(&session.context())?;
+            session.report(&summary);
+            Ok(summary.left_out.len())
+        }
+        Command::Events { folders } => {
+            alone(&common, folders, "events", |ctx| events::compute(ctx, None, None).map(|_| ()))
         }
         Command::Features { folders, reading } => {
             let session = Session::new(&common, Settings { folders, reading })?;
@@ -89,6 +117,20 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             let (session, model) = Session::of_model(&common, Settings { folders, reading }, &model)?;
             if fresh {
                 pipeline::remove_results(&session.config.output.path)?;
+            }
+            if model.header.traces.is_some() {
+                let (start_us, end_us) = (session.config.input.start, session.config.input.end);
+                let selection = Selection { start_us, end_us, ..Selection::default() };
+                let inputs = vec![session.config.input.path.clone()];
+                let request = seismogram::Request { inputs, selection, ..seismogram::Request::default() };
+                let mut backend = session.backend()?;
+                let done = pipeline::apply_to_seismograms(&session.context(), backend.as_mut(), &model, &request)?;
+                for station in done.summaries {
+                    let folder = station.output.display();
+                    say(format_args!("{}: {} segments: {folder}", station.name, station.segments));
+                }
+                say_left_out(&done.left_out, &session.config.output.path.join(LEFT_OUT_FILE));
+                return Ok(done.left_out.len());
             }
             let summary = pipeline::apply(&session.context(), session.backend()?.as_mut(), &model)?;
             session.report(&summary);
@@ -218,11 +260,13 @@ fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize>
     let (inputs, _spooled) = from_standard_input(inputs)?;
     let (start_us, end_us) = (session.config.input.start, session.config.input.end);
     let selection = Selection { channels: channel, stations: station, start_us, end_us };
-    let request = seismogram::Request { inputs, selection, all, catalogue: catalog, f1_hz: f1, waveforms };
+    let request =
+        seismogram::Request { inputs, selection, all, separate: false, catalogue: catalog, f1_hz: f1, waveforms };
     let ctx = session.context();
     let mut backend = session.backend()?;
-    let (stations, left_out) = pipeline::seismogram(&ctx, backend.as_mut(), &request)?;
-    for s in stations {
+    let done = pipeline::seismogram(&ctx, backend.as_mut(), &request)?;
+    let left_out = &done.left_out;
+    for s in &done.summaries {
         let (name, folder) = (&s.name, s.output.display());
         say(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
         if let Some(events) = s.events {
@@ -233,7 +277,7 @@ fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize>
             say(format_args!("report     {}", report.display()));
         }
     }
-    say_left_out(&left_out, &session.config.output.path.join(LEFT_OUT_FILE));
+    say_left_out(left_out, &session.config.output.path.join(LEFT_OUT_FILE));
     Ok(left_out.len())
 }
 
@@ -303,14 +347,26 @@ impl Session {
         Self::start(common, config, settings.reading.strict, Some(lock))
     }
 
+    /// A session beside others in the same output folder.
+    fn beside(common: &Common, settings: Settings) -> Result<Self> {
+        let config = configuration(common, &settings, Config::load)?;
+        Self::start(common, config, settings.reading.strict, None)
+    }
+
     /// A session that writes to files of its own.
     fn without_folder(common: &Common, settings: Settings) -> Result<Self> {
         Self::start(common, configuration(common, &settings, Config::load)?, settings.reading.strict, None)
     }
 
     fn start(common: &Common, config: Config, strict: bool, lock: Option<OutputLock>) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        crate::stop::on_signals(&stop, crate::FAILED)?;
+        let stop = match &common.stop {
+            Some(stop) => Arc::clone(stop),
+            None => {
+                let stop = Arc::new(AtomicBool::new(false));
+                crate::stop::on_signals(&stop, crate::program::FAILED)?;
+                stop
+            }
+        };
         let pool = threads(&config.compute)?;
         Ok(Self { pool, progress: Progress::new(common), stop, strict, config, _lock: lock })
     }
@@ -339,6 +395,8 @@ impl Session {
         ));
         say_left_out(&summary.left_out, &output.join(LEFT_OUT_FILE));
         for (what, file) in [
+            ("events", "events.csv"),
+            ("health", "health.csv"),
             ("anomalies", "anomalies.csv"),
             ("clusters", "clustering_results/clusters.csv"),
             ("clipped", "waterfall_npz"),

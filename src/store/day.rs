@@ -25,6 +25,10 @@ pub enum Stage {
     Features,
     /// Scattering coefficients.
     Scattering,
+    /// What the detector measures of each image.
+    Measurements,
+    /// The detector's scores.
+    Scores,
 }
 
 impl Stage {
@@ -32,6 +36,8 @@ impl Stage {
         match self {
             Self::Features => ("features", "features"),
             Self::Scattering => ("scattering_coefficients", "scattering_coefficients"),
+            Self::Measurements => ("detection", "blocks"),
+            Self::Scores => ("detection", "scores"),
         }
     }
 

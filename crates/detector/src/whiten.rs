@@ -129,8 +129,10 @@ impl NullaryFnOnce for Rows<'_> {
                 z.iter_mut().zip(jump).for_each(|(z, j)| *z = -j);
             } else {
                 let source = &input.plane[r * columns..(r + 1) * columns];
-                for x in 0..columns {
-                    z[x] = unit(source[x], input.background[x], inverse[x]) - jump[x];
+                // Over zipped slices, so that no check of an index stands in the way of the SIMD lanes.
+                let normal = input.background.iter().zip(&inverse).zip(jump);
+                for ((z, &v), ((&background, &inverse), &jump)) in z.iter_mut().zip(source).zip(normal) {
+                    *z = unit(v, background, inverse) - jump;
                 }
                 let limit = plan.params.saturated_index;
                 if u16::from(source.iter().fold(0, |m: u8, &v| m.max(v))) >= limit {

@@ -15,6 +15,7 @@
 pub mod axis;
 pub mod bank;
 pub mod canvas;
+pub mod cluster_waveforms;
 pub mod clusters;
 pub mod counts;
 pub mod coverage;
@@ -27,12 +28,13 @@ pub mod palette;
 pub mod preview;
 pub mod rate;
 pub mod reduction;
-pub mod report;
+
 pub mod rows;
 pub mod scattergram;
 pub mod series;
 pub mod stack;
 pub mod text;
+pub mod thumbnail;
 pub mod time_axis;
 pub mod waterfall;
 

@@ -35,6 +35,23 @@ pub fn indices(pixels: &Pixels, map: &Colormap) -> Vec<u8> {
     out
 }
 
+/// Colours to indices, image after image; it remembers the colours that it had to search for. One per thread.
+pub struct Indexer(value::Quantiser);
+
+impl Indexer {
+    /// An indexer for a colour map.
+    pub fn new(map: &Colormap) -> Self {
+        Self(value::Quantiser::new(map))
+    }
+
+    /// Index of the nearest colour of every pixel, row by row, and the mean distance to it (8-bit RGB units).
+    pub fn index(&mut self, pixels: &Pixels) -> (Vec<u8>, f32) {
+        let mut out = Vec::new();
+        let residual = self.0.quantise(pixels, &mut out);
+        (out, residual)
+    }
+}
+
 /// Gabor response of every pixel of an image of `rows` x `columns` indices, row by row.
 pub fn gabor_response(index: &[u8], rows: usize, columns: usize) -> Vec<f32> {
     gabor::Gabor::new(&GaborKernel::new(), rows, columns).response(index)
@@ -133,7 +150,7 @@ impl Backend for CpuBackend {
         let Some((_, kernel)) = &self.segments else {
             return Err(Error::Device("the CPU backend lost its kernels".into()));
         };
-        Ok(self.pool.install(|| all_threads(&self.clock, "scattering", || kernel.transform(segments.view()))))
+        Ok(self.pool.install(|| all_threads(&self.clock, "scattering", || kernel.transform_block(plan, segments))))
     }
 
     /// Of one thread, summed up over threads.
@@ -164,6 +181,7 @@ fn compute(plan: &ImagePlan, kernels: &ImageKernels, clock: &Clock, batch: Vec<P
                 let image = values.index_axis(Axis(0), image);
                 let series = image.column(channel);
                 samples.iter_mut().zip(series.iter().skip(start)).for_each(|(s, v)| *s = *v);
+                0.0
             });
         });
         CoefficientBlock { orders }
