@@ -169,9 +169,17 @@ impl Record {
     /// # Errors
     /// [`Error::Io`].
     pub fn write(&self, day_file: &Path) -> Result<()> {
-        match std::fs::remove_file(day_file) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("replace", day_file, e)),
-            _ => {}
+        // Another task may be writing the same day: where its record is this one already, its file is what takes the
+        // name, now or soon. Asked for in this order, as it writes its record first, none of its files is removed.
+        let there = day_file.exists();
+        if Self::read(day_file).as_ref() == Some(self) {
+            return Ok(());
+        }
+        if there {
+            match std::fs::remove_file(day_file) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("replace", day_file, e)),
+                _ => {}
+            }
         }
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');

@@ -273,11 +273,9 @@ pub fn fit<D: Days + ?Sized>(
     };
     let scores: Vec<f32> = filters.chunks_exact(count).map(largest).collect();
     let probability = (threshold.false_alarms_per_day / plan.cells_per_day()).min(0.5);
-    // The median sits among events where they fill a third of the cells.
-    let upper = if plan.params.improved { 0.3 } else { 0.5 };
     // The largest of filters that each follow the standard law is above what one of them reaches.
     let least = if plan.params.improved { Gumbel { mode: 0.0, scale: 1.0 }.exceeded_with(probability) } else { 0.0 };
-    let fitted = || Gumbel::through_low_quantiles(scores, upper).exceeded_with(probability).max(least);
+    let fitted = || Gumbel::through_low_quantiles(scores).exceeded_with(probability).max(least);
     Ok(DetectorModel {
         geometry: plan.geometry,
         params: plan.params.clone(),
