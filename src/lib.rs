@@ -21,6 +21,7 @@ pub mod decode;
 pub mod error;
 pub mod filter_bank;
 mod math;
+pub mod names;
 pub mod model;
 pub mod network;
 pub mod pipeline;

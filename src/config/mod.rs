@@ -12,7 +12,8 @@ use toml::{Table, Value};
 use crate::clustering::{Covariance, Criterion, Linkage};
 use crate::error::{Error, Result};
 use crate::reduction::ScalingKind;
-use crate::time::{Micros, TimePattern, parse_compact};
+use crate::names::TimePattern;
+use crate::time::{Micros, parse_compact};
 use table::Section;
 
 /// `config.toml` as it stands in the repository: every key with its default.
