@@ -7,9 +7,10 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Result;
 use scatterfall::backend::{self, Backend};
 use scatterfall::bench;
-use scatterfall::config::Config;
+use scatterfall::config::{Config, TimeAxis};
 use scatterfall::model::Model;
 use scatterfall::plots::bank::Domain;
+use scatterfall::settle::settle;
 use scatterfall::progress::{Context, Observer, threads};
 use scatterfall::stages::{cluster, design, reduce, report, scatter, seismogram, visualize};
 use scatterfall::store::atomic::write_bytes;
@@ -18,7 +19,8 @@ use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
 use scatterfall::synth::{Layout, SynthArchive, SynthOptions};
 use scatterfall::{Error, pipeline};
 
-use crate::cli::{BenchBackend, Cli, Command, Common, Folders, PoolingName, Reading};
+use crate::cli::{AxisName, BenchBackend, Cli, Command, Common, Folders, PoolingName, Reading};
+use crate::init_command;
 use crate::terminal::{Progress, answer, say, say_left_out};
 
 /// Options that stand for configuration keys.
@@ -32,7 +34,13 @@ struct Settings {
 pub(crate) fn run(cli: Cli) -> Result<usize> {
     let Cli { command, common } = cli;
     match command {
+        Command::Init { folder, output, from, km, db, time_axis, preview } => {
+            let time_axis = time_axis.map(axis);
+            let request = init_command::Request { folder, output: output.clone(), from, km, db, time_axis, preview };
+            init_command::init(&request, |example, preview| draw_example(&common, &output, example, preview))
+        }
         Command::Run { folders, reading, fresh } => {
+            let common = init_command::recognised(&common, &folders)?;
             let session = Session::new(&common, Settings { folders, reading })?;
             if fresh {
                 pipeline::remove_results(&session.config.output.path)?;
@@ -46,9 +54,9 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         Command::Clip { folders, span, preview } => {
             let session = Session::new(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
             if let Some(path) = preview {
-                pipeline::preview(&session.context(), &path)?;
+                let problem = pipeline::preview(&session.context(), &path)?;
                 answer(format_args!("preview: {}", path.display()));
-                return Ok(0);
+                return problem.map_or(Ok(0), |p| Err(Error::Input(p).into()));
             }
             let summary = pipeline::clip(&session.context())?;
             session.report(&summary);
@@ -76,7 +84,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         Command::Reduce { folders } => alone(&common, folders, "reduce", |ctx| reduce::compute(ctx, None).map(|_| ())),
         Command::Cluster { folders } => alone(&common, folders, "cluster", |ctx| cluster::compute(ctx).map(|_| ())),
         Command::Apply { model, input, output, reading, fresh } => {
-            let folders = Folders { input: Some(input), output: Some(output) };
+            let folders = Folders { folder: None, input: Some(input), output: Some(output) };
             let (session, model) = Session::of_model(&common, Settings { folders, reading }, &model)?;
             if fresh {
                 pipeline::remove_results(&session.config.output.path)?;
@@ -85,11 +93,12 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             session.report(&summary);
             Ok(summary.left_out.len())
         }
-        Command::Seismogram { input, output, f1, waveforms, backend } => {
+        Command::Seismogram { files, input, output, f1, waveforms, backend } => {
+            let input = [files, input].concat();
             if f1.is_some_and(|hz| !(hz.is_finite() && hz > 0.0)) {
                 return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0").into());
             }
-            let folders = Folders { input: None, output };
+            let folders = Folders { folder: None, input: None, output };
             let session =
                 Session::new(&common, Settings { folders, reading: Reading { backend, ..Reading::default() } })?;
             let request = seismogram::Request { inputs: input, f1_hz: f1, waveforms };
@@ -127,7 +136,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         }
         Command::Bench { input, backend, images, repetitions, json } => {
             let is_own = input.is_some();
-            let folders = Folders { input, output: None };
+            let folders = Folders { folder: None, input, output: None };
             let session = Session::without_folder(&common, Settings { folders, ..Settings::default() })?;
             let (cpu, gpu) = match &backend[..] {
                 [] => (true, bench::Gpu::Auto),
@@ -184,7 +193,7 @@ fn demo(common: &Common, output: &Path) -> Result<usize> {
     common.config = common.config.or_else(|| Some(archive.join("config.toml")));
     // So short an archive has few rows: one in fifty is worth a look.
     common.set.insert(0, "anomaly.quantile=0.98".into());
-    let folders = Folders { input: Some(archive.clone()), output: Some(output.join("output")) };
+    let folders = Folders { folder: None, input: Some(archive.clone()), output: Some(output.join("output")) };
     let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
     let summary = pipeline::run(&session.context(), session.backend()?.as_mut())?;
     session.report(&summary);
@@ -218,7 +227,7 @@ impl Session {
     /// A session that works in the output folder.
     fn new(common: &Common, settings: Settings) -> Result<Self> {
         let config = configuration(common, &settings, Config::load)?;
-        Self::with(common, config, &settings)
+        Self::with(common, settled(config)?, &settings)
     }
 
     /// A session that works with a fitted model, whose configuration lies under the user's.
@@ -235,12 +244,12 @@ impl Session {
             ))
             .into());
         }
-        Ok((Self::with(common, config, &settings)?, model))
+        Ok((Self::with(common, settled(config)?, &settings)?, model))
     }
 
     fn with(common: &Common, config: Config, settings: &Settings) -> Result<Self> {
         // The archive is looked at before anything is written: a wrong path must not leave a folder behind.
-        if settings.folders.input.is_some() && !config.input.path.exists() {
+        if settings.folders.archive().is_some() && !config.input.path.exists() {
             let path = config.input.path.display();
             return Err(Error::Input(format!("{path}: no such folder; set input.path or --input")).into());
         }
@@ -299,6 +308,36 @@ impl Session {
     }
 }
 
+fn axis(name: AxisName) -> TimeAxis {
+    match name {
+        AxisName::Down => TimeAxis::Down,
+        AxisName::Up => TimeAxis::Up,
+        AxisName::Right => TimeAxis::Right,
+        AxisName::Left => TimeAxis::Left,
+    }
+}
+
+/// The preview that `init` makes: of a picture it looked at, with what can be drawn of the configuration it wrote.
+fn draw_example(common: &Common, written: &Path, example: &Path, preview: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(written).map_err(|e| Error::io("read", written, e))?;
+    // Lines that are still to be filled in keep their defaults in the picture.
+    let whole: Vec<&str> = text.lines().filter(|l| !l.contains("\"TODO: ")).collect();
+    let mut config = Config::from_text(&whole.join("\n"))?;
+    config.input.path = example.to_path_buf();
+    let session = Session::start(common, settled(config)?, false, None)?;
+    pipeline::preview(&session.context(), preview)?;
+    answer(format_args!("preview     {}", preview.display()));
+    Ok(())
+}
+
+/// The configuration with what the archive tells.
+fn settled(mut config: Config) -> Result<Config> {
+    for found in settle(&mut config)? {
+        tracing::info!("{found}");
+    }
+    Ok(config)
+}
+
 /// The configuration that `load` makes of the file and of all options that stand for keys.
 fn configuration(
     common: &Common,
@@ -309,7 +348,7 @@ fn configuration(
     let mut set =
         |key: &str, value: Option<String>| overrides.extend(value.map(|v| format!("{key}={}", toml::Value::String(v))));
     let text = |path: &Option<PathBuf>| path.as_ref().map(|p| p.to_string_lossy().into_owned());
-    set("input.path", text(&settings.folders.input));
+    set("input.path", text(&settings.folders.archive().cloned()));
     set("output.path", text(&settings.folders.output));
     set("input.start", settings.reading.span.start.clone());
     set("input.end", settings.reading.span.end.clone());
@@ -317,7 +356,7 @@ fn configuration(
     overrides.extend(common.threads.map(|n| format!("compute.threads={n}")));
     let mut config = load(common.config.as_deref(), &overrides)?;
     // A path need not be text; the configuration's own copy is for people to read.
-    if let Some(path) = &settings.folders.input {
+    if let Some(path) = settings.folders.archive() {
         config.input.path.clone_from(path);
     }
     if let Some(path) = &settings.folders.output {

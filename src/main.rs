@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod init_command;
 mod stop;
 mod terminal;
 

@@ -62,6 +62,23 @@ pub fn parse_compact(text: &str) -> Option<Micros> {
     NaiveDateTime::parse_from_str(text, "%Y%m%d_%H%M%S").ok().map(|t| t.and_utc().timestamp_micros())
 }
 
+/// Reads a time as people write it: `YYYYMMDD_HHMMSS`, or ISO 8601 with `T` or a space, to the day, minute or second, with a
+/// zone or without (UTC).
+pub fn parse_time(text: &str) -> Option<Micros> {
+    let text = text.trim();
+    if let Some(time) = parse_compact(text) {
+        return Some(time);
+    }
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Some(time.timestamp_micros());
+    }
+    let bare = text.strip_suffix('Z').unwrap_or(text).replacen(' ', "T", 1);
+    let forms = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y%m%dT%H%M%S"];
+    let time = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(&bare, form).ok());
+    let day = || NaiveDate::parse_from_str(&bare, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
+    Some(time.or_else(day)?.and_utc().timestamp_micros())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +94,17 @@ mod tests {
         }
         assert_eq!(parse_iso("2025-05-15 00:01:00"), None, "another form");
         assert_eq!(compact(at("20250515_000100")), "20250515_000100", "as file names have it");
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for text in ["20250515_000100", "2025-05-15T00:01:00Z", "2025-05-15 00:01", "2025-05-15T02:01:00+02:00", "20250515T000100"] {
+            assert_eq!(parse_time(text), Some(at("20250515_000100")), "{text}");
+        }
+        assert_eq!(parse_time("2025-05-15"), Some(at("20250515_000000")), "a day");
+        for bad in ["", "2025", "yesterday", "2025-13-01", "2025-05-15T25:00", "2025-05-15 "] {
+            assert_eq!(parse_time(bad).is_some(), bad == "2025-05-15 ", "{bad}");
+        }
     }
 
     #[test]

@@ -7,13 +7,15 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
+pub use scatterfall_recognize::TimeAxis;
 use toml::{Table, Value};
 
 use crate::clustering::{Covariance, Criterion, Linkage};
+use crate::colormap::Colormap;
 use crate::error::{Error, Result};
 use crate::reduction::ScalingKind;
 use crate::names::TimePattern;
-use crate::time::{Micros, parse_compact};
+use crate::time::{Micros, parse_time};
 use table::Section;
 
 /// `config.toml` as it stands in the repository: every key with its default.
@@ -30,6 +32,8 @@ pub struct Config {
     pub output: Output,
     /// `[crop]`; `None` where it is not enabled.
     pub crop: Option<Crop>,
+    /// `crop.time_axis`: where time runs in the picture.
+    pub time_axis: TimeAxis,
     /// `[value]`
     pub value: ValueScale,
     /// `[features]`
@@ -61,6 +65,12 @@ pub struct Input {
     pub path: PathBuf,
     /// Seconds an image spans.
     pub duration_s: f64,
+    /// Whether `duration_s` is still to be found from the spacing of the names.
+    pub duration_auto: bool,
+    /// Whether `time_pattern` is still to be found from the names.
+    pub pattern_auto: bool,
+    /// Hours that the file names' clock is ahead of UTC.
+    pub utc_offset_h: f64,
     /// Kilometres an image spans.
     pub total_distance_km: f64,
     /// How a file name tells its time.
@@ -106,6 +116,17 @@ pub struct Crop {
     pub right: usize,
 }
 
+impl Crop {
+    /// Rows (time) and columns (distance) of the plot once time runs down.
+    pub fn shape(&self, axis: TimeAxis) -> (usize, usize) {
+        let (rows, columns) = (self.bottom - self.top, self.right - self.left);
+        match axis {
+            TimeAxis::Down | TimeAxis::Up => (rows, columns),
+            TimeAxis::Right | TimeAxis::Left => (columns, rows),
+        }
+    }
+}
+
 /// From colours to values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueScale {
@@ -117,6 +138,19 @@ pub struct ValueScale {
     pub db_max: f64,
     /// Residual above which an image is left out.
     pub max_residual: f64,
+    /// Take the distance from the map's middle as the value.
+    pub fold: bool,
+}
+
+impl ValueScale {
+    /// The colour map, folded where that is asked for.
+    ///
+    /// # Errors
+    /// Those of [`Colormap::load`].
+    pub fn load_colormap(&self) -> Result<Colormap> {
+        let map = Colormap::load(&self.colormap)?;
+        Ok(if self.fold { map.folded() } else { map })
+    }
 }
 
 /// A window feature.
@@ -476,6 +510,7 @@ impl Config {
             exclude: sections::exclude(&Section::new(&root, "exclude"))?,
             output: sections::output(&Section::new(&root, "output"))?,
             crop: sections::crop(&Section::new(&root, "crop"))?,
+            time_axis: sections::time_axis(&Section::new(&root, "crop"))?,
             value: sections::value(&Section::new(&root, "value"))?,
             features: sections::features(&Section::new(&root, "features"))?,
             segments: sections::segments(&Section::new(&root, "segments"))?,

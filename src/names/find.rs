@@ -52,7 +52,7 @@ pub fn find(stems: &[String]) -> Option<FoundPattern> {
     let mut found: Vec<Candidate> = Vec::new();
     for first in tried.iter().take(6) {
         for text in fitting(first) {
-            if found.iter().all(|c| c.text != text)
+            if found.iter().all(|c| c.text != text.1)
                 && let Some(candidate) = Candidate::new(text, &tried)
                 && enough(candidate.times.len(), tried.len())
             {

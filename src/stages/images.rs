@@ -16,7 +16,6 @@ use super::{clip, features_config, scattering_config};
 use crate::archive::{Catalogue, ImageRef, LeftOut};
 use crate::backend::{Backend, ImageResults, Ticket};
 use crate::batch::Pixels;
-use crate::colormap::Colormap;
 use crate::config::{Config, Continuity, Crop};
 use crate::decode;
 use crate::error::{Error, Result};
@@ -63,8 +62,8 @@ pub fn plan(config: &Config, size: (u32, u32), with_scattering: bool) -> Result<
     if crop.bottom > height || crop.right > width {
         return Err(Error::Input(decode::outside(&crop, width, height)));
     }
-    let (rows, columns) = (crop.bottom - crop.top, crop.right - crop.left);
-    let features = FeaturePlan::new(config, Colormap::load(&config.value.colormap)?, rows, columns)?;
+    let (rows, columns) = crop.shape(config.time_axis);
+    let features = FeaturePlan::new(config, config.value.load_colormap()?, rows, columns)?;
     let scattering = if with_scattering {
         let cut = segmentation(config, features.windows)?;
         let network = network(config, &cut)?;
@@ -212,7 +211,7 @@ fn decode_all<'a>(
                 let decode = |image: &ImageRef| {
                     ctx.check()?;
                     let begun = Instant::now();
-                    let pixels = decode::decode(&image.path, ctx.config.crop.as_ref(), input.max_pixels);
+                    let pixels = decode::waterfall(&image.path, ctx.config);
                     let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
                     nanoseconds.fetch_add(took, Ordering::Relaxed);
                     let pixels = pixels?;

@@ -4,9 +4,16 @@ use crate::colours::nearest;
 use crate::{Confidence, Found, Picture, Rect};
 
 /// Difference between the two directions, in standard errors, above which one is taken.
-const CLEAR: f64 = 4.0;
+const CLEAR: f64 = 3.0;
 /// As [`CLEAR`], for certainty.
-const VERY_CLEAR: f64 = 8.0;
+const VERY_CLEAR: f64 = 6.0;
+/// How much more of the picture must stay in its place along one side than along the other to tell distance from time.
+const STILL: f64 = 0.25;
+/// Deviations, in standard deviations, below which a line's values are taken for noise, and where they are capped.
+const NOISE: f64 = 1.5;
+const CAP: f64 = 6.0;
+/// Pixels to either side over which a line is smoothed: what moves has moved a little from one picture to the next.
+const REACH: usize = 3;
 
 /// The way from earlier to later in a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +86,8 @@ impl Values {
 fn lines(picture: &Picture, rect: &Rect, lookup: &Lookup) -> Lines {
     let (w, h) = (rect.width(), rect.height());
     let (mut columns, mut rows) = (vec![0.0; w], vec![0.0; h]);
-    // A sixtieth of the time at either end: less is noise, in more of it things move on.
-    let (band_y, band_x) = ((h / 60).max(1), (w / 60).max(1));
+    // So much of the time at either end: less is noise, in more of it things move on.
+    let (band_y, band_x) = ((h / 120).max(1), (w / 120).max(1));
     let (mut top, mut bottom, mut left, mut right) = (vec![0.0; w], vec![0.0; w], vec![0.0; h], vec![0.0; h]);
     for y in 0..h {
         for x in 0..w {
@@ -101,17 +108,28 @@ fn lines(picture: &Picture, rect: &Rect, lookup: &Lookup) -> Lines {
             }
         }
     }
-    Lines { top: smooth(&top), bottom: smooth(&bottom), left: smooth(&left), right: smooth(&right), columns, rows }
+    Lines { top, bottom, left, right, columns, rows }
 }
 
-/// Means of a few neighbours: what moves has moved a little from one picture to the next.
+/// Means of a few neighbours.
 fn smooth(line: &[f64]) -> Vec<f64> {
-    let reach = (line.len() / 300).max(1);
     let mean = |i: usize| {
-        let part = &line[i.saturating_sub(reach)..(i + reach + 1).min(line.len())];
+        let part = &line[i.saturating_sub(REACH)..(i + REACH + 1).min(line.len())];
         part.iter().sum::<f64>() / part.len() as f64
     };
     (0..line.len()).map(mean).collect()
+}
+
+/// What stands out of a line's noise.
+fn outstanding(line: &[f64]) -> Vec<f64> {
+    let n = line.len() as f64;
+    let mean = line.iter().sum::<f64>() / n;
+    let deviation = (line.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt().max(1e-9);
+    let out = |v: &f64| {
+        let z = v / deviation;
+        z.signum() * (z.abs() - NOISE).clamp(0.0, CAP)
+    };
+    smooth(&line.iter().map(out).collect::<Vec<f64>>())
 }
 
 fn correlation(a: &[f64], b: &[f64]) -> f64 {
@@ -126,11 +144,11 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
     ab / (aa * bb).sqrt()
 }
 
-/// Each line less the mean of all: what is always there tells nothing of time.
+/// Each line less the mean of all, and of that what stands out: what is always there tells nothing of time.
 fn centred(lines: &[&Vec<f64>]) -> Vec<Vec<f64>> {
     let n = lines.len() as f64;
     let mean: Vec<f64> = (0..lines[0].len()).map(|i| lines.iter().map(|l| l[i]).sum::<f64>() / n).collect();
-    lines.iter().map(|l| l.iter().zip(&mean).map(|(v, m)| v - m).collect()).collect()
+    lines.iter().map(|l| outstanding(&l.iter().zip(&mean).map(|(v, m)| v - m).collect::<Vec<f64>>())).collect()
 }
 
 /// How much better ends agree with the next picture's beginnings than with those of others, in standard errors.
@@ -169,7 +187,6 @@ pub(crate) fn find(values: &Values, follows: &[bool]) -> Found<TimeAxis> {
         (TimeAxis::Right, continuity(&right, &left, follows)),
         (TimeAxis::Left, continuity(&left, &right, follows)),
     ];
-    scores.sort_by(|a, b| b.1.total_cmp(&a.1));
     let across = still(p);
     let pairs = follows.iter().take(p.len().saturating_sub(1)).filter(|f| **f).count();
     if pairs < 2 {
@@ -179,20 +196,22 @@ pub(crate) fn find(values: &Values, follows: &[bool]) -> Found<TimeAxis> {
             "fewer than three pictures follow each other, so nothing tells where time runs",
         );
     }
-    let (best, score) = scores[0];
-    let margin = score - scores[1].1.max(0.0);
-    let vertical = matches!(best, TimeAxis::Down | TimeAxis::Up);
-    // What stays in its place stays along the other side.
-    let agrees = if vertical { across > -0.1 } else { across < 0.1 };
+    // Distance lies along the side on which what stays in its place is seen; time runs across it.
+    let possible = |axis: TimeAxis| match axis {
+        TimeAxis::Down | TimeAxis::Up => across > -STILL,
+        TimeAxis::Right | TimeAxis::Left => across < STILL,
+    };
+    scores.sort_by(|a, b| possible(b.0).cmp(&possible(a.0)).then(b.1.total_cmp(&a.1)));
+    let ((best, score), (other, next)) = (scores[0], scores[1]);
+    let margin = score - next.max(0.0);
     let why = format!(
         "a guess: over {pairs} steps the edge of one picture continues in the next {score:.1} standard errors better \
-         than chance; the next best direction, {}, {:.1}",
-        scores[1].0.name(),
-        scores[1].1
+         than chance; for the next best direction, {}, it is {next:.1}",
+        other.name()
     );
     let confidence = match margin {
-        m if m >= VERY_CLEAR && agrees => Confidence::Sure,
-        m if m >= CLEAR && agrees => Confidence::Likely,
+        m if m >= VERY_CLEAR => Confidence::Sure,
+        m if m >= CLEAR => Confidence::Likely,
         _ => Confidence::Doubtful,
     };
     Found::new(best, confidence, why)

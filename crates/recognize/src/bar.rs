@@ -8,7 +8,7 @@ const SHORTEST: usize = 40;
 /// A bar is at least so many times longer than wide.
 const ASPECT: usize = 3;
 /// Mean difference across a bar that is still taken for none; JPEG makes some.
-const ACROSS: f64 = 8.0;
+const ACROSS: f64 = 14.0;
 /// Fewest different colours of a bar.
 const COLOURS: usize = 20;
 /// A line at a bar's end that is so much farther from the next than lines usually are belongs to its frame.
@@ -62,6 +62,12 @@ fn islands(mask: &Mask, plot: &Rect) -> Vec<Rect> {
         out.push(rect);
     }
     out
+}
+
+/// 256 colours of a strip that holds a colour bar and nothing else; `None` where it does not look like one.
+pub fn bar_of(strip: &Picture) -> Option<Box<[[u8; 3]; 256]>> {
+    let rect = Rect { top: 0, bottom: strip.height(), left: 0, right: strip.width() };
+    read(strip, rect).map(|bar| bar.colours)
 }
 
 fn read(picture: &Picture, rect: Rect) -> Option<Bar> {

@@ -11,6 +11,10 @@ const SAMPLE: usize = 6000;
 const TRUSTED: f64 = 0.9;
 /// Mean distance (8-bit RGB units) up to which colours are the map's own: rounding makes less.
 const EXACT: f64 = 4.0;
+/// Mean distance of a map's colours as they are, and how much farther another map's must then be: they are rounded otherwise.
+const OWN: f64 = 0.25;
+/// Mean distance that JPEG and scaling make of a map's own colours; without a colour bar nothing beyond it is believed.
+const BLURRED: f64 = 14.0;
 /// Mean distance up to which scaling, JPEG or a display's colours may have moved the map's own.
 const MOVED: f64 = 26.0;
 /// A map is told from the next by a distance so many times smaller.
@@ -213,11 +217,14 @@ fn without_bar(
         "; no colour bar tells which end is the high one, so the map's usual one"
     };
     let why = format!("mean distance {own:.1}, of the next ({rest}) {next:.1}{way}");
-    let clear = next >= APART * own + 1.5;
-    let confidence = match (clear, own <= EXACT) {
-        (true, true) => Confidence::Sure,
-        (true, false) if next - own >= 4.0 => Confidence::Likely,
-        _ => Confidence::Doubtful,
+    let confidence = if own <= OWN && next >= own + 4.0 * OWN {
+        Confidence::Sure
+    } else if own <= EXACT && next >= APART * own + 1.5 {
+        Confidence::Sure
+    } else if own <= BLURRED && next >= 1.4 * own && next - own >= 3.0 {
+        Confidence::Likely
+    } else {
+        Confidence::Doubtful
     };
     Found::new(Some(named(map, reversed)), confidence, why)
 }

@@ -8,6 +8,8 @@ use crate::{Confidence, Found, Picture, Rect};
 const LINE_SHARE: f64 = 0.55;
 /// Thickest frame line in pixels, its blurred sides included.
 const FRAME: usize = 5;
+/// Largest difference of a channel along a line of one colour; JPEG makes some.
+const PLAIN: i32 = 5;
 /// Pixels compared along a line.
 const ALONG: usize = 400;
 /// Distance to the map's nearest colour that is added to what the inside shows, for a line at the edge.
@@ -67,7 +69,7 @@ impl Judge<'_> {
         let mut colours: Vec<[u8; 3]> = line.iter().map(|(x, y)| picture.at(*x, *y)).collect();
         colours.sort_unstable();
         let middle = colours[colours.len() / 2];
-        let near = colours.iter().filter(|c| apart(**c, middle) <= 12).count();
+        let near = colours.iter().filter(|c| apart(**c, middle) <= PLAIN).count();
         near as f64 >= 0.93 * colours.len() as f64
     }
 }

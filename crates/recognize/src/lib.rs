@@ -17,7 +17,7 @@ mod mask;
 mod rectangle;
 
 pub use axis::TimeAxis;
-pub use bar::Bar;
+pub use bar::{Bar, bar_of};
 pub use colours::{ChosenMap, ColourMap, Fit};
 
 /// An 8-bit RGB picture, rows from the top.
@@ -43,6 +43,15 @@ impl Picture {
     /// Rows.
     pub fn height(&self) -> usize {
         self.height
+    }
+
+    /// The part inside `rect`.
+    fn cut(&self, rect: &Rect) -> Self {
+        let lines = (rect.top..rect.bottom).flat_map(|y| {
+            let from = 3 * (y * self.width + rect.left);
+            self.rgb[from..from + 3 * rect.width()].iter().copied()
+        });
+        Self { width: rect.width(), height: rect.height(), rgb: lines.collect() }
     }
 
     /// The colour at column `x` and row `y`.
@@ -80,12 +89,14 @@ impl Rect {
         self.width() * self.height()
     }
 
-    fn whole(picture: &Picture) -> Self {
-        Self { top: 0, bottom: picture.height, left: 0, right: picture.width }
-    }
-
-    fn contains(&self, x: usize, y: usize) -> bool {
-        (self.left..self.right).contains(&x) && (self.top..self.bottom).contains(&y)
+    /// The same place where `within` begins at the origin.
+    fn moved(&self, within: &Self) -> Self {
+        Self {
+            top: self.top + within.top,
+            bottom: self.bottom + within.top,
+            left: self.left + within.left,
+            right: self.right + within.left,
+        }
     }
 }
 
@@ -143,9 +154,32 @@ pub fn recognize(pictures: &[Picture], follows: &[bool], maps: &[ColourMap]) -> 
     if pictures.iter().any(|p| (p.width, p.height) != (first.width, first.height)) {
         return None;
     }
+    let mut found = look(pictures, follows, maps);
+    // A program's window around a figure: what was found is the figure, and the plot lies in it.
+    if let Some(inside) = figure(pictures, &found.plot.value) {
+        let within = found.plot.value;
+        found = look(&inside, follows, maps);
+        found.plot.value = found.plot.value.moved(&within);
+        if let Some(bar) = &mut found.bar {
+            bar.rect = bar.rect.moved(&within);
+        }
+    }
+    Some(found)
+}
+
+/// The pictures cut to `rect`, where that has a ground of its own.
+fn figure(pictures: &[Picture], rect: &Rect) -> Option<Vec<Picture>> {
+    let first = pictures.first()?;
+    if rect.area() == first.width * first.height || rect.area() == 0 {
+        return None;
+    }
+    mask::has_plain_rim(&first.cut(rect)).then(|| pictures.iter().map(|p| p.cut(rect)).collect())
+}
+
+fn look(pictures: &[Picture], follows: &[bool], maps: &[ColourMap]) -> Findings {
     let mask = mask::Mask::of(pictures);
     let coarse = rectangle::coarse(&mask);
-    let bar = bar::find(first, &mask, &coarse);
+    let bar = bar::find(&pictures[0], &mask, &coarse);
     let rough = edges::inner(&coarse);
     let (fits, map) = colours::choose(pictures, &rough, maps, bar.as_ref());
     let reference = map.value.as_ref().map(|m| m.colours.clone());
@@ -153,5 +187,5 @@ pub fn recognize(pictures: &[Picture], follows: &[bool], maps: &[ColourMap]) -> 
     let values = axis::Values::of(pictures, &plot.value, reference.as_deref());
     let diverging = colours::diverging(pictures, &plot.value, map.value.as_ref());
     let time_axis = axis::find(&values, follows);
-    Some(Findings { plot, map, fits, bar, diverging, time_axis })
+    Findings { plot, map, fits, bar, diverging, time_axis }
 }

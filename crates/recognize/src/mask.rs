@@ -46,6 +46,16 @@ pub(crate) fn apart(a: [u8; 3], b: [u8; 3]) -> i32 {
     (0..3).map(|c| (i32::from(a[c]) - i32::from(b[c])).abs()).max().unwrap_or(0)
 }
 
+/// Whether most of the picture's rim is exactly of one colour, and a tenth of the picture with it: no data look so.
+pub(crate) fn has_plain_rim(picture: &Picture) -> bool {
+    let (w, h) = (picture.width, picture.height);
+    let Some(colour) = rim_colour(picture) else { return false };
+    let rim = (0..w).flat_map(|x| [(x, 0), (x, h - 1)]).chain((0..h).flat_map(|y| [(0, y), (w - 1, y)]));
+    let alike = rim.filter(|(x, y)| apart(picture.at(*x, *y), colour) <= 2).count();
+    // Most: more than half of the 2 (w + h) pixels.
+    alike > w + h && flood(picture, colour).iter().filter(|g| **g).count() * 10 > w * h
+}
+
 /// The most common colour of the picture's rim, where it is common enough to be a ground.
 fn rim_colour(picture: &Picture) -> Option<[u8; 3]> {
     let (w, h) = (picture.width, picture.height);
