@@ -175,7 +175,9 @@ pub fn gaps(times: &[Micros], duration_s: f64) -> Vec<Gap> {
 const NOT_REGULAR: &str = "not a regular file";
 
 /// Kinds of files that hold a picture, by the ending of the name. An archive is of one kind.
-const KINDS: [&[&str]; 4] = [&["png"], &["jpg", "jpeg"], &["tif", "tiff"], &["webp"]];
+const KINDS: [&[&str]; 5] = [&["png"], &["jpg", "jpeg"], &["tif", "tiff"], &["webp"], ARRAYS];
+/// Arrays are the archive where there is no picture; beside pictures they are results.
+const ARRAYS: &[&str] = &["npy", "npz"];
 
 /// The kind of a file that may hold a picture.
 fn kind(path: &Path) -> Option<usize> {
@@ -246,9 +248,11 @@ pub fn list(root: &Path, output: &Path) -> Result<Listing> {
 fn keep_one_kind(root: &Path, files: &mut Vec<PathBuf>) {
     let mut counts = [0usize; KINDS.len()];
     files.iter().filter_map(|f| kind(f)).for_each(|k| counts[k] += 1);
-    let most = counts.iter().copied().max().unwrap_or(0);
+    let pictures = counts[..KINDS.len() - 1].iter().copied().max().unwrap_or(0);
+    let most = if pictures > 0 { pictures } else { counts[KINDS.len() - 1] };
     let Some(kept) = counts.iter().position(|n| *n == most) else { return };
-    let others = files.len() - most;
+    let arrays = if KINDS[kept] == ARRAYS { 0 } else { counts[KINDS.len() - 1] };
+    let others = files.len() - most - arrays;
     if others > 0 {
         let ending = KINDS[kept][0];
         tracing::warn!("{}: {most} .{ending} files are read, {others} pictures of other kinds are not", root.display());

@@ -54,6 +54,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         Command::Clip { folders, span, preview } => {
             let session = Session::new(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
             if let Some(path) = preview {
+                init_command::check_preview(&path)?;
                 let problem = pipeline::preview(&session.context(), &path)?;
                 answer(format_args!("preview: {}", path.display()));
                 return problem.map_or(Ok(0), |p| Err(Error::Input(p).into()));
@@ -66,6 +67,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             let session = Session::new(&common, Settings { folders, reading })?;
             let summary = pipeline::features(&session.context(), session.backend()?.as_mut())?;
             session.report(&summary);
+            session.say_next("features");
             Ok(summary.left_out.len())
         }
         Command::Design { folders } => {
@@ -73,12 +75,14 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             let network = pipeline::write_design(&session.context())?;
             design::draw_all(&session.config.output.path, &network, Domain::Distance)?;
             answer(design::describe(&network));
+            session.say_next("design");
             Ok(0)
         }
         Command::Transform { folders, backend } => {
             let session =
                 Session::new(&common, Settings { folders, reading: Reading { backend, ..Reading::default() } })?;
             pipeline::transform(&session.context(), session.backend()?.as_mut())?;
+            session.say_next("transform");
             Ok(0)
         }
         Command::Reduce { folders } => alone(&common, folders, "reduce", |ctx| reduce::compute(ctx, None).map(|_| ())),
@@ -178,8 +182,20 @@ fn alone(
     let session = Session::new(common, Settings { folders, ..Settings::default() })?;
     let ctx = session.context();
     pipeline::stage(&ctx, name, || work(&ctx))?;
+    session.say_next(name);
     Ok(0)
 }
+
+/// What each stage writes in the output folder, and the command that comes next.
+const STAGES: [(&str, &str, &str); 7] = [
+    ("features", "features", "scatterfall transform"),
+    ("design", "wavelets", "scatterfall transform"),
+    ("transform", "scattering_coefficients", "scatterfall reduce"),
+    ("reduce", "pca_ica", "scatterfall cluster"),
+    ("cluster", "clustering_results", "scatterfall visualize, scatterfall report"),
+    ("visualize", "visualizations", "scatterfall report"),
+    ("report", "report.html", "open it in a browser"),
+];
 
 /// Minutes of the demonstration's archive.
 const DEMO_IMAGES: usize = 180;
@@ -281,6 +297,13 @@ impl Session {
 
     fn backend(&self) -> Result<Box<dyn Backend>> {
         Ok(backend::open(self.config.compute.backend, Arc::clone(&self.pool))?)
+    }
+
+    /// Says what a stage wrote and what comes next.
+    fn say_next(&self, stage: &str) {
+        if let Some((_, wrote, next)) = STAGES.iter().find(|(name, ..)| *name == stage) {
+            say(format_args!("written    {}; next: {next}", self.config.output.path.join(wrote).display()));
+        }
     }
 
     fn report(&self, summary: &RunSummary) {

@@ -3,6 +3,7 @@
 //! Rows above the crop are inflated and dropped, rows below it are not read at all, so neither time nor memory is spent
 //! on axes and margins.
 
+mod array;
 mod other;
 
 use std::fmt::Display;
@@ -21,6 +22,9 @@ use crate::error::{Error, Result};
 /// # Errors
 /// [`Error::Io`] where the file cannot be read, [`Error::Image`] where it is no picture.
 pub fn size(path: &Path) -> Result<(u32, u32)> {
+    if array::is_array(path) {
+        return array::size(path);
+    }
     if let Some(format) = other::format(path) {
         return other::size(path, format);
     }
@@ -78,7 +82,11 @@ pub fn decode(path: &Path, crop: Option<&Crop>, max_pixels: u64) -> Result<Pixel
 /// # Errors
 /// Those of [`decode`].
 pub fn waterfall(path: &Path, config: &Config) -> Result<Pixels> {
-    let pixels = decode(path, config.crop.as_ref(), config.input.max_pixels)?;
+    let pixels = if array::is_array(path) {
+        array::decode(path, config)?
+    } else {
+        decode(path, config.crop.as_ref(), config.input.max_pixels)?
+    };
     Ok(turned(pixels, config.time_axis))
 }
 

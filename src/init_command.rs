@@ -32,6 +32,9 @@ pub(crate) fn init(request: &Request, draw: impl FnOnce(&Path, &Path) -> Result<
     let Some(folder) = &request.folder else {
         return Err(Error::config("FOLDER", "nothing", "a folder of pictures, or --from config.py").into());
     };
+    if let Some(preview) = &request.preview {
+        check_preview(preview)?;
+    }
     let found = look(folder, &request.output)?;
     for line in found.lines() {
         say(line);
@@ -61,6 +64,17 @@ pub(crate) fn init(request: &Request, draw: impl FnOnce(&Path, &Path) -> Result<
         answer(format_args!("next        fill in {open} in {config}, look at {}, then: scatterfall run --config {config}", preview.display()));
     }
     Ok(0)
+}
+
+/// Refuses a preview that would not be what its name says.
+///
+/// # Errors
+/// A usage error for a name that does not end in `.png`.
+pub(crate) fn check_preview(path: &Path) -> Result<()> {
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
+        return Ok(());
+    }
+    Err(Error::config("--preview", path.display(), "a file name that ends in .png: previews are PNG").into())
 }
 
 fn take_over(script: &Path, output: &Path) -> Result<usize> {
