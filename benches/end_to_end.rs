@@ -14,11 +14,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use rayon::prelude::*;
-use scatterfall::backend::cpu::CpuBackend;
 use scatterfall::config::Config;
 use scatterfall::pipeline;
 use scatterfall::progress::{Context, Silent, threads};
-use scatterfall::synth::{SynthArchive, SynthOptions};
+use scatterfall_scattering::backend::cpu::CpuBackend;
+use scatterfall_synth::{SynthArchive, SynthOptions};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array3;
-use scatterfall::backend::Backend;
-use scatterfall::backend::cpu::CpuBackend;
 use scatterfall::config::Config;
 use scatterfall::decode;
-use scatterfall::plan::ScatteringPlan;
-use scatterfall::stages::images;
-use scatterfall::synth::{SynthArchive, SynthOptions};
+use scatterfall::plans;
+use scatterfall_scattering::backend::Backend;
+use scatterfall_scattering::backend::cpu::CpuBackend;
+use scatterfall_scattering::plan::ScatteringPlan;
+use scatterfall_synth::{SynthArchive, SynthOptions};
 
 fn stages(c: &mut Criterion) {
     let archive = SynthArchive::new(&SynthOptions::default()).expect("valid options");
@@ -29,7 +29,7 @@ fn stages(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     for names in ["std", "mean", "median", "p75", "max", "gabor", "dominant_frequency", "slope_aspect"] {
         let config = Config::from_text(&format!("[features]\nnames = [\"{names}\"]")).expect("valid");
-        let plan = images::plan(&config, (1920, 800), false).expect("fits");
+        let plan = plans::images(&config, (1920, 800), false).expect("fits");
         let mut backend = CpuBackend::new(Arc::clone(&pool));
         group.bench_function(names, |b| {
             b.iter_batched(

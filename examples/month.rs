@@ -13,11 +13,11 @@ use scatterfall::config::Config;
 use scatterfall::progress::{Context, Silent, threads};
 use scatterfall::stages::{report, visualize};
 use scatterfall::store::atomic::write_bytes;
-use scatterfall::store::npy::Time;
 use scatterfall::store::npz::write_npz;
-use scatterfall::synth::{SynthArchive, SynthOptions};
-use scatterfall::time::{compact, iso, parse_compact};
 use scatterfall::{Error, Result};
+use scatterfall_npz::Time;
+use scatterfall_synth::{SynthArchive, SynthOptions};
+use scatterfall_timestamps::{compact, iso, parse_compact};
 
 const MINUTE: i64 = 60_000_000;
 const DAY: usize = 1_440;

@@ -5,23 +5,24 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use ndarray::{Array2, ArrayView2};
 use scatterfall::Result;
-use scatterfall::colormap::Colormap;
-use scatterfall::plots::bank::{BankPicture, Domain, filter_bank};
-use scatterfall::plots::clusters::{Candidate, centroids, selection};
-use scatterfall::plots::counts::{Counts, save_counts};
-use scatterfall::plots::coverage::{Coverage, coverage};
-use scatterfall::plots::examples::{Example, examples};
-use scatterfall::plots::image_features::{ImageFeatures, features_clusters};
-use scatterfall::plots::map::{cluster_map, score_map};
-use scatterfall::plots::preview::{Preview, preview};
-use scatterfall::plots::rate::detection_rate;
-use scatterfall::plots::reduction::{Kind, along_rows, explained_variance, first_two};
-use scatterfall::plots::rows::Rows;
-use scatterfall::plots::scattergram::{Scattergram, extents, nearest_filter, scattergram};
-use scatterfall::plots::stack::{Mark, Stack};
-use scatterfall::plots::waterfall::{Scene, Waterfall};
-use scatterfall::time::parse_compact;
-use scatterfall_fft::num_complex::Complex64;
+use scatterfall::store::pictures::SavePicture;
+use scatterfall_colormap::Colormap;
+use scatterfall_figures::bank::{BankPicture, Domain, filter_bank};
+use scatterfall_figures::clusters::{Candidate, centroids, selection};
+use scatterfall_figures::counts::{Counts, accumulated, occurrences};
+use scatterfall_figures::coverage::{Coverage, coverage};
+use scatterfall_figures::examples::{Example, examples};
+use scatterfall_figures::image_features::{ImageFeatures, features_clusters};
+use scatterfall_figures::map::{cluster_map, score_map};
+use scatterfall_figures::preview::{Preview, preview};
+use scatterfall_figures::rate::detection_rate;
+use scatterfall_figures::reduction::{Kind, along_rows, explained_variance, first_two};
+use scatterfall_figures::rows::Rows;
+use scatterfall_figures::scattergram::{Scattergram, extents, nearest_filter, scattergram};
+use scatterfall_figures::stack::{Mark, Stack};
+use scatterfall_figures::waterfall::{Scene, Waterfall};
+use scatterfall_lane_fft::planned::num_complex::Complex64;
+use scatterfall_timestamps::parse_compact;
 
 const MINUTE: i64 = 60_000_000;
 const PLACES: usize = 8;
@@ -109,7 +110,11 @@ fn archive_pictures(archive: &Archive, folder: &Path) -> Result<()> {
     let held = rows.image_times();
     let at_place: Vec<i32> = archive.labels.iter().skip(2).step_by(PLACES).copied().collect();
     let counts = Counts { times: &held, labels: &at_place, duration: MINUTE, accumulate: 4, place_km: Some(4.8) };
-    save_counts(&counts, 3, &folder.join("cluster_counts"))?;
+    for label in 0..3 {
+        occurrences(&counts, label).save(&folder.join(format!("cluster_counts/cluster{label}_counts.png")))?;
+        accumulated(&counts, label)
+            .save(&folder.join(format!("cluster_counts/cluster{label}_accumulated_counts.png")))?;
+    }
     cluster_map(&rows).save(&folder.join("cluster_map.png"))?;
     score_map(&rows).save(&folder.join("score_map.png"))?;
     detection_rate(&rows).save(&folder.join("detection_rate.png"))?;
@@ -133,7 +138,7 @@ fn waterfall(seed: u64) -> Vec<u8> {
 }
 
 fn waterfall_pictures(folder: &Path) -> Result<()> {
-    let map = Colormap::load("jet")?;
+    let map = Colormap::builtin("jet").expect("comes with the program");
     let scene =
         Scene { colormap: &map, db: (-113.0, -35.0), distance_km: (0.0, 20.0), duration_s: 60.0, segment_km: 3.0 };
     let start = parse_compact("20250515_113000").unwrap_or_default();
@@ -229,7 +234,7 @@ fn bank(layer: usize, octaves: usize, bins: usize, rate: f64, domain: Domain) ->
         Complex64::new(cos, sin) * (-(t * centers[i]).powi(2)).exp()
     };
     let wavelets = Array2::from_shape_fn((centers.len(), bins), |(i, k)| wavelet(i, k));
-    let fft = scatterfall_fft::forward(bins);
+    let fft = scatterfall_lane_fft::planned::forward(bins);
     let mut spectra = wavelets.clone();
     for mut row in spectra.rows_mut() {
         let mut buffer = row.to_vec();
@@ -254,7 +259,7 @@ impl Bank {
 }
 
 /// Half an hour with one event and a gap.
-fn seismogram() -> scatterfall::plots::Canvas {
+fn seismogram() -> scatterfall_figures::Canvas {
     let start = parse_compact("20250515_234500").unwrap_or_default();
     let mut random = Random(7);
     let event = |t: f64| if t > 400.0 { 40.0 * (-(t - 400.0) / 60.0).exp() } else { 0.0 };

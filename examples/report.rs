@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 
 use scatterfall::Result;
-use scatterfall::colormap::Colormap;
-use scatterfall::plots::clusters::centroids;
-use scatterfall::plots::counts::{Counts, pieces};
-use scatterfall::plots::coverage::Coverage;
-use scatterfall::plots::reduction::explained_variance;
-use scatterfall::plots::rows::Rows;
-use scatterfall::plots::waterfall::Waterfall;
-use scatterfall::report::{ClusterCard, EventLine, PictureFile, ReportData, Thumbnail, save, thumbnail};
-use scatterfall::time::{day_name, parse_compact};
+use scatterfall::store::atomic::write_bytes;
+use scatterfall::store::pictures::SavePicture;
+use scatterfall_colormap::Colormap;
+use scatterfall_figures::clusters::centroids;
+use scatterfall_figures::counts::{Counts, pieces};
+use scatterfall_figures::coverage::Coverage;
+use scatterfall_figures::reduction::explained_variance;
+use scatterfall_figures::report::{ClusterCard, EventLine, PictureFile, ReportData, Thumbnail, render, thumbnail};
+use scatterfall_figures::rows::Rows;
+use scatterfall_figures::waterfall::Waterfall;
+use scatterfall_timestamps::{day_name, parse_compact};
 
 const MINUTE: i64 = 60_000_000;
 const PLACES: usize = 8;
@@ -51,7 +53,7 @@ fn main() -> Result<()> {
         let of_day = time.rem_euclid(86_400_000_000) / 1_000_000;
         format!("Waterfall_RMS_{}_{:02}{:02}00.png", day_name(time), of_day / 3_600, of_day / 60 % 60)
     };
-    let map = Colormap::load("jet")?;
+    let map = Colormap::builtin("jet").expect("comes with the program");
     let (rows, columns) = (268, 860);
     let mut thumbnails = Vec::new();
     for i in 0..200.min(held.len()) {
@@ -82,7 +84,7 @@ fn main() -> Result<()> {
     let events: Vec<EventLine> = (0..50).map(event).collect();
     let pair = |k: usize| vec![k % thumbnails.len(), (k + 7) % thumbnails.len()];
     let cards: Vec<ClusterCard> = (0..6).map(|k| ClusterCard { typical: pair(k), worst: pair(k + 30) }).collect();
-    let png = |canvas: scatterfall::plots::Canvas| -> Result<Vec<u8>> {
+    let png = |canvas: scatterfall_figures::Canvas| -> Result<Vec<u8>> {
         let file = std::env::temp_dir().join(format!("scatterfall-example-{}.png", std::process::id()));
         canvas.save(&file)?;
         let bytes = std::fs::read(&file).map_err(|e| scatterfall::Error::io("read", &file, e))?;
@@ -133,5 +135,5 @@ fn main() -> Result<()> {
         thumbnails: &thumbnails,
         pictures: &pictures,
     };
-    save(&data, &path)
+    write_bytes(&path, render(&data).as_bytes())
 }

@@ -1,131 +1,7 @@
 //! What stands out: a score for every row, and events made of the rows with the highest.
 
-use std::collections::HashMap;
-
-use ndarray::{ArrayView2, Axis};
-use rayon::prelude::*;
-
 use crate::places::{Geometry, Places};
-use crate::time::{Micros, micros};
-
-/// Rows that a place needs before its own normal is taken from them.
-pub const LEAST_ROWS: usize = 20;
-
-/// A median absolute deviation times this estimates the standard deviation of normal numbers.
-const MAD_TO_STD: f64 = 1.4826;
-
-/// Smallest spread of a place as a part of the component's overall one: a dead stretch must not turn rounding into events.
-const LEAST_SPREAD: f64 = 1e-3;
-
-/// Usual values of a component at one place: median, and spread in units of a standard deviation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Normal {
-    /// Median of each component.
-    pub median: Vec<f64>,
-    /// 1.4826 times the median absolute deviation of each component, at least a thousandth of the overall one.
-    pub spread: Vec<f64>,
-}
-
-/// Every place's usual behaviour.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct PlaceNormals {
-    /// By place, in whole millimetres so that it can be a key.
-    normals: HashMap<i64, Normal>,
-}
-
-/// The key of a place.
-#[expect(clippy::cast_possible_truncation, reason = "kilometres in millimetres fit 63 bits")]
-fn key(place_km: f64) -> i64 {
-    (place_km * 1e6).round() as i64
-}
-
-impl PlaceNormals {
-    /// Fits the normal of every place with at least [`LEAST_ROWS`] rows that take part.
-    ///
-    /// `components` is `[row, component]`; `takes_part` false (or a row that is not finite) keeps a row out.
-    pub fn fit(components: ArrayView2<'_, f64>, places: &Places, geometry: &Geometry, takes_part: &[bool]) -> Self {
-        let used = |i: usize| takes_part[i] && components.row(i).iter().all(|v| v.is_finite());
-        let rows: Vec<usize> = (0..components.nrows()).filter(|&i| used(i)).collect();
-        let overall = normal(components, &rows);
-        let mut by_place: HashMap<i64, Vec<usize>> = HashMap::new();
-        for &i in &rows {
-            by_place.entry(key(geometry.place(places.distance[i]))).or_default().push(i);
-        }
-        let least = |spread: f64, overall: f64| spread.max(LEAST_SPREAD * overall);
-        let normals = by_place
-            .into_par_iter()
-            .filter(|(_, rows)| rows.len() >= LEAST_ROWS)
-            .map(|(place, rows)| {
-                let own = normal(components, &rows);
-                let spread = own.spread.iter().zip(&overall.spread).map(|(&s, &o)| least(s, o)).collect();
-                (place, Normal { median: own.median, spread })
-            })
-            .collect();
-        Self { normals }
-    }
-
-    /// The Euclidean norm of the row's deviations from its place's median in units of its spread; `None` where the place
-    /// has no normal. A component that never varies anywhere counts only by whether it deviates at all.
-    pub fn score(&self, row: ndarray::ArrayView1<'_, f64>, place_km: f64) -> Option<f64> {
-        let normal = self.normals.get(&key(place_km))?;
-        let squares = row.iter().zip(&normal.median).zip(&normal.spread).map(|((&x, &median), &spread)| {
-            let deviation = x - median;
-            if spread > 0.0 { (deviation / spread).powi(2) } else { 0.0 }
-        });
-        Some(squares.sum::<f64>().sqrt())
-    }
-
-    /// Places with a normal, in km, ascending, with their normals.
-    pub fn sorted(&self) -> Vec<(f64, &Normal)> {
-        let mut all: Vec<_> = self.normals.iter().collect();
-        all.sort_by_key(|(k, _)| **k);
-        #[expect(clippy::cast_precision_loss, reason = "millimetres of a fibre")]
-        all.into_iter().map(|(k, n)| (*k as f64 / 1e6, n)).collect()
-    }
-
-    /// Normals as they were stored.
-    pub fn from_sorted(places: impl IntoIterator<Item = (f64, Normal)>) -> Self {
-        Self { normals: places.into_iter().map(|(p, n)| (key(p), n)).collect() }
-    }
-}
-
-fn normal(components: ArrayView2<'_, f64>, rows: &[usize]) -> Normal {
-    let (median, spread) = components
-        .axis_iter(Axis(1))
-        .map(|column| {
-            let mut values: Vec<f64> = rows.iter().map(|&i| column[i]).collect();
-            let middle = median(&mut values);
-            values.iter_mut().for_each(|v| *v = (*v - middle).abs());
-            (middle, MAD_TO_STD * median(&mut values))
-        })
-        .unzip();
-    Normal { median, spread }
-}
-
-/// Median (mean of the two middle values where the number is even); 0 of nothing.
-pub fn median(values: &mut [f64]) -> f64 {
-    let n = values.len();
-    if n == 0 {
-        return 0.0;
-    }
-    let (below, middle, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
-    let upper = *middle;
-    if n % 2 == 1 {
-        return upper;
-    }
-    (below.iter().copied().fold(f64::NEG_INFINITY, f64::max) + upper) / 2.0
-}
-
-/// Quantile `q` of the finite values, linear between the two nearest (NumPy's default); `None` where there are none.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "row numbers")]
-pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
-    let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
-    sorted.sort_by(f64::total_cmp);
-    let position = q * sorted.len().checked_sub(1)? as f64;
-    let below = position.floor() as usize;
-    let above = (below + 1).min(sorted.len() - 1);
-    Some(sorted[below] + (sorted[above] - sorted[below]) * (position - below as f64))
-}
+use scatterfall_timestamps::{Micros, micros};
 
 /// Rows that stand out together.
 #[derive(Clone, Debug, PartialEq)]
@@ -212,49 +88,11 @@ fn root(parent: &mut [usize], mut i: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Array2;
 
     const MINUTE: Micros = 60_000_000;
 
     fn geometry() -> Geometry {
         Geometry { segment_km: 3.0, duration_s: 60.0, period_km: None, offset_km: 0.0 }
-    }
-
-    #[test]
-    fn medians_and_quantiles_are_numpys() {
-        assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0, "odd");
-        assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), 2.5, "even");
-        // numpy.quantile([1, 2, 3, 4], 0.9) = 3.7
-        let q = quantile(&[4.0, f64::NAN, 1.0, 3.0, 2.0], 0.9).expect("finite values");
-        assert!((q - 3.7).abs() < 1e-12, "{q}: rounding of one product");
-        assert_eq!(quantile(&[f64::NAN], 0.5), None, "nothing finite");
-    }
-
-    #[test]
-    fn a_row_is_judged_by_its_own_place() {
-        // Place 0 rests at 0 +- 1, place 1 at 100 +- 10: the same 30 stands out at one and not at the other.
-        let n = 60;
-        let mut x = Array2::zeros((2 * n, 1));
-        let mut places = Places::default();
-        for i in 0..2 * n {
-            let (minute, place) = (i / 2, i % 2);
-            let wiggle = [-1.0, -0.5, 0.0, 0.5, 1.0][minute % 5];
-            x[[i, 0]] = if place == 0 { wiggle } else { 100.0 + 10.0 * wiggle };
-            places.times.push(minute as i64 * MINUTE);
-            places.distance.push(place as f64 * 2.4);
-        }
-        x[[0, 0]] = 30.0;
-        x[[1, 0]] = 130.0;
-        let all = vec![true; 2 * n];
-        let normals = PlaceNormals::fit(x.view(), &places, &geometry(), &all);
-        let quiet = normals.score(x.row(1), 2.4).expect("a normal");
-        let loud = normals.score(x.row(0), 0.0).expect("a normal");
-        assert!(loud > 9.0 * quiet, "{loud} at the quiet place, {quiet} at the loud one");
-        assert_eq!(normals.score(x.row(0), 9.9), None, "a place without rows");
-        let few = PlaceNormals::fit(x.view(), &places, &geometry(), &vec![false; 2 * n]);
-        assert_eq!(few.score(x.row(0), 0.0), None, "rows that take no part make no normal");
-        let again = PlaceNormals::from_sorted(normals.sorted().into_iter().map(|(p, n)| (p, n.clone())));
-        assert_eq!(again, normals, "stored and read back");
     }
 
     #[test]

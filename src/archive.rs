@@ -12,8 +12,8 @@ use crate::config::Input;
 use crate::decode;
 use crate::error::{Error, Result};
 use crate::names::{cadence, is_sidecar};
-use crate::segment::is_gap;
-use crate::time::{Micros, day_name, iso, micros};
+use crate::series::is_gap;
+use scatterfall_timestamps::{Micros, day_name, iso, micros};
 
 /// One image of the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
-use scatterfall::backend::{self, Backend};
 use scatterfall::bench;
 use scatterfall::config::{Config, TimeAxis};
 use scatterfall::model::Model;
-use scatterfall::plots::bank::Domain;
-use scatterfall::settle::settle;
 use scatterfall::progress::{Context, Observer, threads};
+use scatterfall::settle::settle;
 use scatterfall::stages::{cluster, design, reduce, report, scatter, seismogram, visualize};
 use scatterfall::store::atomic::write_bytes;
 use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
-use scatterfall::synth::{Layout, SynthArchive, SynthOptions};
 use scatterfall::{Error, pipeline};
+use scatterfall_figures::bank::Domain;
+use scatterfall_scattering::backend::{self, Backend};
+use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
 use crate::cli::{AxisName, BenchBackend, Cli, Command, Common, Folders, PoolingName, Reading};
 use crate::init_command;

@@ -13,9 +13,9 @@ use std::path::Path;
 
 use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 
-use crate::batch::Pixels;
 use crate::config::{Config, Crop, TimeAxis};
 use crate::error::{Error, Result};
+use scatterfall_colormap::Pixels;
 
 /// Width and height in pixels that a picture's header declares.
 ///
@@ -304,7 +304,8 @@ mod tests {
     #[test]
     fn pictures_are_turned_so_that_time_runs_down() {
         // Time 0 holds 1 2 3 along the fibre, time 1 holds 4 5 6.
-        let picture = |rows, columns, values: &[u8]| Pixels { rows, columns, rgb: values.iter().flat_map(|v| [*v; 3]).collect() };
+        let picture =
+            |rows, columns, values: &[u8]| Pixels { rows, columns, rgb: values.iter().flat_map(|v| [*v; 3]).collect() };
         let want = picture(2, 3, &[1, 2, 3, 4, 5, 6]);
         for (axis, drawn) in [
             (TimeAxis::Down, want.clone()),

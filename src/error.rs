@@ -79,6 +79,64 @@ fn remedy(error: &std::io::Error) -> &'static str {
     }
 }
 
+impl From<scatterfall_scattering::Error> for Error {
+    fn from(error: scatterfall_scattering::Error) -> Self {
+        use scatterfall_scattering::Error as Scattering;
+        match error {
+            Scattering::Parameter { parameter, value, expected } => Self::config(parameter, value, expected),
+            Scattering::Shader { name, reason } => Self::Shader { name, reason },
+            Scattering::Device(text) => Self::Device(text),
+            other => Self::Input(other.to_string()),
+        }
+    }
+}
+
+impl From<scatterfall_rowstats::Error> for Error {
+    fn from(error: scatterfall_rowstats::Error) -> Self {
+        use scatterfall_rowstats::Error as Rowstats;
+        match error {
+            Rowstats::Parameter { parameter, value, expected } => Self::config(parameter, value, expected),
+            // What a source of rows reports is this program's own, and comes back as it was.
+            Rowstats::Source(error) => error.downcast::<Self>().map_or_else(|e| Self::Input(e.to_string()), |own| *own),
+            other => Self::Input(other.to_string()),
+        }
+    }
+}
+
+impl From<Error> for scatterfall_rowstats::Error {
+    fn from(error: Error) -> Self {
+        Self::Source(Box::new(error))
+    }
+}
+
+impl From<scatterfall_npz::Error> for Error {
+    fn from(error: scatterfall_npz::Error) -> Self {
+        use scatterfall_npz::Error as Npz;
+        match error {
+            Npz::Io { action, path, source } => Self::io(action, path, source),
+            Npz::Format { path, reason } => Self::store(path, reason),
+            other => Self::Input(other.to_string()),
+        }
+    }
+}
+
+impl From<scatterfall_figures::Error> for Error {
+    fn from(error: scatterfall_figures::Error) -> Self {
+        Self::Input(error.to_string())
+    }
+}
+
+impl From<scatterfall_synth::Error> for Error {
+    fn from(error: scatterfall_synth::Error) -> Self {
+        use scatterfall_synth::Error as Synth;
+        match error {
+            Synth::Option { option, value, expected } => Self::config(option, value, expected),
+            Synth::Io { action, path, source } => Self::io(action, path, source),
+            other => Self::Input(other.to_string()),
+        }
+    }
+}
+
 impl Error {
     /// A configuration error for `key`.
     pub fn config(key: impl Into<String>, value: impl ToString, expected: impl Into<String>) -> Self {

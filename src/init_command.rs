@@ -61,7 +61,10 @@ pub(crate) fn init(request: &Request, draw: impl FnOnce(&Path, &Path) -> Result<
         answer(format_args!("next        look at {}, then: scatterfall run --config {config}", preview.display()));
     } else {
         let open = open.join(", ");
-        answer(format_args!("next        fill in {open} in {config}, look at {}, then: scatterfall run --config {config}", preview.display()));
+        answer(format_args!(
+            "next        fill in {open} in {config}, look at {}, then: scatterfall run --config {config}",
+            preview.display()
+        ));
     }
     Ok(0)
 }

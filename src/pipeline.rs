@@ -15,14 +15,15 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::archive::{Catalogue, LeftOut};
-use crate::backend::{Backend, log_figures};
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::plans;
 use crate::progress::Context;
 use crate::stages::{apply, clip, cluster, design, images, reduce, report, seismogram, strict, transform, visualize};
 use crate::store::atomic::remove_unfinished;
 use crate::store::day::Stage;
 use crate::summary::{LEFT_OUT_FILE, RunSummary};
+use scatterfall_scattering::backend::{Backend, log_figures};
 
 /// Files that the log names as left out by the catalogue: a folder may hold many that are no images of the archive.
 const WARNINGS: usize = 100;
@@ -67,7 +68,7 @@ pub fn apply(ctx: &Context<'_>, backend: &mut dyn Backend, model: &Model) -> Res
     let mut summary = RunSummary::default();
     remove_unfinished_files(&ctx.config.output.path);
     let catalogue = read_catalogue(ctx, &mut summary)?;
-    model.check_images(&catalogue, images::plan(ctx.config, catalogue.size, false)?.features.windows)?;
+    model.check_images(&catalogue, plans::images(ctx.config, catalogue.size, false)?.features.windows)?;
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
     compute_images(ctx, backend, &catalogue, true, &mut summary)?;
     compute_transform(ctx, backend, Some(&days), &mut summary)?;
@@ -251,11 +252,11 @@ fn compute_transform(
 ///
 /// # Errors
 /// [`Error::Config`] where segments do not fit the images; those of writing.
-pub fn write_design(ctx: &Context<'_>) -> Result<crate::plan::ScatteringPlan> {
+pub fn write_design(ctx: &Context<'_>) -> Result<scatterfall_scattering::plan::ScatteringPlan> {
     let config = ctx.config;
     let windows = crate::stages::rows::stored_windows(config).map_or_else(|| planned_windows(ctx), Ok)?;
-    let cut = images::segmentation(config, windows)?;
-    let network = images::network(config, &cut)?;
+    let cut = plans::segmentation(config, windows)?;
+    let network = plans::network(config, &cut)?;
     design::warn(&network);
     design::write(&config.output.path, &network)?;
     Ok(network)
@@ -268,7 +269,9 @@ fn planned_windows(ctx: &Context<'_>) -> Result<usize> {
         Some(crop) => crop.shape(config.time_axis).1,
         None => {
             let (width, height) = Catalogue::read(&config.input, &config.output.path)?.size;
-            crate::config::Crop { top: 0, bottom: height as usize, left: 0, right: width as usize }.shape(config.time_axis).1
+            crate::config::Crop { top: 0, bottom: height as usize, left: 0, right: width as usize }
+                .shape(config.time_axis)
+                .1
         }
     };
     let f = &config.features;

@@ -1,7 +1,7 @@
 //! Where and when rows are: along the fibre, and in time.
 
 use crate::config::{Config, Continuity, Exclude, SegmentLength};
-use crate::time::{Micros, micros};
+use scatterfall_timestamps::{Micros, micros};
 
 /// Where and when rows are.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +57,11 @@ impl Geometry {
             Some(period) => (distance - self.offset_km).rem_euclid(period) + self.offset_km,
             None => distance,
         }
+    }
+
+    /// The place on the fibre, in km, of every row.
+    pub fn locations(&self, places: &Places) -> Vec<f64> {
+        places.distance.iter().map(|&distance| self.place(distance)).collect()
     }
 
     /// True for a row that takes part in fits.

@@ -8,7 +8,7 @@ use crate::archive;
 use crate::config::{Config, Input};
 use crate::error::{Error, Result};
 use crate::names::{TimePattern, cadence, find};
-use crate::time::Micros;
+use scatterfall_timestamps::Micros;
 
 /// Finds what is `auto`, puts it into `config`, and says what was found, a line each.
 ///
@@ -25,7 +25,8 @@ pub fn settle(config: &mut Config) -> Result<Vec<String>> {
         recall(config);
         return Ok(said);
     };
-    let stems: Vec<String> = listing.files.iter().filter_map(|f| f.file_stem()).map(|s| s.to_string_lossy().into_owned()).collect();
+    let stems: Vec<String> =
+        listing.files.iter().filter_map(|f| f.file_stem()).map(|s| s.to_string_lossy().into_owned()).collect();
     if config.input.pattern_auto && !stems.is_empty() {
         said.extend(settle_pattern(config, &stems)?);
     }
@@ -74,7 +75,7 @@ fn settle_duration(input: &mut Input, times: &[Micros]) -> Result<Option<String>
         return Ok(Some(format!("a picture every {step} s")));
     }
     // A few pictures of an hour say nothing; neither do they lose anything.
-    let usual = crate::time::micros(input.duration_s / 2.0);
+    let usual = scatterfall_timestamps::micros(input.duration_s / 2.0);
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
     sorted.dedup();

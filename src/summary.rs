@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::archive::{Catalogue, Gap, LeftOut, gaps};
-use crate::backend::BackendInfo;
 use crate::config::Config;
 use crate::error::Result;
 use crate::store::atomic::write_bytes;
 use crate::store::csv::csv_field;
 use crate::store::day::{Record, Stage};
-use crate::store::npy::Time;
-use crate::store::npz::NpzFile;
+use scatterfall_npz::NpzFile;
+use scatterfall_npz::Time;
+use scatterfall_scattering::backend::BackendInfo;
 
 /// The table of what was left out, beside `run.json`: header `file,reason`, one line a file.
 pub const LEFT_OUT_FILE: &str = "left_out.csv";

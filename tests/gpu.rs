@@ -7,17 +7,16 @@ use std::sync::atomic::AtomicBool;
 
 use ndarray::{Array3, ArrayView2, Axis};
 use scatterfall::archive::Catalogue;
-use scatterfall::backend::cpu::CpuBackend;
-use scatterfall::backend::gpu::{DeviceLimits, GpuBackend, Precisions};
-use scatterfall::backend::{Backend, ImageResults};
-use scatterfall::batch::{CoefficientBlock, Pixels, SegmentBlock};
-use scatterfall::colormap::Colormap;
 use scatterfall::config::{BackendChoice, Config};
-use scatterfall::plan::{FeaturePlan, ImagePlan, ScatteringPlan};
+use scatterfall::plans;
 use scatterfall::progress::{Context, Silent};
-use scatterfall::segment::Segmentation;
-use scatterfall::stages::images;
-use scatterfall::synth::{Layout, SynthArchive, SynthOptions};
+use scatterfall_scattering::backend::cpu::CpuBackend;
+use scatterfall_scattering::backend::gpu::{DeviceLimits, GpuBackend, Precisions};
+use scatterfall_scattering::backend::{Backend, ImageResults};
+use scatterfall_scattering::blocks::{CoefficientBlock, Pixels, SegmentBlock};
+use scatterfall_scattering::plan::{FeaturePlan, ImagePlan, ScatteringPlan};
+use scatterfall_scattering::segmentation::Segmentation;
+use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
 /// Coefficients may differ by this part of the largest of their row, channel and order: what DESIGN asks of single precision.
 const ORDERS_1_AND_2: f32 = 1e-5;
@@ -56,8 +55,7 @@ impl Random {
 }
 
 fn image_plan(config: &Config, rows: usize, columns: usize) -> ImagePlan {
-    let map = Colormap::load(&config.value.colormap).expect("comes with the program");
-    let features = FeaturePlan::new(config, map, rows, columns).expect("fits");
+    let features = plans::features(config, rows, columns).expect("fits");
     let km = config.input.total_distance_km;
     let scattering = Segmentation::new(&config.segments, features.windows, km, 0.0).ok().map(|cut| {
         let channels = features.features.len();
@@ -507,7 +505,7 @@ fn images_to_coefficients_with_batches_in_flight() {
     }
     done.extend(tickets.into_iter().map(|t| gpu.collect(t).expect("collected")));
     assert!(done == alone, "batches in flight do not touch each other");
-    assert!(gpu.collect(scatterfall::backend::Ticket(99)).is_err(), "an unknown ticket");
+    assert!(gpu.collect(scatterfall_scattering::backend::Ticket(99)).is_err(), "an unknown ticket");
 
     for (got, batch) in alone.iter().zip(&batches) {
         assert_features("64 x 211", &config, got, &run(&mut cpu, &plan, batch));
@@ -603,7 +601,7 @@ fn decoding_goes_on_while_the_device_works() {
     let (mut gpu, stop) = (gpu(DeviceLimits::Default), AtomicBool::new(false));
     let ctx = Context { config: &config, pool: threads(), observer: &Silent, stop: &stop, strict: false };
     let catalogue = Catalogue::read(&config.input, &config.output.path).expect("an archive");
-    let summary = images::compute(&ctx, &mut gpu, &catalogue, true).expect("computed");
+    let summary = scatterfall::stages::images::compute(&ctx, &mut gpu, &catalogue, true).expect("computed");
     let trace = &summary.trace;
     assert_eq!((summary.images, trace.len()), (20, 10), "ten batches of two");
     let depth = gpu.depth();
@@ -627,7 +625,10 @@ fn what_cannot_be_is_an_error() {
     let mut gpu = gpu(DeviceLimits::Default);
     let plan = network_plan(&(TWO.to_owned() + "oversampling = 2"), 1, 64);
     let error = gpu.scatter(&plan, &segments(1, 1, 64, 0.0));
-    assert!(error.is_err_and(|e| e.is_usage()), "oversampling is not quietly something else");
+    assert!(
+        error.is_err_and(|e| matches!(e, scatterfall_scattering::Error::Parameter { .. })),
+        "oversampling is not quietly something else"
+    );
     let (_, plan) = small_plan();
     let small = Pixels { rows: 1, columns: 1, rgb: vec![0; 3] };
     assert!(gpu.submit(&plan, vec![small]).is_err(), "an image of another size");

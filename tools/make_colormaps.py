@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write assets/colormaps/*.txt: 256 rows of 8-bit "R G B".
+"""Write crates/colormap/tables/*.txt: 256 rows of 8-bit "R G B".
 
 viridis, inferno, magma and plasma (CC0, by S. van der Walt, N. Smith and E. Firing), cividis (CC0, by J. Nunez, C. Anderton
 and R. Renslow), turbo (Apache-2.0, by A. Mikhailov), RdBu and RdYlBu (Apache-2.0, ColorBrewer, by C. Brewer), coolwarm (by
@@ -12,7 +12,7 @@ import os
 import matplotlib
 import numpy as np
 
-OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "assets", "colormaps")
+OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "crates", "colormap", "tables")
 
 
 def lines(points):

@@ -3,11 +3,11 @@
 use ndarray::{ArrayView1, Axis};
 
 use super::Agreement;
-use crate::backend::ImageResults;
-use crate::batch::{CoefficientBlock, SegmentBlock};
 use crate::config::Feature;
 use crate::error::{Error, Result};
-use crate::plan::{FeaturePlan, ScatteringPlan};
+use scatterfall_scattering::backend::ImageResults;
+use scatterfall_scattering::blocks::{CoefficientBlock, SegmentBlock};
+use scatterfall_scattering::plan::{FeaturePlan, ScatteringPlan};
 
 /// Part of the largest of its column that a feature may differ by.
 const FEATURES: f64 = 2e-4;

@@ -6,7 +6,7 @@ use crate::archive::Catalogue;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::progress::Context;
-use crate::synth::{Layout, SynthArchive, SynthOptions};
+use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
 /// PNG files in memory, with names that tell their times.
 pub struct Input {

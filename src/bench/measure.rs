@@ -10,17 +10,17 @@ use rayon::prelude::*;
 
 use super::operations::{self, Work};
 use super::{Agreement, Device, Gpu, Input, Month, Options, Place, Report, Row, Spread, agreement};
-use crate::backend::cpu::CpuBackend;
-use crate::backend::{self, Backend, ImageResults};
-use crate::batch::{Pixels, SegmentBlock};
 use crate::config::{BackendChoice, Config, Feature};
 use crate::decode;
 use crate::error::{Error, Result};
 use crate::pipeline;
-use crate::plan::{ImagePlan, ScatteringPlan};
+use crate::plans;
 use crate::progress::{Context, Silent};
-use crate::segment::Segmentation;
-use crate::stages::images;
+use scatterfall_scattering::backend::cpu::CpuBackend;
+use scatterfall_scattering::backend::{self, Backend, ImageResults};
+use scatterfall_scattering::blocks::{Pixels, SegmentBlock};
+use scatterfall_scattering::plan::{ImagePlan, ScatteringPlan};
+use scatterfall_scattering::segmentation::Segmentation;
 
 /// Every feature, for rows of their own.
 const FEATURES: [Feature; 8] = [
@@ -104,7 +104,7 @@ fn open_gpu(wanted: Gpu, pool: Arc<ThreadPool>) -> Result<Found> {
     match (backend::open_gpu(choice, pool), wanted) {
         (Ok(gpu), _) => Ok((Some(gpu), None)),
         (Err(error), Gpu::Auto) => Ok((None, Some(error.to_string()))),
-        (Err(error), _) => Err(error),
+        (Err(error), _) => Err(error.into()),
     }
 }
 
@@ -146,9 +146,9 @@ impl<'a> Bench<'a> {
         let config = Input::config(ctx.config, folder.path());
         input.write(&config.input.path)?;
         let pixels = ctx.pool.install(|| decode_all(&config, input))?;
-        let mut plan = images::plan(&config, input.size, false)?;
-        let cut = images::segmentation(&config, plan.features.windows)?;
-        let network = images::network(&config, &cut)?;
+        let mut plan = plans::images(&config, input.size, false)?;
+        let cut = plans::segmentation(&config, plan.features.windows)?;
+        let network = plans::network(&config, &cut)?;
         if cut.count(cut.windows) == 0 {
             let expected = format!("at most the {} windows of an image, for a benchmark", cut.windows);
             return Err(Error::config("segments", format!("{} windows", cut.bins), expected));

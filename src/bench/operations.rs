@@ -2,7 +2,7 @@
 //! read or written once. Whoever needs fewer operations reaches more of these a second.
 
 use crate::config::Feature;
-use crate::plan::{FeaturePlan, GaborKernel, ScatteringPlan};
+use scatterfall_scattering::plan::{FeaturePlan, GaborKernel, ScatteringPlan};
 
 /// Work an image (or, for the transform, a segment).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

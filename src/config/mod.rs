@@ -10,13 +10,19 @@ use std::path::{Path, PathBuf};
 pub use scatterfall_recognize::TimeAxis;
 use toml::{Table, Value};
 
-use crate::clustering::{Covariance, Criterion, Linkage};
-use crate::colormap::Colormap;
 use crate::error::{Error, Result};
-use crate::reduction::ScalingKind;
 use crate::names::TimePattern;
-use crate::time::{Micros, parse_time};
+use scatterfall_colormap::Colormap;
+use scatterfall_rowstats::clustering::{Covariance, Criterion, Linkage};
+use scatterfall_rowstats::reduction::ScalingKind;
+use scatterfall_timestamps::{Micros, parse_time};
 use table::Section;
+
+pub use scatterfall_scattering::backend::BackendChoice;
+pub use scatterfall_scattering::options::{
+    Bank, Continuity, Feature, NetworkOptions as Network, Normalize, Oversampling, Pooling, SegmentLength,
+    SegmentOptions as Segments,
+};
 
 /// `config.toml` as it stands in the repository: every key with its default.
 pub const DEFAULTS: &str = include_str!("../../config.toml");
@@ -146,43 +152,10 @@ impl ValueScale {
     /// The colour map, folded where that is asked for.
     ///
     /// # Errors
-    /// Those of [`Colormap::load`].
+    /// Those of [`crate::colormap::load`].
     pub fn load_colormap(&self) -> Result<Colormap> {
-        let map = Colormap::load(&self.colormap)?;
+        let map = crate::colormap::load(&self.colormap)?;
         Ok(if self.fold { map.folded() } else { map })
-    }
-}
-
-/// A window feature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "DESIGN of each is on `backend::cpu`'s functions of the same names")]
-pub enum Feature {
-    Std,
-    Gabor,
-    DominantFrequency,
-    Mean,
-    Median,
-    P75,
-    Max,
-    SlopeAspect,
-}
-
-impl Feature {
-    /// Every feature with its name in the configuration.
-    pub const NAMES: [(&'static str, Self); 8] = [
-        ("std", Self::Std),
-        ("gabor", Self::Gabor),
-        ("dominant_frequency", Self::DominantFrequency),
-        ("mean", Self::Mean),
-        ("median", Self::Median),
-        ("p75", Self::P75),
-        ("max", Self::Max),
-        ("slope_aspect", Self::SlopeAspect),
-    ];
-
-    /// The name in the configuration.
-    pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, f)| *f == self).map_or("", |(n, _)| n)
     }
 }
 
@@ -195,96 +168,6 @@ pub struct Features {
     pub step: usize,
     /// The channels, in order.
     pub names: Vec<Feature>,
-}
-
-/// How long a segment is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum SegmentLength {
-    /// Kilometres of fibre.
-    Km(f64),
-    /// Windows.
-    Bins(usize),
-}
-
-/// Whether segments may cross from one image to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Continuity {
-    /// Segments lie within one image.
-    PerImage,
-    /// Images that follow each other form one series.
-    Concatenated,
-}
-
-/// Cutting feature series into segments.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Segments {
-    /// Length of a segment.
-    pub length: SegmentLength,
-    /// Share that the next segment repeats.
-    pub overlap: f64,
-    /// Whether segments may cross images.
-    pub continuity: Continuity,
-}
-
-/// What is taken from a scalogram over time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pooling {
-    /// NumPy's median: mean of the two middle values where the number is even.
-    Median,
-    /// Arithmetic mean.
-    Mean,
-    /// Largest value.
-    Max,
-}
-
-/// Normalisation of the wavelets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Normalize {
-    /// As defined, modulus 1 at its middle.
-    None,
-    /// Sum of the moduli is 1.
-    L1,
-    /// Sum of the squared moduli is 1.
-    L2,
-}
-
-/// Sampling of the scalograms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Oversampling {
-    /// As densely as the segment.
-    Full,
-    /// This many times as densely as the filter's band needs.
-    Times(usize),
-}
-
-/// One layer's filter bank.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bank {
-    /// Octaves below the Nyquist frequency.
-    pub octaves: usize,
-    /// Filters an octave.
-    pub resolution: usize,
-    /// Width in periods of the centre frequency.
-    pub quality: f64,
-}
-
-/// The scattering network.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Network {
-    /// Also statistics of the samples themselves.
-    pub order_0: bool,
-    /// Pooling over time.
-    pub pooling: Pooling,
-    /// Normalisation of the wavelets.
-    pub normalize: Normalize,
-    /// Shape of the Tukey window.
-    pub taper_alpha: Option<f64>,
-    /// Sampling of the scalograms.
-    pub oversampling: Oversampling,
-    /// Hz, for plain arrays.
-    pub sampling_rate: f64,
-    /// One bank a layer.
-    pub banks: Vec<Bank>,
 }
 
 /// What is taken off a seismogram before it is cut.
@@ -414,17 +297,6 @@ pub struct Visualize {
     pub image_step: usize,
     /// Images a stack.
     pub images_per_group: usize,
-}
-
-/// Which backend computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BackendChoice {
-    /// A GPU where there is one.
-    Auto,
-    /// A GPU, or an error.
-    Gpu,
-    /// The CPU.
-    Cpu,
 }
 
 /// Resources.

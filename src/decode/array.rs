@@ -8,12 +8,12 @@ use std::io::BufReader;
 use std::path::Path;
 
 use super::{outside, too_large};
-use crate::batch::Pixels;
+use crate::colormap;
 use crate::config::{Config, Crop};
 use crate::error::{Error, Result};
-use crate::colormap::Colormap;
-use crate::store::npy::{FromStored, NpyReader};
-use crate::store::npz::NpzFile;
+use scatterfall_colormap::Pixels;
+use scatterfall_npz::NpzFile;
+use scatterfall_npz::{FromStored, NpyReader};
 
 /// Names under which an .npz holds a waterfall, the first that is there.
 const NAMES: [&str; 4] = ["waterfall", "data", "values", "arr_0"];
@@ -51,7 +51,7 @@ pub(super) fn decode(path: &Path, config: &Config) -> Result<Pixels> {
         places().for_each(|i| rgb.extend_from_slice(&values[3 * i..3 * i + 3]));
         return Ok(Pixels { rows, columns, rgb });
     }
-    let map = Colormap::load(&config.value.colormap)?;
+    let map = colormap::load(&config.value.colormap)?;
     if let Some(indices) = bytes {
         places().for_each(|i| rgb.extend(map.color(indices[i])));
     } else {

@@ -6,9 +6,9 @@ use std::path::Path;
 use image::{ImageFormat, ImageReader, Limits};
 
 use super::{outside, too_large};
-use crate::batch::Pixels;
 use crate::config::Crop;
 use crate::error::{Error, Result};
+use scatterfall_colormap::Pixels;
 
 /// The format of a file by its name; `None` for PNG and for what has no ending of a picture.
 pub(super) fn format(path: &Path) -> Option<ImageFormat> {

@@ -15,12 +15,12 @@ pub use python::from_python;
 pub use text::{Told, configuration};
 
 use crate::archive;
-use crate::colormap::Colormap;
+use crate::colormap;
 use crate::decode;
 use crate::error::{Error, Result};
 use crate::names::{FoundPattern, TimePattern, cadence, find};
-use crate::segment::is_gap;
-use crate::time::Micros;
+use crate::series::is_gap;
+use scatterfall_timestamps::Micros;
 
 /// Runs of pictures that follow each other, and pictures of each: from the beginning, the middle and the end.
 const RUNS: usize = 3;
@@ -101,7 +101,8 @@ impl Proposal {
             doubts.push(("input.time_pattern", format!("the names can also be read as {rival}")));
         }
         if self.step_s.is_none() {
-            doubts.push(("input.duration_s", "the seconds a picture spans (no usual step between the names)".to_owned()));
+            doubts
+                .push(("input.duration_s", "the seconds a picture spans (no usual step between the names)".to_owned()));
         }
         doubts
     }
@@ -123,7 +124,10 @@ impl Proposal {
         };
         let step = self.step_s.map_or("of unknown length".to_owned(), |s| format!("every {s} s"));
         [
-            format!("plot        rows {} to {}, columns {} to {} ({})", plot.top, plot.bottom, plot.left, plot.right, f.plot.why),
+            format!(
+                "plot        rows {} to {}, columns {} to {} ({})",
+                plot.top, plot.bottom, plot.left, plot.right, f.plot.why
+            ),
             format!("colours     {map}{signed} ({})", f.map.why),
             format!("time        runs {} ({})", f.time_axis.value.name(), f.time_axis.why),
             format!("names       {pattern}, {} pictures, {step}", self.pictures),
@@ -160,7 +164,7 @@ pub fn look(input: &Path, output: &Path) -> Result<Proposal> {
         .collect();
     let example = alike[0].1.clone();
     let pictures: Vec<Picture> = alike.into_iter().map(|d| d.2).collect();
-    let Some(findings) = recognize(&pictures, &follows, &Colormap::known()) else {
+    let Some(findings) = recognize(&pictures, &follows, &colormap::known()) else {
         return Err(Error::Input(format!("{}: no picture there can be recognised", input.display())));
     };
     Ok(Proposal {
@@ -183,7 +187,9 @@ fn sample<'a>(timed: &[(Option<Micros>, &'a PathBuf)], step_s: Option<f64>) -> V
     }
     let unbroken = |from: usize| {
         let run = &timed[from..(from + RUN_PICTURES).min(n)];
-        run.windows(2).filter(|w| matches!((w[0].0, w[1].0, step_s), (Some(a), Some(b), Some(s)) if a < b && !is_gap(a, b, s))).count()
+        run.windows(2)
+            .filter(|w| matches!((w[0].0, w[1].0, step_s), (Some(a), Some(b), Some(s)) if a < b && !is_gap(a, b, s)))
+            .count()
     };
     let mut out = Vec::new();
     let part = n / RUNS;

@@ -46,7 +46,11 @@ fn assignments(source: &str) -> Vec<(String, String)> {
         let line = without_comment(line);
         if let Some((name, text)) = open.take() {
             let text = format!("{text} {}", line.trim());
-            if depth(&text) > 0 { open = Some((name, text)) } else { out.push((name, text)) }
+            if depth(&text) > 0 {
+                open = Some((name, text))
+            } else {
+                out.push((name, text))
+            }
             continue;
         }
         let Some((name, text)) = line.split_once('=') else { continue };
@@ -262,7 +266,8 @@ fn input(t: &mut Taken) {
         Some(Literal::Number(n)) => t.set("crop", "enabled", (n != 0.0).to_string()),
         other => t.refuse("CROP_OR_NOT", other),
     }
-    for (name, key) in [("CROP_TOP", "top"), ("CROP_BOTTOM", "bottom"), ("CROP_LEFT", "left"), ("CROP_RIGHT", "right")] {
+    for (name, key) in [("CROP_TOP", "top"), ("CROP_BOTTOM", "bottom"), ("CROP_LEFT", "left"), ("CROP_RIGHT", "right")]
+    {
         t.whole(name, "crop", key);
     }
     t.number("ORIGINAL_DMIN", "value", "db_min", 1.0);
@@ -455,7 +460,15 @@ UNKNOWN = 3
 
     #[test]
     fn nothing_in_a_file_breaks_the_reading() {
-        for source in ["", "A = [", "A = ((((((((((((1))))))))))))", "A = 'x", "DBSCAN_EPS = 'x'", "A = 1/0", "\u{feff}CROP_TOP = -1"] {
+        for source in [
+            "",
+            "A = [",
+            "A = ((((((((((((1))))))))))))",
+            "A = 'x",
+            "DBSCAN_EPS = 'x'",
+            "A = 1/0",
+            "\u{feff}CROP_TOP = -1",
+        ] {
             let (text, _) = from_python(source);
             assert!(Config::from_text(&text).is_ok(), "{source}: {text}");
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array1, Array2, ArrayD, IxDyn};
 
 use crate::error::{Error, Result};
-use crate::store::npz::NpzFile;
+use scatterfall_npz::NpzFile;
 
 /// An .npz file of a model.
 pub(super) struct Stored {
@@ -25,7 +25,7 @@ impl Stored {
 
     /// Bytes of an array of any type.
     pub(super) fn bytes(&mut self, name: &str) -> Result<u64> {
-        self.file.bytes(name)
+        Ok(self.file.bytes(name)?)
     }
 
     /// A finite array of this shape; `None` stands for any length.

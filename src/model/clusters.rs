@@ -5,11 +5,11 @@ use std::path::Path;
 use ndarray::{Array0, Array1, Array2, ArrayView1, ArrayView2};
 
 use super::arrays::Stored;
-use crate::anomaly::median;
-use crate::clustering::{Covariance, Covariances, Gmm, KMeans, NOISE, Neighbours, assign_to_core};
 use crate::config::{Config, Method};
 use crate::error::Result;
 use crate::store::npz::{Arrays, write_npz};
+use scatterfall_rowstats::baselines::median;
+use scatterfall_rowstats::clustering::{Covariance, Covariances, Gmm, KMeans, NOISE, Neighbours, assign_to_core};
 
 /// Nearest rows that a row is compared with where clusters have no shape of their own (DBSCAN, agglomerative).
 pub const NEIGHBOURS: usize = 10;
@@ -154,7 +154,7 @@ impl Clusters {
         })
     }
 
-    fn add_to(&self, out: &mut Arrays<'_>) -> Result<()> {
+    fn add_to(&self, out: &mut Arrays<'_>) -> scatterfall_npz::Result<()> {
         match self {
             Self::Gmm(gmm) => {
                 out.add("weights", &gmm.weights)?;
@@ -271,10 +271,10 @@ fn nearest(centers: &Array2<f64>, row: ArrayView1<'_, f64>) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clustering::{
+    use scatterfall_rowstats::clustering::{
         Agglomerative, AgglomerativeOptions, Dbscan, DbscanOptions, GmmOptions, KMeansOptions, Linkage,
     };
-    use crate::math::{generator, uniform};
+    use scatterfall_rowstats::math::{generator, uniform};
 
     fn rows() -> Array2<f64> {
         let mut rng = generator(8, 0);

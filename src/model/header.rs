@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::{COLORS, HEADER};
-use crate::colormap::Colormap;
 use crate::config::{Config, Layers};
 use crate::error::{Error, Result};
 use crate::store::atomic::write_bytes;
 use crate::store::day::NUMBERS;
+use scatterfall_colormap::Colormap;
 
 /// Version of the folder's form.
 pub const FORMAT: u32 = 1;
@@ -163,7 +163,7 @@ pub(super) fn write_colors(config: &Config, path: &Path) -> Result<bool> {
     if Colormap::is_builtin(&config.value.colormap) {
         return Ok(false);
     }
-    let map = Colormap::load(&config.value.colormap)?;
+    let map = crate::colormap::load(&config.value.colormap)?;
     let mut text = String::new();
     for [r, g, b] in (0..=u8::MAX).map(|i| map.color(i)) {
         let _ = writeln!(text, "{r} {g} {b}");
@@ -180,7 +180,7 @@ pub(super) fn check_same(folder: &Path, own: &Config, here: &Config) -> Result<(
             folder.display()
         )))
     };
-    if Colormap::load(&own.value.colormap)? != Colormap::load(&here.value.colormap)? {
+    if crate::colormap::load(&own.value.colormap)? != crate::colormap::load(&here.value.colormap)? {
         return refuse(
             "value.colormap",
             own.value.colormap.clone(),

@@ -26,17 +26,17 @@ pub(crate) use header::configuration;
 pub use header::{FORMAT, Fit, Header, Images};
 pub use reducer::Reducer;
 
-use crate::anomaly::{LEAST_ROWS, Normal, PlaceNormals};
 use crate::archive::Catalogue;
-use crate::clustering::NOISE;
 use crate::config::{Baseline, Config};
 use crate::error::{Error, Result};
 use crate::places::{Geometry, Places};
-use crate::plan::ScatteringPlan;
 use crate::stages::design;
 use crate::store::day::digest;
 use crate::store::npz::write_npz;
 use arrays::Stored;
+use scatterfall_rowstats::baselines::{self, LocationBaselines, MIN_ROWS};
+use scatterfall_rowstats::clustering::NOISE;
+use scatterfall_scattering::plan::ScatteringPlan;
 
 /// The file that makes a folder a model.
 const HEADER: &str = "model.toml";
@@ -76,7 +76,7 @@ pub struct Fitted<'a> {
     /// The clusters.
     pub clusters: &'a Clusters,
     /// The places' normals, where scores go by them.
-    pub normals: Option<&'a PlaceNormals>,
+    pub normals: Option<&'a LocationBaselines>,
     /// Scores of all rows; those that are not finite do not count.
     pub scores: &'a [f64],
 }
@@ -95,7 +95,7 @@ pub fn write(config: &Config, images: Images, fit: Fit, network: &ScatteringPlan
         out.add("scores", &ndarray::Array1::from(scores))?;
         let Some(normals) = fitted.normals else { return Ok(()) };
         let sorted = normals.sorted();
-        let table = |pick: fn(&Normal) -> &Vec<f64>| {
+        let table = |pick: fn(&baselines::Baseline) -> &Vec<f64>| {
             let columns = sorted.first().map_or(0, |(_, n)| n.median.len());
             Array2::from_shape_fn((sorted.len(), columns), |(i, j)| pick(sorted[i].1)[j])
         };
@@ -124,7 +124,7 @@ pub struct Model {
     /// The clusters.
     pub clusters: Clusters,
     /// Normals of the places, where scores go by them.
-    pub normals: Option<PlaceNormals>,
+    pub normals: Option<LocationBaselines>,
     /// All finite scores of the fit, ascending.
     pub scores: Vec<f64>,
 }
@@ -162,8 +162,9 @@ impl Model {
                     let found = format!("normals of {} components, but there are {columns}", median.ncols());
                     return Err(Error::store(&path, found));
                 }
-                let normal = |i: usize| Normal { median: median.row(i).to_vec(), spread: spread.row(i).to_vec() };
-                Some(PlaceNormals::from_sorted(places.iter().enumerate().map(|(i, &place)| (place, normal(i)))))
+                let normal =
+                    |i: usize| baselines::Baseline { median: median.row(i).to_vec(), spread: spread.row(i).to_vec() };
+                Some(LocationBaselines::from_sorted(places.iter().enumerate().map(|(i, &place)| (place, normal(i)))))
             }
         };
         let model = Self {
@@ -223,7 +224,7 @@ impl Model {
         let path = self.folder.join(NETWORK);
         let mut file = Stored::open(&path)?;
         let other = || Error::store(&path, "filter banks other than the model's configuration gives");
-        let cut = crate::stages::images::segmentation(config, self.header.images.windows)?;
+        let cut = crate::plans::segmentation(config, self.header.images.windows)?;
         // Before any is computed: a line of configuration can ask for gigabytes of filters, a file must hold them.
         for (k, bank) in config.network.banks.iter().enumerate() {
             let samples = (bank.octaves * bank.resolution).saturating_mul(cut.bins) as u64;
@@ -231,7 +232,7 @@ impl Model {
                 return Err(other());
             }
         }
-        let network = crate::stages::images::network(config, &cut)?;
+        let network = crate::plans::network(config, &cut)?;
         let columns: Vec<usize> = network.widths().iter().map(|w| w * network.channels).collect();
         if columns != self.reducer.scaling.order_columns {
             let found = format!(
@@ -264,7 +265,7 @@ impl Model {
 /// [`Error::Input`] for rows of another number of components.
 pub fn judge(
     clusters: &Clusters,
-    normals: Option<&PlaceNormals>,
+    normals: Option<&LocationBaselines>,
     rows: &Array2<f64>,
     places: &Places,
     geometry: &Geometry,
@@ -280,7 +281,7 @@ pub fn judge(
     }
     if without_normal > 0 {
         tracing::warn!(
-            "{without_normal} rows are at places with fewer than {LEAST_ROWS} rows in the fit: they are scored by the \
+            "{without_normal} rows are at places with fewer than {MIN_ROWS} rows in the fit: they are scored by the \
              clusters instead of their place's own normal"
         );
     }

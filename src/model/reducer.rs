@@ -6,8 +6,8 @@ use ndarray::{Array0, Array1, Array2, ArrayView2, Axis, Slice};
 
 use super::arrays::Stored;
 use crate::error::{Error, Result};
-use crate::reduction::{Ica, Pca, Scaling, rotated};
 use crate::store::npz::write_npz;
+use scatterfall_rowstats::reduction::{Ica, Pca, Scaling, rotated};
 
 /// Most coefficients of a row that a stored reduction may have.
 const MOST_COLUMNS: i64 = 1 << 22;

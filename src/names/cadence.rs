@@ -1,6 +1,6 @@
 //! How far apart the pictures of an archive are.
 
-use crate::time::Micros;
+use scatterfall_timestamps::Micros;
 
 /// Steps within so many microseconds of each other are the same: names have whole seconds, clocks jitter.
 const SAME_US: i64 = 1_000_000;
@@ -77,7 +77,10 @@ mod tests {
     #[test]
     fn drift_is_no_other_cadence_and_chance_is_none() {
         let drifting: Vec<f64> = (0..30).map(|i| if i % 3 == 0 { 61.0 } else { 60.0 }).collect();
-        assert!(cadence(&times(&drifting)).is_some_and(|c| c.is_clear() && (c.step_s - 60.0).abs() <= 1.0), "a clock that drifts");
+        assert!(
+            cadence(&times(&drifting)).is_some_and(|c| c.is_clear() && (c.step_s - 60.0).abs() <= 1.0),
+            "a clock that drifts"
+        );
         let chance: Vec<f64> = (0..30u32).map(|i| f64::from(20 + (i * i * 37) % 400)).collect();
         assert!(cadence(&times(&chance)).is_some_and(|c| !c.is_clear()), "no cadence");
         assert_eq!(cadence(&times(&[])), None, "one picture");

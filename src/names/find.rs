@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Pattern, TimePattern, cadence};
-use crate::time::Micros;
+use scatterfall_timestamps::Micros;
 
 /// Names that every candidate is tried on.
 const TRIED: usize = 60;
@@ -13,13 +13,25 @@ const READ: f64 = 0.6;
 const PLAUSIBLE: std::ops::Range<Micros> = -86_400_000_000..4_102_444_800_000_000;
 
 const DATES: [&str; 17] = [
-    "%Y%m%d", "%Y-%m-%d", "%Y_%m_%d", "%Y.%m.%d", "%Y %m %d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%d_%m_%Y", "%m_%d_%Y",
-    "%d%m%Y", "%m%d%Y", "%d-%b-%Y", "%d%b%Y", "%Y%b%d", "%Y%j", "%y%m%d",
+    "%Y%m%d", "%Y-%m-%d", "%Y_%m_%d", "%Y.%m.%d", "%Y %m %d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%d_%m_%Y",
+    "%m_%d_%Y", "%d%m%Y", "%m%d%Y", "%d-%b-%Y", "%d%b%Y", "%Y%b%d", "%Y%j", "%y%m%d",
 ];
 const BETWEEN: [&str; 13] = ["_", "T", "-", " ", "", "t", "__", " at ", ".", "_T", "@", "--", "_at_"];
 const TIMES: [&str; 14] = [
-    "%H%M%S", "%H-%M-%S", "%H:%M:%S", "%H_%M_%S", "%H.%M.%S", "%H %M %S", "%Hh%Mm%Ss", "%I.%M.%S %p", "%I-%M-%S %p",
-    "%I%M%S%p", "%I-%M-%S_%p", "%H%M", "%H-%M", "%H_%M",
+    "%H%M%S",
+    "%H-%M-%S",
+    "%H:%M:%S",
+    "%H_%M_%S",
+    "%H.%M.%S",
+    "%H %M %S",
+    "%Hh%Mm%Ss",
+    "%I.%M.%S %p",
+    "%I-%M-%S %p",
+    "%I%M%S%p",
+    "%I-%M-%S_%p",
+    "%H%M",
+    "%H-%M",
+    "%H_%M",
 ];
 const FRACTIONS: [&str; 5] = ["", "_%f", ".%f", "-%f", ",%f"];
 const ZONES: [&str; 6] = ["", "%z", "Z", "_%Z", " %z", "_%z"];

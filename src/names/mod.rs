@@ -15,7 +15,10 @@ pub use rule::TimePattern;
 pub fn is_sidecar(name: &str) -> bool {
     name.starts_with("._")
         || name.eq_ignore_ascii_case("thumbs.db")
-        || matches!(name, "@eaDir" | ".DS_Store" | "__MACOSX" | ".AppleDouble" | "#recycle" | "$RECYCLE.BIN" | ".thumbnails")
+        || matches!(
+            name,
+            "@eaDir" | ".DS_Store" | "__MACOSX" | ".AppleDouble" | "#recycle" | "$RECYCLE.BIN" | ".thumbnails"
+        )
         || name.starts_with("SYNOPHOTO_THUMB")
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{NaiveDate, NaiveDateTime};
 
-use crate::time::Micros;
+use scatterfall_timestamps::Micros;
 
 /// Most `*` of a pattern: every one multiplies the places that are tried.
 const MOST_STARS: usize = 3;
@@ -201,7 +201,11 @@ fn lengths(field: Field, alone: bool) -> std::iter::Rev<std::ops::RangeInclusive
         Field::EpochMilliseconds => 12..=14,
         Field::MonthName | Field::DayName => 3..=9,
         Field::Month | Field::Day | Field::Hour | Field::Hour12 | Field::Minute | Field::Second => {
-            if alone { 1..=2 } else { 2..=2 }
+            if alone {
+                1..=2
+            } else {
+                2..=2
+            }
         }
     };
     range.rev()
@@ -212,15 +216,41 @@ fn number(text: &str) -> Option<i64> {
 }
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
     "december",
 ];
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /// Zones by their usual letters, with the hours that they are ahead of UTC.
 const ZONES: [(&str, i64); 19] = [
-    ("UTC", 0), ("GMT", 0), ("Z", 0), ("WET", 0), ("WEST", 1), ("BST", 1), ("CET", 1), ("CEST", 2), ("EET", 2),
-    ("EEST", 3), ("EST", -5), ("EDT", -4), ("CST", -6), ("CDT", -5), ("MST", -7), ("MDT", -6), ("PST", -8), ("PDT", -7),
+    ("UTC", 0),
+    ("GMT", 0),
+    ("Z", 0),
+    ("WET", 0),
+    ("WEST", 1),
+    ("BST", 1),
+    ("CET", 1),
+    ("CEST", 2),
+    ("EET", 2),
+    ("EEST", 3),
+    ("EST", -5),
+    ("EDT", -4),
+    ("CST", -6),
+    ("CDT", -5),
+    ("MST", -7),
+    ("MDT", -6),
+    ("PST", -8),
+    ("PDT", -7),
     ("JST", 9),
 ];
 
@@ -316,7 +346,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::iso;
+    use scatterfall_timestamps::iso;
 
     fn read(pattern: &str, name: &str) -> Option<String> {
         Pattern::new(pattern).expect("a valid pattern").read(name).map(|t| iso(t.time))

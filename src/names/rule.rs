@@ -1,7 +1,7 @@
 //! How a file name tells when its picture begins.
 
 use super::Pattern;
-use crate::time::{Micros, micros, parse_compact};
+use scatterfall_timestamps::{Micros, micros, parse_compact};
 
 /// How a file name tells its time.
 #[derive(Clone, Debug, PartialEq)]

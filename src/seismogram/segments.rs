@@ -8,10 +8,10 @@ use super::filter::Highpass;
 use super::miniseed::MiniSeedIndex;
 use super::stretches::PreparedReader;
 use super::traces::{Common, Station};
-use crate::batch::SegmentBlock;
 use crate::config::Seismogram;
 use crate::error::{Error, Result};
-use crate::time::Micros;
+use scatterfall_scattering::blocks::SegmentBlock;
+use scatterfall_timestamps::Micros;
 
 /// Length and step of segments in samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::filter::{Highpass, Line, Trend};
 use super::miniseed::{MiniSeedIndex, Piece, PieceReader, span_us};
 use crate::config::{Detrend, Seismogram};
 use crate::error::{Error, Result};
-use crate::time::Micros;
+use scatterfall_timestamps::Micros;
 
 /// Samples read at once where a whole stretch goes by.
 const CHUNK: usize = 1 << 16;

@@ -10,7 +10,7 @@ use super::encoding::{SampleType, Samples};
 use super::miniseed::{MiniSeedIndex, Piece};
 use crate::error::{Error, Result};
 use crate::store::atomic::write_atomic;
-use crate::store::npy::{Element, Time, header};
+use scatterfall_npz::{Element, Time, header};
 
 /// Entries from this size on are written with 64-bit sizes; NumPy reads both.
 const LARGE: u64 = 0xFFFF_0000;

@@ -9,9 +9,9 @@ use super::{StageRecord, cluster};
 use crate::error::{Error, Result};
 use crate::model::{self, Model};
 use crate::progress::Context;
-use crate::reduction::{RowSource, scores};
 use crate::store::day::identity;
-use crate::store::npz::NpzFile;
+use scatterfall_npz::NpzFile;
+use scatterfall_rowstats::reduction::{RowSource, scores};
 
 /// Components of the stored coefficients under the model; false where the results on disk are current.
 ///

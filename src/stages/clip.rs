@@ -7,13 +7,14 @@ use ndarray::ArrayView3;
 use rayon::prelude::*;
 
 use crate::archive::{Catalogue, ImageRef, LeftOut};
-use crate::batch::Pixels;
 use crate::config::Crop;
 use crate::decode;
 use crate::error::{Error, Result};
-use crate::plots::preview::{Preview, preview as draw_preview};
 use crate::progress::Context;
 use crate::store::npz::write_npz;
+use crate::store::pictures::SavePicture;
+use scatterfall_colormap::Pixels;
+use scatterfall_figures::preview::{Preview, preview as draw_preview};
 
 /// Images decoded between two looks at whether to stop.
 const BLOCK: usize = 64;
@@ -23,7 +24,7 @@ const BLOCK: usize = 64;
 /// # Errors
 /// [`Error::Input`] for a crop outside the images, [`Error::Io`] where nothing can be written.
 pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<LeftOut>> {
-    super::images::plan(ctx.config, catalogue.size, false)?;
+    crate::plans::images(ctx.config, catalogue.size, false)?;
     let mut left_out = Vec::new();
     ctx.observer.begin("clip", catalogue.images.len() as u64, "images");
     for images in catalogue.images.chunks(BLOCK) {

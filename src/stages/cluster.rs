@@ -9,17 +9,17 @@ use super::cluster_files::{Judged, files, folder};
 use super::reduce::independent_file;
 use super::rows::{read_matrix, read_places, stored_geometry};
 use super::{StageRecord, fitted};
-use crate::anomaly::PlaceNormals;
-use crate::clustering::{
-    Agglomerative, AgglomerativeOptions, Dbscan, DbscanOptions, Gmm, GmmOptions, KMeans, KMeansOptions, Selection,
-    silhouette,
-};
 use crate::config::{Baseline, Config, Method};
 use crate::error::{Error, Result};
 use crate::model::{self, Clusters, Near, judge};
 use crate::progress::Context;
 use crate::store::day::{Stage, digest, identity};
-use crate::store::npz::NpzFile;
+use scatterfall_npz::NpzFile;
+use scatterfall_rowstats::baselines::LocationBaselines;
+use scatterfall_rowstats::clustering::{
+    Agglomerative, AgglomerativeOptions, Dbscan, DbscanOptions, Gmm, GmmOptions, KMeans, KMeansOptions, Selection,
+    silhouette,
+};
 
 /// Rows that the silhouette is computed on: its cost grows with their square.
 const SILHOUETTE_ROWS: usize = 2000;
@@ -99,7 +99,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
         tracing::warn!("{count} clusters instead of {wanted}: there are not enough different rows");
     }
     let normals = (config.anomaly.baseline == Baseline::Place)
-        .then(|| PlaceNormals::fit(components.view(), &places, &geometry, &used));
+        .then(|| LocationBaselines::fit(components.view(), &geometry.locations(&places), &used));
     // Rows that took no part in the fit are labelled by it all the same.
     let (mut labels, scores) = judge(&own.clusters, normals.as_ref(), &components, &places, &geometry)?;
     for (&i, &label) in fit_rows.iter().zip(&own.labels) {

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::rows::image_names;
-use crate::anomaly::{Event, events, quantile};
-use crate::clustering::{NOISE, sizes};
+use crate::anomaly::{Event, events};
 use crate::config::{Baseline, Config};
 use crate::error::{Error, Result};
 use crate::model::Clusters;
 use crate::places::{Geometry, Places};
 use crate::store::atomic::{write_atomic, write_bytes};
 use crate::store::csv::csv_field;
-use crate::time::iso;
+use scatterfall_rowstats::baselines::quantile;
+use scatterfall_rowstats::clustering::{NOISE, sizes};
+use scatterfall_timestamps::iso;
 
 /// The folder of the clustering's results.
 pub fn folder(output: &Path) -> PathBuf {

@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array0, Array2};
-use scatterfall_fft::num_complex::{Complex32, Complex64};
+use scatterfall_lane_fft::planned::num_complex::{Complex32, Complex64};
 use serde_json::json;
 
 use super::StageRecord;
 use crate::error::Result;
-use crate::plan::ScatteringPlan;
-use crate::plots::bank::{BankPicture, Domain, filter_bank};
 use crate::store::day::fingerprint_of;
 use crate::store::npz::write_npz;
+use crate::store::pictures::SavePicture;
+use scatterfall_figures::bank::{BankPicture, Domain, filter_bank};
+use scatterfall_scattering::plan::ScatteringPlan;
 
 /// Writes `wavelets/network.npz` below `output`; false where the one on disk is of the same network.
 ///

@@ -9,10 +9,10 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::model::{self, Fit, Images, Reducer};
 use crate::places::Places;
-use crate::stages::images::{network, segmentation};
+use crate::plans::{network, segmentation};
 use crate::store::day::{NUMBERS, Record, Stage};
-use crate::store::npz::NpzFile;
-use crate::time::{day_name, iso};
+use scatterfall_npz::NpzFile;
+use scatterfall_timestamps::{day_name, iso};
 
 /// Writes the model, or says why there is none: results without images of this program behind them have none.
 ///

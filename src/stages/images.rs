@@ -14,17 +14,17 @@ use super::strict::{look_at, refuse, too_far};
 use super::trace::{BatchTrace, PassClock, Waits, keep};
 use super::{clip, features_config, scattering_config};
 use crate::archive::{Catalogue, ImageRef, LeftOut};
-use crate::backend::{Backend, ImageResults, Ticket};
-use crate::batch::Pixels;
-use crate::config::{Config, Continuity, Crop};
+use crate::config::Config;
 use crate::decode;
 use crate::error::{Error, Result};
-use crate::plan::{FeaturePlan, ImagePlan, ScatteringPlan};
+use crate::plans;
 use crate::progress::Context;
-use crate::segment::Segmentation;
 use crate::store::day::{Record, Source, Stage, State, StoredBackend, state};
-use crate::store::npy::Time;
 use crate::store::npz::NpzStream;
+use scatterfall_colormap::Pixels;
+use scatterfall_npz::Time;
+use scatterfall_scattering::backend::{Backend, ImageResults, Ticket};
+use scatterfall_scattering::plan::{ImagePlan, ScatteringPlan};
 
 /// What one pass over the images did.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,44 +52,6 @@ struct Job<'a> {
     scattering: Option<Source>,
 }
 
-/// What is to be computed on a catalogue's images.
-///
-/// # Errors
-/// [`Error::Input`] for a crop outside the images, [`Error::Config`] for what does not fit their size.
-pub fn plan(config: &Config, size: (u32, u32), with_scattering: bool) -> Result<ImagePlan> {
-    let (width, height) = (size.0 as usize, size.1 as usize);
-    let crop = config.crop.unwrap_or(Crop { top: 0, bottom: height, left: 0, right: width });
-    if crop.bottom > height || crop.right > width {
-        return Err(Error::Input(decode::outside(&crop, width, height)));
-    }
-    let (rows, columns) = crop.shape(config.time_axis);
-    let features = FeaturePlan::new(config, config.value.load_colormap()?, rows, columns)?;
-    let scattering = if with_scattering {
-        let cut = segmentation(config, features.windows)?;
-        let network = network(config, &cut)?;
-        (cut.continuity == Continuity::PerImage).then_some((cut, network))
-    } else {
-        None
-    };
-    Ok(ImagePlan { features, scattering })
-}
-
-/// How images of `windows` windows are cut.
-///
-/// # Errors
-/// [`Error::Config`] where a segment does not fit an image.
-pub fn segmentation(config: &Config, windows: usize) -> Result<Segmentation> {
-    Segmentation::new(&config.segments, windows, config.input.total_distance_km, config.input.distance_offset_km)
-}
-
-/// The network for segments cut this way.
-///
-/// # Errors
-/// [`Error::Config`].
-pub fn network(config: &Config, cut: &Segmentation) -> Result<ScatteringPlan> {
-    ScatteringPlan::new(&config.network, config.features.names.len(), cut.bins, cut.windows_per_km)
-}
-
 /// Computes every day of the catalogue that is not current.
 ///
 /// # Errors
@@ -100,7 +62,7 @@ pub fn compute(
     catalogue: &Catalogue,
     with_scattering: bool,
 ) -> Result<ImagesSummary> {
-    let plan = plan(ctx.config, catalogue.size, with_scattering)?;
+    let plan = plans::images(ctx.config, catalogue.size, with_scattering)?;
     let (jobs, current) = jobs(ctx, catalogue, plan.scattering.is_some())?;
     let mut summary = ImagesSummary { days: jobs.len(), days_current: current, ..ImagesSummary::default() };
     if jobs.is_empty() {
@@ -124,7 +86,7 @@ pub fn compute(
     let (to_write, computed) = sync_channel(1);
     let (jobs, plan) = (&jobs, &plan);
     let clock = PassClock::start();
-    let result = thread::scope(|scope| {
+    let result: Result<_> = thread::scope(|scope| {
         let decoder = scope.spawn(move || decode_all(ctx, jobs, batch, clock, &to_compute));
         let writer = scope.spawn(move || write_all(ctx, jobs, plan, &info, clock, &computed));
         let computing = compute_all(ctx, backend, plan, clock, &decoded, to_write);

@@ -34,7 +34,7 @@ fn features_config(config: &Config) -> Value {
     let table = config.value.load_colormap();
     let colors = match &table {
         // A file may change under its name.
-        Ok(crate::colormap::Colormap::Table(t)) => fingerprint_of(&[&format!("{t:?}")]),
+        Ok(scatterfall_colormap::Colormap::Table(t)) => fingerprint_of(&[&format!("{t:?}")]),
         _ => config.value.colormap.clone(),
     };
     json!({

@@ -12,10 +12,10 @@ use crate::error::Result;
 use crate::model::{self, Reducer};
 use crate::places::Places;
 use crate::progress::Context;
-use crate::reduction::{Ica, IcaOptions, Moments, Pca, Scaling, Scores, scores};
 use crate::store::day::identity;
-use crate::store::npy::Time;
 use crate::store::npz::write_npz;
+use scatterfall_npz::Time;
+use scatterfall_rowstats::reduction::{Ica, IcaOptions, Moments, Pca, Scaling, Scores, scores};
 
 /// Independent components of the rows.
 pub fn independent_file(output: &Path) -> PathBuf {
@@ -125,7 +125,7 @@ pub(super) fn write_components(config: &Config, reducer: &Reducer, all: &Scores,
     })
 }
 
-fn add_places(out: &mut crate::store::npz::Arrays<'_>, places: &Places) -> Result<()> {
+fn add_places(out: &mut crate::store::npz::Arrays<'_>, places: &Places) -> scatterfall_npz::Result<()> {
     out.add("times", &places.times.iter().map(|&t| Time(t)).collect::<Array1<_>>())?;
     out.add("distance", &Array1::from(places.distance.clone()))
 }

@@ -13,14 +13,15 @@ use super::visualize;
 use super::waterfalls::Waterfalls;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::plots::counts::{Counts, pieces};
-use crate::plots::coverage::Coverage;
-use crate::plots::waterfall::{Scene, Waterfall};
 use crate::progress::Context;
-use crate::report::{ClusterCard, EventLine, PictureFile, ReportData, Thumbnail, save, thumbnail};
+use crate::store::atomic::write_bytes;
 use crate::store::csv;
 use crate::store::day::{Record, Stage, digest, fingerprint_of};
-use crate::time::{Micros, parse_iso};
+use scatterfall_figures::counts::{Counts, pieces};
+use scatterfall_figures::coverage::Coverage;
+use scatterfall_figures::report::{ClusterCard, EventLine, PictureFile, ReportData, Thumbnail, render, thumbnail};
+use scatterfall_figures::waterfall::{Scene, Waterfall};
+use scatterfall_timestamps::{Micros, parse_iso};
 
 /// Version of the page: raised whenever the same results are shown in another way.
 const PAGE: u32 = 2;
@@ -155,7 +156,7 @@ fn write(
         thumbnails: &thumbnails,
         pictures: &pictures,
     };
-    save(&data, &file(output))
+    write_bytes(&file(output), render(&data).as_bytes())
 }
 
 /// A thumbnail to be made: an image, and a stretch of fibre (all of it where `None`).

@@ -13,12 +13,12 @@ use crate::archive::LeftOut;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::places::Geometry;
-use crate::plots::rows::Rows;
 use crate::store::csv;
 use crate::store::day::Stage;
-use crate::store::npy::Time;
-use crate::store::npz::NpzFile;
-use crate::time::{Micros, day_name, micros, parse_iso};
+use scatterfall_figures::rows::Rows;
+use scatterfall_npz::NpzFile;
+use scatterfall_npz::Time;
+use scatterfall_timestamps::{Micros, day_name, micros, parse_iso};
 
 /// The clustered rows of a run, in order of time.
 #[derive(Debug)]

@@ -9,11 +9,11 @@ use super::stored_days;
 use crate::config::{Config, Exclude};
 use crate::error::{Error, Result};
 use crate::places::{Geometry, Places};
-use crate::reduction::{RowSource, Visit};
 use crate::store::day::{Record, Stage};
-use crate::store::npy::Time;
-use crate::store::npz::NpzFile;
-use crate::time::Micros;
+use scatterfall_npz::NpzFile;
+use scatterfall_npz::Time;
+use scatterfall_rowstats::reduction::{RowSource, Visit};
+use scatterfall_timestamps::Micros;
 
 /// Rows read at a time.
 const BLOCK: usize = 2048;
@@ -135,15 +135,16 @@ impl RowSource for StoredRows<'_> {
         &self.columns
     }
 
-    fn for_each_block(&self, visit: &mut Visit<'_>) -> Result<()> {
+    fn for_each_block(&self, visit: &mut Visit<'_>) -> scatterfall_rowstats::Result<()> {
         let mut first = 0;
         for (path, &rows) in self.files.iter().zip(&self.rows) {
             // One handle an order: entries of an archive can only be read one after another.
-            let mut archives = self.orders.iter().map(|_| NpzFile::open(path)).collect::<Result<Vec<_>>>()?;
+            let mut archives =
+                self.orders.iter().map(|_| NpzFile::open(path).map_err(Error::from)).collect::<Result<Vec<_>>>()?;
             let mut streams = archives
                 .iter_mut()
                 .zip(&self.orders)
-                .map(|(archive, name)| archive.stream(name))
+                .map(|(archive, name)| archive.stream(name).map_err(Error::from))
                 .collect::<Result<Vec<_>>>()?;
             let mut buffers = vec![Vec::new(); self.orders.len()];
             for from in (0..rows).step_by(BLOCK) {

@@ -6,13 +6,13 @@ use std::path::Path;
 
 use ndarray::Array3;
 
-use crate::backend::cpu::ScatteringKernel;
-use crate::backend::{Backend, log_figures};
 use crate::error::{Error, Result};
-use crate::plan::ScatteringPlan;
 use crate::progress::Context;
-use crate::store::npy::NpyReader;
 use crate::store::npz::NpzStream;
+use scatterfall_npz::NpyReader;
+use scatterfall_scattering::backend::cpu::ScatteringKernel;
+use scatterfall_scattering::backend::{Backend, log_figures};
+use scatterfall_scattering::plan::ScatteringPlan;
 
 /// Samples read and transformed at a time.
 const BLOCK_SAMPLES: usize = 1 << 20;

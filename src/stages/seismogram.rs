@@ -8,18 +8,20 @@ use serde_json::json;
 use super::images::ScatteringWriter;
 use super::rows::read_places;
 use crate::archive::LeftOut;
-use crate::backend::Backend;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::places::Places;
-use crate::plan::ScatteringPlan;
-use crate::plots::bank::Domain;
-use crate::plots::scattergram::{Extent, Scattergram, nearest_filter, scattergram};
 use crate::progress::Context;
 use crate::seismogram::{MiniSeedIndex, SegmentPlan, Station, stations, write_waveforms};
 use crate::store::day::{NUMBERS, Record, Source, Stage, State, StoredBackend, state};
-use crate::store::npz::{NpzFile, NpzStream};
-use crate::time::{DAY_US, Micros, day_name, micros};
+use crate::store::npz::NpzStream;
+use crate::store::pictures::SavePicture;
+use scatterfall_figures::bank::Domain;
+use scatterfall_figures::scattergram::{Extent, Scattergram, nearest_filter, scattergram};
+use scatterfall_npz::NpzFile;
+use scatterfall_scattering::backend::Backend;
+use scatterfall_scattering::plan::ScatteringPlan;
+use scatterfall_timestamps::{DAY_US, Micros, day_name, micros};
 
 /// Samples that are read and transformed at a time.
 const BLOCK_SAMPLES: usize = 1 << 20;

@@ -4,11 +4,11 @@
 use rayon::prelude::*;
 
 use crate::archive::{ImageRef, LeftOut};
-use crate::backend::cpu::residual;
 use crate::decode;
 use crate::error::{Error, Result};
-use crate::plan::FeaturePlan;
 use crate::progress::Context;
+use scatterfall_scattering::backend::cpu::residual;
+use scatterfall_scattering::plan::FeaturePlan;
 
 /// Images looked at between two looks at whether to stop.
 const BLOCK: usize = 64;

@@ -2,14 +2,17 @@
 
 use ndarray::Array3;
 
-use super::images::{ScatteringWriter, network, segmentation};
+use super::images::ScatteringWriter;
 use super::{scattering_config, stored_days};
-use crate::backend::Backend;
 use crate::error::{Error, Result};
+use crate::plans::{network, segmentation};
 use crate::progress::Context;
+use crate::series::series;
 use crate::store::day::{Record, Source, Stage, State, StoredBackend, fingerprint, state};
-use crate::store::npy::Time;
-use crate::store::npz::{NpzFile, NpzStream};
+use crate::store::npz::NpzStream;
+use scatterfall_npz::NpzFile;
+use scatterfall_npz::Time;
+use scatterfall_scattering::backend::Backend;
 
 /// Samples that are transformed at a time: enough to keep many cores or a device busy.
 const BLOCK_SAMPLES: usize = 1 << 20;
@@ -89,8 +92,10 @@ fn transform_day(
     let network = network(ctx.config, &cut)?;
     let mut writer = ScatteringWriter::new(stream, &network)?;
     let times: Vec<i64> = times.iter().map(|t| t.0).collect();
-    let rows: Vec<_> =
-        cut.runs(&times, ctx.config.input.duration_s).iter().flat_map(|run| cut.rows(run, images_before)).collect();
+    let rows: Vec<_> = series(&times, ctx.config.input.duration_s, cut.continuity)
+        .iter()
+        .flat_map(|run| cut.rows(run, images_before))
+        .collect();
     let block = (BLOCK_SAMPLES / (channels * cut.bins)).max(1);
     for rows in rows.chunks(block) {
         ctx.check()?;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::results::read_json;
-use crate::backend::cpu::indices;
-use crate::colormap::Colormap;
 use crate::config::Config;
 use crate::decode;
 use crate::error::Result;
-use crate::plots::waterfall::{Scene, Waterfall};
-use crate::time::Micros;
+use scatterfall_colormap::Colormap;
+use scatterfall_figures::waterfall::{Scene, Waterfall};
+use scatterfall_scattering::backend::cpu::indices;
+use scatterfall_timestamps::Micros;
 
 /// One image's plot area.
 #[derive(Debug)]

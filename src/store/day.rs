@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::atomic::write_bytes;
 use crate::archive::{ImageRef, LeftOut};
-use crate::backend::BackendInfo;
 use crate::error::{Error, Result};
-use crate::time::day_start;
+use scatterfall_scattering::backend::BackendInfo;
+use scatterfall_timestamps::day_start;
 
 /// Version of the numbers: raised whenever the same input and configuration give other results than before.
 pub const NUMBERS: u32 = 1;

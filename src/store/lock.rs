@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
-use crate::time::iso;
+use scatterfall_timestamps::iso;
 
 /// Name of the file that is locked.
 const LOCK_FILE: &str = ".lock";

@@ -4,5 +4,5 @@ pub mod atomic;
 pub(crate) mod csv;
 pub mod day;
 pub mod lock;
-pub mod npy;
 pub mod npz;
+pub mod pictures;

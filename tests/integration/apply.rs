@@ -304,7 +304,7 @@ fn stages_of_different_settings_leave_no_model() {
 #[test]
 fn colours_of_a_file_travel_with_the_model() {
     let place = Fixture::minutes(4);
-    let map = scatterfall::colormap::Colormap::load("jet").expect("comes with the program");
+    let map = scatterfall_colormap::Colormap::builtin("jet").expect("comes with the program");
     let rows: Vec<String> = (0..=u8::MAX).map(|i| map.color(i)).map(|[r, g, b]| format!("{r}, {g}, {b}\n")).collect();
     let file = place.path("colours.txt");
     std::fs::write(&file, rows.concat()).expect("written");

@@ -1,7 +1,7 @@
 //! Input that cannot be used: what can be left out is left out and reported, the rest is one line that says what to do.
 
 use png::{BitDepth, ColorType};
-use scatterfall::colormap::Colormap;
+use scatterfall_colormap::Colormap;
 
 use crate::fixture::{COLUMNS, Fixture, ROWS, ROWS_AN_IMAGE, assert_same, encode, encode_with_palette, results};
 
@@ -258,7 +258,7 @@ fn a_single_segment() {
 fn images_without_any_signal() {
     for method in ["gmm", "kmeans", "dbscan", "agglomerative"] {
         let place = Fixture::empty();
-        let map = Colormap::load("jet").expect("comes with the program");
+        let map = Colormap::builtin("jet").expect("comes with the program");
         let flat = encode(COLUMNS, ROWS, ColorType::Rgb, BitDepth::Eight, &map.color(90).repeat(COLUMNS * ROWS));
         for m in 0..MINUTES {
             place.write(&name(m), &flat);
@@ -273,7 +273,7 @@ fn images_without_any_signal() {
 /// One archive whose images are as `make` encodes the indices of each minute, and one of their 8-bit RGB twins with the
 /// colours of `map`: both must give the same features, bit by bit.
 fn same_as_rgb(map: &str, make: impl Fn(usize, &[u8], &Colormap) -> Vec<u8>) {
-    let colours = Colormap::load(map).expect("comes with the program");
+    let colours = scatterfall::colormap::load(map).expect("comes with the program");
     let (place, twin) = (Fixture::empty(), Fixture::empty());
     for m in 0..MINUTES {
         // Any bytes will do: noise along a slope.

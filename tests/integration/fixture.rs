@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 
 use ndarray::{ArrayD, IxDyn};
 use png::{BitDepth, ColorType};
-use scatterfall::store::npz::NpzFile;
-use scatterfall::synth::{Layout, SynthArchive, SynthOptions};
+use scatterfall_npz::NpzFile;
+use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 use tempfile::TempDir;
 
 /// Rows of the tiny images.

@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use ndarray::{Array0, Array1, Array2, ArrayD, ArrayView2, Axis, Ix1, Ix2, Ix3, Slice};
-use scatterfall::clustering::{
+use scatterfall_rowstats::clustering::{
     Agglomerative, AgglomerativeOptions, Covariance, Covariances, Dbscan, DbscanOptions, Gmm, GmmOptions, KMeans,
     KMeansOptions, Linkage, Neighbours, renumber, silhouette,
 };
-use scatterfall::reduction::{Ica, IcaOptions, Moments, Pca, RowSource, Scaling, ScalingKind, Visit, scores};
+use scatterfall_rowstats::reduction::{Ica, IcaOptions, Moments, Pca, RowSource, Scaling, ScalingKind, Visit, scores};
 
 use crate::compare::{Tolerance, assert_close};
 use crate::fixture::read_array;
@@ -142,7 +142,7 @@ impl RowSource for Coefficients {
         &self.1
     }
 
-    fn for_each_block(&self, visit: &mut Visit<'_>) -> scatterfall::Result<()> {
+    fn for_each_block(&self, visit: &mut Visit<'_>) -> scatterfall_rowstats::Result<()> {
         visit(&[self.0.view()], &vec![true; self.0.nrows()])
     }
 }

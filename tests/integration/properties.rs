@@ -4,7 +4,7 @@ use ndarray::{Array3, ArrayD, Axis};
 use png::{BitDepth, ColorType};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use scatterfall::colormap::Colormap;
+use scatterfall_colormap::Colormap;
 
 use crate::compare::{Tolerance, assert_close, compare};
 use crate::fixture::{COLUMNS, Fixture, KM, ROWS, ROWS_AN_IMAGE, encode, json, program, read_array};
@@ -182,7 +182,7 @@ fn rows_are_where_and_when_their_segments_start() {
 /// A quiet fibre of as many minutes with `events`: minutes, columns and how far above the noise (in colours).
 fn planted(minutes: usize, events: &[(std::ops::Range<usize>, std::ops::Range<usize>, f64)]) -> Fixture {
     let place = Fixture::empty();
-    let map = Colormap::load("jet").expect("comes with the program");
+    let map = Colormap::builtin("jet").expect("comes with the program");
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(8);
     for minute in 0..minutes {
         let mut rgb = Vec::new();

@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayD, Axis};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use scatterfall::store::npy::Time;
 use scatterfall::store::npz::write_npz;
+use scatterfall_npz::Time;
 
 use crate::fixture::{Fixture, Outcome, ROWS_AN_IMAGE};
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, ArrayD, Axis, Slice, concatenate};
 use png::{BitDepth, ColorType};
-use scatterfall::store::npy::Time;
-use scatterfall::store::npz::{NpzFile, write_npz};
-use scatterfall_fft::num_complex::Complex32;
+use scatterfall::store::npz::write_npz;
+use scatterfall_lane_fft::planned::num_complex::Complex32;
+use scatterfall_npz::{NpzFile, Time};
 
 use crate::compare::{Tolerance, assert_close, compare};
 use crate::fixture::{Fixture, encode, json, read_array};

@@ -57,7 +57,9 @@ fn islands(mask: &Mask, plot: &Rect) -> Vec<Rect> {
                 right: rect.right.max(x + 1),
             };
             let beside = [(x.wrapping_sub(1), y), (x + 1, y), (x, y.wrapping_sub(1)), (x, y + 1)];
-            open.extend(beside.into_iter().filter(|(x, y)| *x < mask.width && *y < mask.height).map(|(x, y)| mask.at(x, y)));
+            open.extend(
+                beside.into_iter().filter(|(x, y)| *x < mask.width && *y < mask.height).map(|(x, y)| mask.at(x, y)),
+            );
         }
         out.push(rect);
     }

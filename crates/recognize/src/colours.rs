@@ -196,11 +196,7 @@ fn decide(
 }
 
 /// The choice from the plot's colours alone.
-fn without_bar(
-    fits: &[Fit],
-    shown: Option<(&ColourMap, bool, f64)>,
-    maps: &[ColourMap],
-) -> Found<Option<ChosenMap>> {
+fn without_bar(fits: &[Fit], shown: Option<(&ColourMap, bool, f64)>, maps: &[ColourMap]) -> Found<Option<ChosenMap>> {
     let Some((best, map)) = fits.first().and_then(|f| Some((f, maps.iter().find(|m| m.name == f.name)?))) else {
         return Found::new(None, Confidence::Doubtful, "no map is known");
     };
@@ -245,7 +241,8 @@ pub(crate) fn diverging(pictures: &[Picture], rect: &Rect, map: Option<&ChosenMa
     let middle = share(112..144);
     let ends = share(0..32) + share(224..256);
     let balanced = low.min(high) >= 0.25;
-    let why = format!("{:.0} % of the values lie below the map's middle, {:.0} % close to it", 100.0 * low, 100.0 * middle);
+    let why =
+        format!("{:.0} % of the values lie below the map's middle, {:.0} % close to it", 100.0 * low, 100.0 * middle);
     match (balanced, middle > ends) {
         (true, true) => Found::new(true, Confidence::Sure, why),
         (true, false) => Found::new(true, Confidence::Likely, why),

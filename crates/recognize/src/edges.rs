@@ -75,12 +75,7 @@ impl Judge<'_> {
 }
 
 /// The rectangle around `coarse` whose lines are data, to the pixel.
-pub(crate) fn refine(
-    pictures: &[Picture],
-    mask: &Mask,
-    coarse: &Rect,
-    map: Option<&[[u8; 3]; 256]>,
-) -> Found<Rect> {
+pub(crate) fn refine(pictures: &[Picture], mask: &Mask, coarse: &Rect, map: Option<&[[u8; 3]; 256]>) -> Found<Rect> {
     let inside = inner(coarse);
     let tolerance = map.map_or(0.0, |m| typical(pictures, &inside, m) + SLACK);
     let judge = Judge { pictures, mask, map, tolerance };
@@ -100,10 +95,13 @@ fn typical(pictures: &[Picture], rect: &Rect, map: &[[u8; 3]; 256]) -> f64 {
     distances.sort_by(|a, b| a.0.total_cmp(&b.0));
     let total: usize = distances.iter().map(|d| d.1).sum();
     let mut seen = 0;
-    distances.into_iter().find(|(_, n)| {
-        seen += n;
-        10 * seen >= 9 * total
-    }).map_or(0.0, |d| d.0)
+    distances
+        .into_iter()
+        .find(|(_, n)| {
+            seen += n;
+            10 * seen >= 9 * total
+        })
+        .map_or(0.0, |d| d.0)
 }
 
 /// The last line of data on one side, starting well inside.

@@ -19,7 +19,9 @@ fn map(name: &str, points: &[(f64, Rgb)], diverging: bool) -> ColourMap {
         let at = i as f64 / 255.0;
         let k = points.windows(2).position(|w| at <= w[1].0).unwrap_or(points.len() - 2);
         let share = (at - points[k].0) / (points[k + 1].0 - points[k].0);
-        std::array::from_fn(|c| (f64::from(points[k].1[c]) * (1.0 - share) + f64::from(points[k + 1].1[c]) * share) as u8)
+        std::array::from_fn(|c| {
+            (f64::from(points[k].1[c]) * (1.0 - share) + f64::from(points[k + 1].1[c]) * share) as u8
+        })
     };
     ColourMap { name: name.into(), colours: Box::new(std::array::from_fn(colour)), diverging }
 }

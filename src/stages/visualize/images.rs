@@ -3,20 +3,21 @@
 use ndarray::Array2;
 
 use super::{Job, MOST_DRAWN, choose, folder, named_clusters};
-use crate::backend::cpu::gabor_response;
 use crate::config::{Config, Feature};
 use crate::error::{Error, Result};
-use crate::plots::counts::groups;
-use crate::plots::examples::{Example, examples};
-use crate::plots::image_features::{ImageFeatures, features_clusters};
-use crate::plots::stack::{Mark, Stack};
-use crate::plots::waterfall::Waterfall;
 use crate::stages::results::Results;
 use crate::stages::waterfalls::{Picture, Waterfalls};
 use crate::store::day::Stage;
-use crate::store::npy::Time;
-use crate::store::npz::NpzFile;
-use crate::time::{Micros, compact, day_name};
+use crate::store::pictures::SavePicture;
+use scatterfall_figures::counts::groups;
+use scatterfall_figures::examples::{Example, examples};
+use scatterfall_figures::image_features::{ImageFeatures, features_clusters};
+use scatterfall_figures::stack::{Mark, Stack};
+use scatterfall_figures::waterfall::Waterfall;
+use scatterfall_npz::NpzFile;
+use scatterfall_npz::Time;
+use scatterfall_scattering::backend::cpu::gabor_response;
+use scatterfall_timestamps::{Micros, compact, day_name};
 
 /// Examples of each kind in a picture.
 const EXAMPLES: usize = 5;
@@ -112,7 +113,7 @@ fn one_image(
     results: &Results,
     waterfalls: &Waterfalls<'_>,
     image: &Waterfall<'_>,
-) -> Result<crate::plots::Canvas> {
+) -> Result<scatterfall_figures::Canvas> {
     let (distance, stored) = stored_features(config, image)?;
     let column = |feature| -> Option<Vec<f32>> {
         let k = config.features.names.iter().position(|&f| f == feature)?;

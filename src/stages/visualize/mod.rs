@@ -19,16 +19,17 @@ use super::waterfalls::Waterfalls;
 use super::{StageRecord, design, features_config};
 use crate::config::{Config, Picture};
 use crate::error::{Error, Result};
-use crate::plots::bank::Domain;
-use crate::plots::clusters::{Candidate, centroids, selection};
-use crate::plots::counts::{Counts, save_counts};
-use crate::plots::coverage::{Coverage, coverage};
-use crate::plots::map::{MOST_NAMED, cluster_map, score_map};
-use crate::plots::rate::detection_rate;
-use crate::plots::reduction::{Kind, along_rows, explained_variance, first_two};
 use crate::progress::Context;
 use crate::store::day::{Stage, digest, identity};
-use crate::store::npz::NpzFile;
+use crate::store::pictures::SavePicture;
+use scatterfall_figures::bank::Domain;
+use scatterfall_figures::clusters::{Candidate, centroids, selection};
+use scatterfall_figures::counts::{Counts, accumulated, occurrences};
+use scatterfall_figures::coverage::{Coverage, coverage};
+use scatterfall_figures::map::{MOST_NAMED, cluster_map, score_map};
+use scatterfall_figures::rate::detection_rate;
+use scatterfall_figures::reduction::{Kind, along_rows, explained_variance, first_two};
+use scatterfall_npz::NpzFile;
 
 /// Version of the pictures: raised whenever the same results are drawn in another way.
 const DRAWING: u32 = 2;
@@ -155,8 +156,8 @@ fn jobs<'a>(config: &'a Config, results: &'a Results, waterfalls: &'a Waterfalls
     model(config, results, &mut jobs);
     archive(config, results, &mut jobs)?;
     if let Some(network) = stored_windows(config).and_then(|windows| {
-        let cut = super::images::segmentation(config, windows).ok()?;
-        super::images::network(config, &cut).ok()
+        let cut = crate::plans::segmentation(config, windows).ok()?;
+        crate::plans::network(config, &cut).ok()
     }) {
         let output = &config.output.path;
         let layers = network.layers.len();
@@ -180,6 +181,21 @@ fn cluster_counts(config: &Config, results: &Results) -> Result<Vec<PathBuf>> {
         place_km: results.has_distance().then_some(wanted),
     };
     save_counts(&input, results.clusters, &folder(&config.output.path).join("cluster_counts"))
+}
+
+/// Writes `clusterK_counts.png` and `clusterK_accumulated_counts.png` for every label from 0 to `clusters - 1`.
+///
+/// # Errors
+/// [`Error::Io`] where a file cannot be written.
+fn save_counts(input: &Counts<'_>, clusters: usize, folder: &Path) -> Result<Vec<PathBuf>> {
+    let labels = 0..i32::try_from(clusters).unwrap_or(i32::MAX);
+    let pictures = labels.into_par_iter().map(|label| {
+        let paths = ["counts", "accumulated_counts"].map(|kind| folder.join(format!("cluster{label}_{kind}.png")));
+        occurrences(input, label).save(&paths[0])?;
+        accumulated(input, label).save(&paths[1])?;
+        Ok(paths)
+    });
+    Ok(pictures.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 /// Principal and independent components.
@@ -264,7 +280,7 @@ fn model<'a>(config: &'a Config, results: &'a Results, jobs: &mut Vec<Job<'a>>) 
 /// The archive as a whole: maps, rates, coverage.
 fn archive<'a>(config: &'a Config, results: &'a Results, jobs: &mut Vec<Job<'a>>) -> Result<()> {
     let folder = folder(&config.output.path);
-    let mut add = |name: &str, draw: fn(&crate::plots::rows::Rows<'_>) -> crate::plots::Canvas| {
+    let mut add = |name: &str, draw: fn(&scatterfall_figures::rows::Rows<'_>) -> scatterfall_figures::Canvas| {
         let path = folder.join(name);
         jobs.push(Box::new(move || {
             draw(&results.rows()).save(&path)?;

@@ -13,13 +13,13 @@ use ndarray::Array2;
 use scatterfall::config::{Config, Crop, Seismogram};
 use scatterfall::model::Model;
 use scatterfall::places::{Geometry, Places};
-use scatterfall::segment::Segmentation;
 use scatterfall::seismogram::{MiniSeedIndex, SegmentPlan, stations};
 use scatterfall::store::day::digest;
-use scatterfall::store::npy::{FromStored, NpyReader, Time};
-use scatterfall::store::npz::NpzFile;
-use scatterfall::time::{TimePattern, day_name, iso};
 use scatterfall::{Result, decode};
+use scatterfall_npz::NpzFile;
+use scatterfall_npz::{FromStored, NpyReader, Time};
+use scatterfall_scattering::segmentation::Segmentation;
+use scatterfall_timestamps::{TimePattern, day_name, iso};
 
 /// File names to times: a pattern (empty: the default rule) and a stem, apart by a newline.
 pub(crate) fn names(data: &[u8]) {

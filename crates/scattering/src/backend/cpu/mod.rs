@@ -1,0 +1,192 @@
+//! The CPU backend: every core, one image or a few segments at a time each; complete, and the reference of the others.
+
+mod clock;
+mod features;
+mod gabor;
+mod pool;
+mod scatter;
+mod slope;
+mod spectrum;
+mod value;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use ndarray::{Array2, Array3, Axis};
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use super::{Backend, BackendInfo, ImageResults, Ticket};
+use crate::blocks::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
+use crate::plan::{GaborKernel, ImagePlan, ScatteringPlan};
+use crate::{Error, Result};
+use clock::Clock;
+use features::FeatureKernel;
+pub use scatter::ScatteringKernel;
+#[cfg(feature = "gpu")]
+pub(super) use scatter::{order_0, power_of_two_below};
+use scatterfall_colormap::Colormap;
+
+/// Index of the nearest colour of every pixel, row by row.
+pub fn indices(pixels: &Pixels, map: &Colormap) -> Vec<u8> {
+    let mut out = Vec::new();
+    value::Quantiser::new(map).quantise(pixels, &mut out);
+    out
+}
+
+/// Gabor response of every pixel of an image of `rows` x `columns` indices, row by row.
+pub fn gabor_response(index: &[u8], rows: usize, columns: usize) -> Vec<f32> {
+    gabor::Gabor::new(&GaborKernel::new(), rows, columns).response(index)
+}
+
+/// Mean distance of an image's pixels to the nearest colour of the map (8-bit RGB units).
+pub fn residual(map: &Colormap, pixels: &Pixels) -> f32 {
+    value::Quantiser::new(map).quantise(pixels, &mut Vec::new())
+}
+
+/// Pixels of a batch, unless so many threads need more.
+const BATCH_BYTES: usize = 24 << 20;
+
+/// All cores of the machine.
+pub struct CpuBackend {
+    info: BackendInfo,
+    pool: Arc<ThreadPool>,
+    /// Kernels (tables, FFT plans) of the plan that was used last.
+    images: Option<(ImagePlan, ImageKernels)>,
+    segments: Option<(ScatteringPlan, ScatteringKernel)>,
+    done: VecDeque<(Ticket, ImageResults)>,
+    next: u64,
+    clock: Clock,
+}
+
+struct ImageKernels {
+    features: FeatureKernel,
+    scattering: Option<ScatteringKernel>,
+}
+
+impl CpuBackend {
+    /// A backend that computes on `pool`.
+    pub fn new(pool: Arc<ThreadPool>) -> Self {
+        let info = BackendInfo {
+            kind: "cpu",
+            // Without the number of threads: this is stored beside results that do not depend on it.
+            device: format!("{} CPU", std::env::consts::ARCH),
+            detail: vector_unit(),
+        };
+        Self { info, pool, images: None, segments: None, done: VecDeque::new(), next: 0, clock: Clock::default() }
+    }
+}
+
+impl Backend for CpuBackend {
+    fn info(&self) -> &BackendInfo {
+        &self.info
+    }
+
+    fn depth(&self) -> usize {
+        1
+    }
+
+    fn batch_images(&self, plan: &ImagePlan, memory_bytes: usize) -> usize {
+        // The pixels, while this batch computes, the next waits and the one after is being decoded; the features and
+        // coefficients on their way to the disk are small beside them, but not for tiny images.
+        let pixels = 3 * plan.features.rows * plan.features.columns;
+        let windows = plan.features.windows * plan.features.features.len();
+        let coefficients = plan.scattering.as_ref().map_or(0, |(cut, network)| {
+            cut.count(cut.windows) * network.channels * network.widths().iter().sum::<usize>()
+        });
+        let each = 3 * (pixels + 4 * (windows + coefficients));
+        // Enough that no thread waits at the ends. More bring nothing: memory that is used again is faster than new.
+        let enough = (BATCH_BYTES / pixels.max(1)).max(4 * self.pool.current_num_threads()).min(256);
+        (memory_bytes / each.max(1)).clamp(1, enough)
+    }
+
+    fn submit(&mut self, plan: &ImagePlan, batch: Vec<Pixels>) -> Result<Ticket> {
+        if self.images.as_ref().is_none_or(|(p, _)| p != plan) {
+            let kernels = ImageKernels {
+                features: FeatureKernel::new(&plan.features),
+                scattering: plan.scattering.as_ref().map(|(_, network)| ScatteringKernel::new(network)),
+            };
+            self.images = Some((plan.clone(), kernels));
+        }
+        let Some((plan, kernels)) = &self.images else {
+            return Err(Error::Device("the CPU backend lost its kernels".into()));
+        };
+        let results = self.pool.install(|| compute(plan, kernels, &self.clock, batch));
+        let ticket = Ticket(self.next);
+        self.next += 1;
+        self.done.push_back((ticket, results));
+        Ok(ticket)
+    }
+
+    fn collect(&mut self, ticket: Ticket) -> Result<ImageResults> {
+        match self.done.pop_front() {
+            Some((t, results)) if t == ticket => Ok(results),
+            _ => Err(Error::Device(format!("batch {} was not submitted, or is collected out of order", ticket.0))),
+        }
+    }
+
+    fn scatter(&mut self, plan: &ScatteringPlan, segments: &SegmentBlock) -> Result<CoefficientBlock> {
+        if self.segments.as_ref().is_none_or(|(p, _)| p != plan) {
+            self.segments = Some((plan.clone(), ScatteringKernel::new(plan)));
+        }
+        let Some((_, kernel)) = &self.segments else {
+            return Err(Error::Device("the CPU backend lost its kernels".into()));
+        };
+        Ok(self.pool.install(|| all_threads(&self.clock, "scattering", || kernel.transform(segments.view()))))
+    }
+
+    /// Of one thread, summed up over threads.
+    fn seconds(&self) -> BTreeMap<&'static str, f64> {
+        self.clock.seconds()
+    }
+}
+
+/// One image after another on every core; results land at their place, so the order never depends on threads.
+fn compute(plan: &ImagePlan, kernels: &ImageKernels, clock: &Clock, batch: Vec<Pixels>) -> ImageResults {
+    let n = batch.len();
+    let f = &plan.features;
+    let mut values = Array3::zeros((n, f.windows, f.features.len()));
+    let mut residual = vec![0.0; n];
+    values.axis_iter_mut(Axis(0)).into_par_iter().zip(residual.par_iter_mut()).zip(batch).for_each_init(
+        || kernels.features.scratch(),
+        |scratch, ((out, residual), pixels)| {
+            *residual = kernels.features.compute(&pixels, scratch, clock, out);
+        },
+    );
+    let coefficients = plan.scattering.as_ref().zip(kernels.scattering.as_ref()).map(|((cut, network), kernel)| {
+        let per_image = cut.count(cut.windows);
+        let mut orders: Vec<Array2<f32>> =
+            network.widths().iter().map(|w| Array2::zeros((n * per_image, network.channels * w))).collect();
+        all_threads(clock, "scattering", || {
+            kernel.transform_into((n * per_image, network.channels), &mut orders, |row, channel, samples| {
+                let (image, start) = (row / per_image, row % per_image * cut.hop);
+                let image = values.index_axis(Axis(0), image);
+                let series = image.column(channel);
+                samples.iter_mut().zip(series.iter().skip(start)).for_each(|(s, v)| *s = *v);
+            });
+        });
+        CoefficientBlock { orders }
+    });
+    ImageResults { features: FeatureBlock { values, residual }, coefficients }
+}
+
+/// Counts the time of work that keeps all threads of the pool busy.
+fn all_threads<T>(clock: &Clock, name: &'static str, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    let threads = u32::try_from(rayon::current_num_threads()).unwrap_or(1);
+    clock.add(&[(name, start.elapsed() * threads)]);
+    result
+}
+
+/// The instructions that kernels are compiled for here.
+fn vector_unit() -> String {
+    let told = format!("{:?}", pulp::Arch::new());
+    let name = told.split('(').next().unwrap_or_default();
+    match name {
+        "V4" => "AVX-512".into(),
+        "V3" => "AVX2".into(),
+        other => other.to_owned(),
+    }
+}
