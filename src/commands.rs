@@ -186,6 +186,9 @@ fn alone(
     Ok(0)
 }
 
+/// Rows of a place from which on it has a normal of its own.
+const FEW_IMAGES: usize = 20;
+
 /// What each stage writes in the output folder, and the command that comes next.
 const STAGES: [(&str, &str, &str); 7] = [
     ("features", "features", "scatterfall transform"),
@@ -315,6 +318,13 @@ impl Session {
             summary.gaps.len()
         ));
         say_left_out(&summary.left_out, &output.join(LEFT_OUT_FILE));
+        if summary.images < FEW_IMAGES && output.join("clustering_results/clusters.csv").exists() {
+            say(format_args!(
+                "small archive: with {} images a place has too few rows for a normal of its own (it takes {FEW_IMAGES}): scores are \
+                 those of the model, and clusters and events are hints at most",
+                summary.images
+            ));
+        }
         for (what, file) in [
             ("anomalies", "anomalies.csv"),
             ("clusters", "clustering_results/clusters.csv"),

@@ -3,7 +3,7 @@
 
     python3 check_init.py SCATTERFALL PICTURES [KIND ...]
 
-A rectangle is right where every edge is within 2.5 pixels, or a fifth of a per cent of the picture's size, of the axes' own
+A rectangle is right where every edge is within 3 pixels (JPEG and scaling blur that much), or a quarter of a per cent of the picture's size, of the axes' own
 extent (whose edges lie between pixels). "asked" is a doubtful finding, which init leaves to be filled in and `run` refuses.
 Exits with 1 where a wrong finding is not doubtful. Needs nothing but Python 3.11.
 """
@@ -46,7 +46,7 @@ def main():
         plot = next(line for line in lines if line.startswith("plot "))
         numbers = [int("".join(c for c in word if c.isdigit())) for word in plot.split("(")[0].split() if any(c.isdigit() for c in word)]
         size = [int(n) for n in plot.split(" of ")[1].split(" pixels")[0].split(" x ")]
-        slack = [max(2.5, 0.002 * n) for n in (size[1], size[1], size[0], size[0])]
+        slack = [max(3.0, 0.0025 * n) for n in (size[1], size[1], size[0], size[0])]
         rect = all(abs(a - b) <= s for a, b, s in zip(numbers, want["rect"], slack))
         colours = value["colormap"]
         name = want["map"] + ("_r" if want["reversed"] else "")
