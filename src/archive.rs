@@ -72,7 +72,7 @@ impl Catalogue {
         if listing.files.is_empty() && listing.left_out.is_empty() {
             let path = input.path.display();
             return Err(Error::Input(format!(
-                "{path}: no pictures there (.png, .jpg, .tif, .webp); set input.path or --input"
+                "{path}: no .png files there, nor .jpg, .tif or .webp; set input.path or --input"
             )));
         }
         Self::from_files(input, listing.files, listing.left_out)

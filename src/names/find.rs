@@ -222,8 +222,10 @@ mod tests {
     fn names_without_times_have_none_and_ambiguous_ones_a_rival() {
         assert_eq!(find(&["a".into(), "b_2".into(), "IMG_1234".into()]), None, "no times");
         assert_eq!(find(&[]), None, "no names");
-        let ambiguous: Vec<String> = (1..9).map(|d| format!("wf_0{d}-04-2025_100000")).collect();
+        let ambiguous: Vec<String> = (1..3).map(|d| format!("wf_0{d}-04-2025_100000")).collect();
         assert!(find(&ambiguous).is_some_and(|f| f.rival.is_some()), "day or month first");
+        let daily: Vec<String> = (1..9).map(|d| format!("wf_0{d}-04-2025_100000")).collect();
+        assert!(find(&daily).is_some_and(|f| f.rival.is_none()), "days are regular steps, months are not");
         let clear: Vec<String> = (11..25).map(|d| format!("wf_{d}-04-2025_100000")).collect();
         assert!(find(&clear).is_some_and(|f| f.rival.is_none() && f.pattern.is_some()), "there is no month 24");
     }

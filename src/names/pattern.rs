@@ -152,7 +152,8 @@ impl Pattern {
             }
             Item::Field(field) => {
                 // Numbers that touch have their full width; one that stands alone may be shorter.
-                let alone = !matches!(self.items.get(item + 1), Some(Item::Field(_)));
+                let beside = [item.checked_sub(1), Some(item + 1)].map(|i| i.and_then(|i| self.items.get(i)));
+                let alone = !beside.iter().any(|i| matches!(i, Some(Item::Field(_))));
                 lengths(*field, alone).find_map(|n| {
                     let text: String = name.get(at..at + n)?.iter().collect();
                     let parts = parts.with(*field, &text)?;
