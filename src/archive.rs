@@ -1,6 +1,6 @@
 //! The catalogue of an archive: every image's time, in order; what cannot be used, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -283,14 +283,19 @@ fn check_spacing(input: &Input, images: &[ImageRef], left_out: &[LeftOut]) -> Re
         let stem = Path::new(name).file_stem()?.to_string_lossy().into_owned();
         Some((input.time_pattern.read(&stem)?, stem))
     };
+    // The same name in another folder is a copy, not another series.
+    let used: BTreeSet<String> =
+        images.iter().filter_map(|i| i.path.file_stem()).map(|s| s.to_string_lossy().into_owned()).collect();
+    let same_minute = left_out.iter().filter(|l| l.reason.starts_with(SAME_MINUTE));
     let dropped: Vec<(Micros, String)> =
-        left_out.iter().filter(|l| l.reason.starts_with(SAME_MINUTE)).filter_map(|l| told(&l.file)).collect();
+        same_minute.filter_map(|l| told(&l.file)).filter(|d| !used.contains(&d.1)).collect();
     if dropped.len() < 3 || dropped.len() * 4 < images.len() {
         return Ok(());
     }
     let path = input.path.display();
     let times: Vec<Micros> = images.iter().map(|i| i.time).chain(dropped.iter().map(|d| d.0)).collect();
-    let twins = dropped.iter().filter(|d| images.iter().any(|i| i.time == d.0)).count();
+    let starts: BTreeSet<Micros> = images.iter().map(|i| i.time).collect();
+    let twins = dropped.iter().filter(|d| starts.contains(&d.0)).count();
     if 2 * twins > dropped.len() {
         let (used, other) = (images.first().map_or("", |i| i.name.as_str()), &dropped[0].1);
         return Err(Error::Input(format!(
