@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
+use crate::Error;
+use crate::config::{Config, TimeAxis};
+use crate::init::{Proposal, Told, configuration, from_python, look};
+use crate::store::atomic::write_bytes;
 use anyhow::Result;
-use scatterfall::Error;
-use scatterfall::config::{Config, TimeAxis};
-use scatterfall::init::{Proposal, Told, configuration, from_python, look};
-use scatterfall::store::atomic::write_bytes;
 
 use crate::cli::{Common, Folders};
 use crate::terminal::{answer, say};
