@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use scatterfall_detector::DetectorModel;
 use serde_json::json;
 
 use crate::archive::{Catalogue, LeftOut};
@@ -22,7 +23,9 @@ use crate::plans;
 use crate::progress::Context;
 use crate::seismogram::SegmentPlan;
 use crate::shard::{self, Shard};
-use crate::stages::{apply, clip, cluster, design, images, reduce, report, seismogram, strict, transform, visualize};
+use crate::stages::{
+    apply, clip, cluster, design, events, images, measure, reduce, report, seismogram, strict, transform, visualize,
+};
 use crate::store::atomic::remove_unfinished;
 use crate::store::day::Stage;
 use crate::summary::{LEFT_OUT_FILE, RunSummary};
@@ -56,6 +59,7 @@ fn to_clusters(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<(RunSumma
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
     compute_images(ctx, backend, &catalogue, true, &mut summary)?;
     compute_transform(ctx, backend, Some(&days), &mut summary)?;
+    find_events(ctx, &catalogue, &days, None, &mut summary)?;
     timed(&mut summary, "reduce", || reduce::compute(ctx, Some(&days)))?;
     ctx.check()?;
     timed(&mut summary, "cluster", || cluster::compute(ctx))?;
@@ -75,6 +79,11 @@ pub fn apply(ctx: &Context<'_>, backend: &mut dyn Backend, model: &Model) -> Res
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
     compute_images(ctx, backend, &catalogue, true, &mut summary)?;
     compute_transform(ctx, backend, Some(&days), &mut summary)?;
+    let detector = events::read_model(model.folder())?;
+    match &detector {
+        Some(detector) => find_events(ctx, &catalogue, &days, Some(detector), &mut summary)?,
+        None => tracing::info!("the model has no detector: no events are looked for"),
+    }
     timed(&mut summary, "reduce", || apply::reduce(ctx, model, Some(&days)))?;
     ctx.check()?;
     timed(&mut summary, "cluster", || apply::cluster(ctx, model))?;
@@ -152,6 +161,52 @@ pub fn preview(ctx: &Context<'_>, path: &Path) -> Result<Option<String>> {
     clip::preview(ctx, &read_catalogue(ctx, &mut RunSummary::default())?, path)
 }
 
+/// Events of an archive, where `[detect]` is enabled: measurements of its days, then the list.
+fn find_events(
+    ctx: &Context<'_>,
+    catalogue: &Catalogue,
+    days: &[String],
+    model: Option<&DetectorModel>,
+    summary: &mut RunSummary,
+) -> Result<()> {
+    if !ctx.config.detect.enabled {
+        return Ok(());
+    }
+    let features = plans::images(ctx.config, catalogue.size, false)?.features;
+    let plan = match events::plan_for(ctx.config, (features.rows, features.columns), model) {
+        Ok(plan) => Arc::new(plan),
+        // The settings were checked before: what is left are images of a size that no detector has.
+        Err(e) => {
+            tracing::warn!("no events are looked for: {e}");
+            return Ok(());
+        }
+    };
+    for left in &plan.left_out {
+        tracing::debug!("detector: {} is left out: {}", left.filter, left.reason);
+    }
+    let measured = timed(summary, "detect", || measure::compute(ctx, catalogue, &plan))?;
+    summary.figures.insert("detector_images".into(), json!(measured.images));
+    ctx.check()?;
+    let found = timed(summary, "events", || events::compute(ctx, Some(days), model))?;
+    if found.computed {
+        summary.figures.insert("events".into(), json!({ "listed": found.events, "threshold": found.threshold }));
+    }
+    ctx.check()
+}
+
+/// The stage `detect` alone: measurements, scores and events.
+///
+/// # Errors
+/// As [`run`].
+pub fn detect(ctx: &Context<'_>) -> Result<RunSummary> {
+    let mut summary = RunSummary::default();
+    let catalogue = read_catalogue(ctx, &mut summary)?;
+    let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
+    find_events(ctx, &catalogue, &days, None, &mut summary)?;
+    summary.finish(ctx.config, Some(&catalogue), None)?;
+    Ok(summary)
+}
+
 /// The stage `transform` alone.
 ///
 /// # Errors
@@ -172,19 +227,19 @@ pub fn seismogram(
     ctx: &Context<'_>,
     backend: &mut dyn Backend,
     request: &seismogram::Request,
-) -> Result<(Vec<seismogram::StationSummary>, Vec<LeftOut>)> {
+) -> Result<seismogram::Transformed> {
     let mut summary = RunSummary::default();
     let done = timed(&mut summary, "seismogram", || seismogram::compute(ctx, backend, request))?;
-    for station in &done.0 {
+    for station in &done.summaries {
         let figures =
             json!({ "segments": station.segments, "left_out_at_gaps": station.left_out, "events": station.events });
         summary.figures.insert(station.name.clone(), figures);
     }
     note_backend(&mut summary, backend);
-    summary.finish_with(ctx.config, done.1.clone(), Some(backend.info()))?;
-    let several = done.0.len() > 1;
-    for station in done.0.iter().filter(|s| request.all && s.segments > 0) {
-        match go_on(ctx, backend, station, &done.1) {
+    summary.finish_with(ctx.config, done.left_out.clone(), Some(backend.info()))?;
+    let several = done.summaries.len() > 1;
+    for station in done.summaries.iter().filter(|s| request.all && s.segments > 0) {
+        match go_on(ctx, backend, station, &done) {
             Err(error @ (Error::Input(_) | Error::Config { .. })) if several => {
                 tracing::warn!("{}: {error}", station.name);
             }
@@ -194,21 +249,71 @@ pub fn seismogram(
     Ok(done)
 }
 
+/// New seismograms through a fitted model: each station of as many channels and the same sampling rate, in a folder of its
+/// own.
+///
+/// # Errors
+/// As [`seismogram`]; [`Error::Input`] where no station fits the model.
+pub fn apply_to_seismograms(
+    ctx: &Context<'_>,
+    backend: &mut dyn Backend,
+    model: &Model,
+    request: &seismogram::Request,
+) -> Result<seismogram::Transformed> {
+    let done = seismogram(ctx, backend, &seismogram::Request { separate: true, ..request.clone() })?;
+    let mut fitting = 0;
+    for station in done.summaries.iter().filter(|s| s.segments > 0) {
+        let wanted = model.header.traces.as_ref().map(|t| (t.channels.len(), t.sampling_rate));
+        if wanted != Some((station.channels, station.sampling_rate)) {
+            tracing::warn!(
+                "{}: {} channels at {} Hz do not fit the model",
+                station.name,
+                station.channels,
+                station.sampling_rate
+            );
+            continue;
+        }
+        fitting += 1;
+        let mut config = ctx.config.clone();
+        config.output.path.clone_from(&station.output);
+        let ctx = &Context { config: &config, pool: Arc::clone(&ctx.pool), ..*ctx };
+        let mut summary = RunSummary::default();
+        timed(&mut summary, "reduce", || apply::reduce(ctx, model, None))?;
+        ctx.check()?;
+        timed(&mut summary, "cluster", || apply::cluster(ctx, model))?;
+        summary.figures.insert("model".into(), json!(model.identity));
+        done.draw_clusters(ctx, station)?;
+        show_station(ctx, backend, &done.left_out, summary)?;
+    }
+    if fitting == 0 {
+        return Err(Error::Input(
+            "no station has as many channels and the sampling rate that the model was fitted on".into(),
+        ));
+    }
+    Ok(done)
+}
+
 /// The way of one station from its stored coefficients on: components, clusters, model, pictures, report.
 fn go_on(
     ctx: &Context<'_>,
     backend: &dyn Backend,
     station: &seismogram::StationSummary,
-    left_out: &[LeftOut],
+    done: &seismogram::Transformed,
 ) -> Result<()> {
     let mut config = ctx.config.clone();
     config.output.path.clone_from(&station.output);
     let ctx = &Context { config: &config, pool: Arc::clone(&ctx.pool), ..*ctx };
     let mut summary = RunSummary::default();
-    let finish = |summary: &mut RunSummary| summary.finish_with(ctx.config, left_out.to_vec(), Some(backend.info()));
     timed(&mut summary, "reduce", || reduce::compute(ctx, None))?;
     ctx.check()?;
     timed(&mut summary, "cluster", || cluster::compute(ctx))?;
+    done.draw_clusters(ctx, station)?;
+    show_station(ctx, backend, &done.left_out, summary)
+}
+
+/// Pictures and report of a station, and its `run.json` before each.
+fn show_station(ctx: &Context<'_>, backend: &dyn Backend, left_out: &[LeftOut], mut summary: RunSummary) -> Result<()> {
+    let finish = |summary: &mut RunSummary| summary.finish_with(ctx.config, left_out.to_vec(), Some(backend.info()));
     ctx.check()?;
     finish(&mut summary)?;
     timed(&mut summary, "visualize", || visualize::compute(ctx))?;
@@ -355,7 +460,8 @@ fn planned_windows(ctx: &Context<'_>) -> Result<usize> {
 }
 
 /// Folders below the output folder that a run writes to.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 9] = [
+    "detection",
     "features",
     "wavelets",
     "scattering_coefficients",
@@ -380,7 +486,16 @@ fn remove_unfinished_files(output: &Path) {
 /// # Errors
 /// [`Error::Io`].
 pub fn remove_results(output: &Path) -> Result<()> {
-    const FILES: [&str; 5] = ["catalogue.json", "anomalies.csv", "report.html", LEFT_OUT_FILE, "run.json"];
+    const FILES: [&str; 8] = [
+        "catalogue.json",
+        "anomalies.csv",
+        "events.csv",
+        "events.json",
+        "health.csv",
+        "report.html",
+        LEFT_OUT_FILE,
+        "run.json",
+    ];
     let done = |path: &Path, result: std::io::Result<()>| match result {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, e)),
         _ => Ok(()),

@@ -22,9 +22,6 @@ use crate::slow::{ColumnBackground, SlowNormals};
 use crate::window::Window;
 use crate::{DetectorError, DetectorParams, Geometry, Measurement};
 
-/// Images up to which an archive is one window: two days of minutes.
-pub const MAX_WINDOW: usize = 2880;
-
 /// Margin of a day's window, minutes: the longest reach of a running level.
 const MARGIN_MIN: f64 = 60.0;
 
@@ -120,9 +117,9 @@ impl<D: Days + ?Sized> Loader<'_, D> {
 }
 
 /// Days of each window: all at once where they are few.
-fn window_days<D: Days + ?Sized>(days: &D) -> Vec<Range<usize>> {
+fn window_days<D: Days + ?Sized>(days: &D, max_images: usize) -> Vec<Range<usize>> {
     let total: usize = (0..days.count()).map(|d| days.images(d)).sum();
-    if total <= MAX_WINDOW {
+    if total <= max_images {
         return std::iter::once(0..days.count()).collect();
     }
     (0..days.count()).map(|d| d..d + 1).collect()
@@ -135,7 +132,7 @@ fn for_each_window<D: Days + ?Sized>(
     mut visit: impl FnMut(&Window<'_>, &[(usize, usize)]) -> Result<(), DetectorError>,
 ) -> Result<(), DetectorError> {
     let margin = plan.geometry.images_in(MARGIN_MIN);
-    for core_days in window_days(loader.days) {
+    for core_days in window_days(loader.days, plan.params.window_images) {
         loader.kept.retain(|day, _| day + 1 >= core_days.start && *day <= core_days.end);
         let before = core_days.start.checked_sub(1).map(|d| loader.get(d)).transpose()?;
         let core: Vec<_> = core_days.clone().map(|d| loader.get(d)).collect::<Result<_, _>>()?;
@@ -276,11 +273,9 @@ pub fn fit<D: Days + ?Sized>(
     };
     let scores: Vec<f32> = filters.chunks_exact(count).map(largest).collect();
     let probability = (threshold.false_alarms_per_day / plan.cells_per_day()).min(0.5);
-    // The median sits among events where they fill a third of the cells.
-    let upper = if plan.params.improved { 0.3 } else { 0.5 };
     // The largest of filters that each follow the standard law is above what one of them reaches.
     let least = if plan.params.improved { Gumbel { mode: 0.0, scale: 1.0 }.exceeded_with(probability) } else { 0.0 };
-    let fitted = || Gumbel::through_low_quantiles(scores, upper).exceeded_with(probability).max(least);
+    let fitted = || Gumbel::through_low_quantiles(scores).exceeded_with(probability).max(least);
     Ok(DetectorModel {
         geometry: plan.geometry,
         params: plan.params.clone(),
