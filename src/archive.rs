@@ -1,6 +1,6 @@
 //! The catalogue of an archive: every image's time, in order; what cannot be used, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -11,6 +11,7 @@ use walkdir::WalkDir;
 use crate::config::Input;
 use crate::decode;
 use crate::error::{Error, Result};
+use crate::names::{cadence, is_sidecar};
 use crate::series::is_gap;
 use scatterfall_timestamps::{Micros, day_name, iso, micros};
 
@@ -59,54 +60,22 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Reads the folder `input.path` with its sub-folders, leaving out what lies in `output`.
+    /// Reads the folder `input.path` with its sub-folders, leaving out what lies in `output`; or the one picture it names.
     ///
-    /// Only names that end in `.png` count. Of two images of the same minute the first by name is used; images of
-    /// another size than the most common one are left out.
+    /// Of two images of the same minute the first by name is used; images of another size than the most common one are
+    /// left out.
     ///
     /// # Errors
     /// [`Error::Input`] where there is no folder, or no image in it that can be used.
     pub fn read(input: &Input, output: &Path) -> Result<Self> {
-        let root = &input.path;
-        if !root.exists() {
-            return Err(Error::Input(format!("{}: no such folder; set input.path or --input", root.display())));
+        let listing = list(&input.path, output)?;
+        if listing.files.is_empty() && listing.left_out.is_empty() {
+            let path = input.path.display();
+            return Err(Error::Input(format!(
+                "{path}: no .png files there, nor .jpg, .tif or .webp; set input.path or --input"
+            )));
         }
-        let output = output.canonicalize().ok();
-        let mut left_out = Vec::new();
-        let mut candidates = Vec::new();
-        // Links are followed (archives are often gathered by links); walkdir reports a loop as an error.
-        let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
-        let outside_output = |e: &walkdir::DirEntry| {
-            !e.file_type().is_dir() || output.is_none() || e.path().canonicalize().ok() != output
-        };
-        for entry in walk.filter_entry(outside_output) {
-            match entry {
-                Ok(entry) if is_png(entry.path()) => {
-                    if entry.file_type().is_file() {
-                        candidates.push(entry.into_path());
-                    } else if !entry.file_type().is_dir() {
-                        left_out.push(left(root, entry.path(), NOT_REGULAR));
-                    }
-                }
-                Ok(_) => {}
-                Err(e) => {
-                    let path = e.path().unwrap_or(root).to_path_buf();
-                    if path == *root {
-                        return Err(Error::Input(format!("cannot read the folder {}: {e}", root.display())));
-                    }
-                    let reason = if e.loop_ancestor().is_some() {
-                        "a link that leads back to a folder above it".to_owned()
-                    } else {
-                        format!("cannot be read: {e}")
-                    };
-                    left_out.push(left(root, &path, reason));
-                }
-            }
-        }
-        if candidates.is_empty() && left_out.is_empty() {
-            return Err(Error::Input(format!("{}: no .png files there; set input.path or --input", root.display())));
-        }
-        Self::from_files(input, candidates, left_out)
+        Self::from_files(input, listing.files, listing.left_out)
     }
 
     fn from_files(input: &Input, files: Vec<PathBuf>, mut left_out: Vec<LeftOut>) -> Result<Self> {
@@ -114,12 +83,16 @@ impl Catalogue {
         let mut images = Vec::new();
         for path in files {
             // A name need not be UTF-8 to tell its time.
-            match path.file_stem().and_then(|s| input.time_pattern.read(&s.to_string_lossy())) {
+            let told = path.file_stem().and_then(|s| input.time_pattern.read(&s.to_string_lossy()));
+            // A picture given by its own name needs no time in it: that of its last change will do.
+            let alone = || (path == *root).then(|| changed(&path)).flatten();
+            match told.or_else(alone) {
                 Some(time) if input.start.is_some_and(|s| time < s) || input.end.is_some_and(|e| time >= e) => {}
                 Some(time) => images.push((time, path)),
                 None => left_out.push(left(root, &path, "the name tells no time (see input.time_pattern)")),
             }
         }
+        leave_out_unset_clocks(root, &mut images, &mut left_out);
         // The order decides which of two images of a minute is used, so it must not depend on the file system's.
         images.sort_by(|a, b| (a.0, a.1.file_name(), &a.1).cmp(&(b.0, b.1.file_name(), &b.1)));
         let probed: Vec<Result<(ImageRef, (u32, u32))>> =
@@ -164,12 +137,13 @@ impl Catalogue {
                     } else {
                         (&*last, image)
                     };
-                    let reason = format!("of the same minute as {}", used.name);
+                    let reason = format!("{SAME_MINUTE} {}", used.name);
                     left_out.push(LeftOut { file: other.name, reason });
                 }
                 _ => images.push(image),
             }
         }
+        check_spacing(input, &images, &left_out)?;
         left_out.sort();
         Ok(Self { images, left_out, size })
     }
@@ -200,8 +174,152 @@ pub fn gaps(times: &[Micros], duration_s: f64) -> Vec<Gap> {
 /// Why a pipe, a socket or a device is left out: reading it may never end.
 const NOT_REGULAR: &str = "not a regular file";
 
-fn is_png(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"))
+/// Kinds of files that hold a picture, by the ending of the name. An archive is of one kind.
+const KINDS: [&[&str]; 5] = [&["png"], &["jpg", "jpeg"], &["tif", "tiff"], &["webp"], ARRAYS];
+/// Arrays are the archive where there is no picture; beside pictures they are results.
+const ARRAYS: &[&str] = &["npy", "npz"];
+
+/// The kind of a file that may hold a picture.
+fn kind(path: &Path) -> Option<usize> {
+    let ending = path.extension()?.to_str()?;
+    KINDS.iter().position(|kind| kind.iter().any(|e| ending.eq_ignore_ascii_case(e)))
+}
+
+/// The files of an archive.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Pictures by their names, in order of their paths.
+    pub files: Vec<PathBuf>,
+    /// What looks like one and cannot be read.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Lists the pictures of the folder `root` with its sub-folders, leaving out what lies in `output` and what systems put beside
+/// people's files; or `root` itself where it is a file.
+///
+/// # Errors
+/// [`Error::Input`] where there is no such folder or it cannot be read.
+pub fn list(root: &Path, output: &Path) -> Result<Listing> {
+    if !root.exists() {
+        return Err(Error::Input(format!("{}: no such folder; set input.path or --input", root.display())));
+    }
+    let mut found = Listing::default();
+    if root.is_file() {
+        found.files.push(root.to_path_buf());
+        return Ok(found);
+    }
+    let output = output.canonicalize().ok();
+    // Links are followed (archives are often gathered by links); walkdir reports a loop as an error.
+    let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
+    let wanted = |e: &walkdir::DirEntry| {
+        let sidecar = e.depth() > 0 && e.file_name().to_str().is_some_and(is_sidecar);
+        let outside_output = !e.file_type().is_dir() || output.is_none() || e.path().canonicalize().ok() != output;
+        !sidecar && outside_output
+    };
+    for entry in walk.filter_entry(wanted) {
+        match entry {
+            Ok(entry) if kind(entry.path()).is_some() => {
+                if entry.file_type().is_file() {
+                    found.files.push(entry.into_path());
+                } else if !entry.file_type().is_dir() {
+                    found.left_out.push(left(root, entry.path(), NOT_REGULAR));
+                }
+            }
+            Ok(_) => {}
+            Err(e) => {
+                let path = e.path().unwrap_or(root).to_path_buf();
+                if path == *root {
+                    return Err(Error::Input(format!("cannot read the folder {}: {e}", root.display())));
+                }
+                let reason = if e.loop_ancestor().is_some() {
+                    "a link that leads back to a folder above it".to_owned()
+                } else {
+                    format!("cannot be read: {e}")
+                };
+                found.left_out.push(left(root, &path, reason));
+            }
+        }
+    }
+    keep_one_kind(root, &mut found.files);
+    Ok(found)
+}
+
+/// Keeps the files of the most common kind: previews and copies in another format are no second archive.
+fn keep_one_kind(root: &Path, files: &mut Vec<PathBuf>) {
+    let mut counts = [0usize; KINDS.len()];
+    files.iter().filter_map(|f| kind(f)).for_each(|k| counts[k] += 1);
+    let pictures = counts[..KINDS.len() - 1].iter().copied().max().unwrap_or(0);
+    let most = if pictures > 0 { pictures } else { counts[KINDS.len() - 1] };
+    let Some(kept) = counts.iter().position(|n| *n == most) else { return };
+    let arrays = if KINDS[kept] == ARRAYS { 0 } else { counts[KINDS.len() - 1] };
+    let others = files.len() - most - arrays;
+    if others > 0 {
+        let ending = KINDS[kept][0];
+        tracing::warn!("{}: {most} .{ending} files are read, {others} pictures of other kinds are not", root.display());
+    }
+    files.retain(|f| kind(f) == Some(kept));
+}
+
+/// Before this no picture was taken: 1980-01-06, where GPS time begins.
+const FIRST_TIME: Micros = 315_964_800_000_000;
+
+/// Leaves out pictures of a clock that was not set, where others tell a time.
+fn leave_out_unset_clocks(root: &Path, images: &mut Vec<(Micros, PathBuf)>, left_out: &mut Vec<LeftOut>) {
+    if images.iter().all(|(time, _)| *time < FIRST_TIME) {
+        return;
+    }
+    images.retain(|(time, path)| {
+        let set = *time >= FIRST_TIME;
+        if !set {
+            left_out.push(left(root, path, format!("its clock was not set: the name says {}", iso(*time))));
+        }
+        set
+    });
+}
+
+/// Refuses an archive most of whose pictures would be dropped as "of the same minute".
+fn check_spacing(input: &Input, images: &[ImageRef], left_out: &[LeftOut]) -> Result<()> {
+    let told = |name: &str| {
+        let stem = Path::new(name).file_stem()?.to_string_lossy().into_owned();
+        Some((input.time_pattern.read(&stem)?, stem))
+    };
+    // The same name in another folder is a copy, not another series.
+    let used: BTreeSet<String> =
+        images.iter().filter_map(|i| i.path.file_stem()).map(|s| s.to_string_lossy().into_owned()).collect();
+    let same_minute = left_out.iter().filter(|l| l.reason.starts_with(SAME_MINUTE));
+    let dropped: Vec<(Micros, String)> =
+        same_minute.filter_map(|l| told(&l.file)).filter(|d| !used.contains(&d.1)).collect();
+    if dropped.len() < 3 || dropped.len() * 4 < images.len() {
+        return Ok(());
+    }
+    let path = input.path.display();
+    let times: Vec<Micros> = images.iter().map(|i| i.time).chain(dropped.iter().map(|d| d.0)).collect();
+    let starts: BTreeSet<Micros> = images.iter().map(|i| i.time).collect();
+    let twins = dropped.iter().filter(|d| starts.contains(&d.0)).count();
+    if 2 * twins > dropped.len() {
+        let (used, other) = (images.first().map_or("", |i| i.name.as_str()), &dropped[0].1);
+        return Err(Error::Input(format!(
+            "{path}: two series of pictures of the same times, as {used} and {other}: give each a folder of its own, or name \
+             one by its beginning in input.time_pattern"
+        )));
+    }
+    match cadence(&times) {
+        Some(found) if found.step_s < input.duration_s / 2.0 => Err(Error::Input(format!(
+            "{path}: a picture every {} s, while input.duration_s = {} says that each spans longer: set input.duration_s = {}",
+            found.step_s, input.duration_s, found.step_s
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// How the reason of a second picture of a time begins.
+const SAME_MINUTE: &str = "of the same minute as";
+
+/// Time of a file's last change.
+#[expect(clippy::cast_possible_truncation, reason = "microseconds fit 63 bits for 292,000 years")]
+fn changed(path: &Path) -> Option<Micros> {
+    let modified = path.metadata().ok()?.modified().ok()?;
+    modified.duration_since(UNIX_EPOCH).ok().map(|d| d.as_micros() as i64)
 }
 
 fn file_name(image: &ImageRef) -> Option<&std::ffi::OsStr> {

@@ -21,7 +21,7 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
     /// Configuration file (TOML)
-    #[arg(long, global = true, value_name = "F")]
+    #[arg(short, long, global = true, value_name = "F")]
     pub(crate) config: Option<PathBuf>,
     /// Set one key; wins over the file
     ///
@@ -66,6 +66,19 @@ pub(crate) enum BackendName {
     Gpu,
     /// The CPU
     Cpu,
+}
+
+/// Where time runs in a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AxisName {
+    /// From the top to the bottom
+    Down,
+    /// From the bottom to the top
+    Up,
+    /// From the left to the right
+    Right,
+    /// From the right to the left
+    Left,
 }
 
 /// How much happens in a hard archive.
@@ -118,12 +131,22 @@ pub(crate) enum PoolingName {
 /// Folders that most commands take.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Folders {
+    /// Folder of the archive, as --input
+    #[arg(value_name = "FOLDER", conflicts_with = "input")]
+    pub(crate) folder: Option<PathBuf>,
     /// Folder of the archive (input.path)
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     pub(crate) input: Option<PathBuf>,
     /// Folder for results (output.path)
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+}
+
+impl Folders {
+    /// The archive's folder, however it was given.
+    pub(crate) fn archive(&self) -> Option<&PathBuf> {
+        self.folder.as_ref().or(self.input.as_ref())
+    }
 }
 
 /// Which images are read.
@@ -157,10 +180,10 @@ pub(crate) struct SeismogramArgs {
     #[arg(value_name = "FILE", required_unless_present = "input")]
     pub(crate) files: Vec<PathBuf>,
     /// The same as an option
-    #[arg(long, num_args = 1.., value_name = "FILE")]
+    #[arg(short, long, num_args = 1.., value_name = "FILE")]
     pub(crate) input: Vec<PathBuf>,
     /// Folder for results (output.path)
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
     /// Only these channels: HHZ, 'HH?', 'NET.STA.*.HHZ'
     ///
@@ -207,6 +230,33 @@ pub(crate) enum Command {
         /// Remove earlier results first
         #[arg(long)]
         fresh: bool,
+    },
+    /// Look at an archive, write its configuration and a preview
+    ///
+    /// Finds the plot's rectangle, the colour map, where time runs, the pattern of the names and their spacing. What no picture
+    /// tells is asked for, or left as a line to be filled in.
+    Init {
+        /// Folder of pictures, or one picture
+        #[arg(value_name = "FOLDER", required_unless_present = "from")]
+        folder: Option<PathBuf>,
+        /// The configuration file to write
+        #[arg(short, long, value_name = "F.toml", default_value = "my.toml")]
+        output: PathBuf,
+        /// Take over a configuration of Python scripts instead
+        #[arg(long, value_name = "config.py", conflicts_with = "folder")]
+        from: Option<PathBuf>,
+        /// Kilometres of fibre that a picture spans
+        #[arg(long, value_name = "KM")]
+        km: Option<f64>,
+        /// Decibels of the map's first and last colour
+        #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
+        db: Option<Vec<f64>>,
+        /// Where time runs in the picture
+        #[arg(long, value_enum)]
+        time_axis: Option<AxisName>,
+        /// The preview to draw; default: beside the configuration
+        #[arg(long, value_name = "F.png")]
+        preview: Option<PathBuf>,
     },
     /// List the archive once, for tasks that each compute some of its days
     Catalogue {

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::settle::settle;
 use anyhow::Result;
 use scatterfall::bench;
-use scatterfall::config::Config;
+use scatterfall::config::{Config, TimeAxis};
 use scatterfall::model::Model;
 use scatterfall::progress::{Context, Observer, threads};
 use scatterfall::stages::{cluster, design, events, reduce, report, scatter, seismogram, visualize};
@@ -19,7 +20,8 @@ use scatterfall_miniseed::Selection;
 use scatterfall_scattering::backend::{self, Backend};
 use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
-use crate::cli::{BenchBackend, Cli, Command, Common, Folders, PoolingName, Reading, SeismogramArgs};
+use crate::cli::{AxisName, BenchBackend, Cli, Command, Common, Folders, PoolingName, Reading, SeismogramArgs};
+use crate::init_command;
 use crate::terminal::{Progress, answer, say, say_left_out};
 
 /// Options that stand for configuration keys.
@@ -33,7 +35,13 @@ struct Settings {
 pub(crate) fn run(cli: Cli) -> Result<usize> {
     let Cli { command, common } = cli;
     match command {
+        Command::Init { folder, output, from, km, db, time_axis, preview } => {
+            let time_axis = time_axis.map(axis);
+            let request = init_command::Request { folder, output: output.clone(), from, km, db, time_axis, preview };
+            init_command::init(&request, |example, preview| draw_example(&common, &output, example, preview))
+        }
         Command::Run { folders, reading, fresh } => {
+            let common = init_command::recognised(&common, &folders)?;
             let session = Session::new(&common, Settings { folders, reading })?;
             if fresh {
                 pipeline::remove_results(&session.config.output.path)?;
@@ -66,9 +74,10 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         Command::Clip { folders, span, preview } => {
             let session = Session::new(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
             if let Some(path) = preview {
-                pipeline::preview(&session.context(), &path)?;
+                init_command::check_preview(&path)?;
+                let problem = pipeline::preview(&session.context(), &path)?;
                 answer(format_args!("preview: {}", path.display()));
-                return Ok(0);
+                return problem.map_or(Ok(0), |p| Err(Error::Input(p).into()));
             }
             let summary = pipeline::clip(&session.context())?;
             session.report(&summary);
@@ -87,6 +96,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             let session = Session::new(&common, Settings { folders, reading })?;
             let summary = pipeline::features(&session.context(), session.backend()?.as_mut())?;
             session.report(&summary);
+            session.say_next("features");
             Ok(summary.left_out.len())
         }
         Command::Design { folders, sampling_rate, segment_s } => {
@@ -99,6 +109,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             };
             let pictures = design::draw_all(&session.config.output.path, &network, domain)?;
             answer(design::describe(&network));
+            session.say_next("design");
             for picture in pictures {
                 say(format_args!("picture    {}", picture.display()));
             }
@@ -108,12 +119,13 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             let session =
                 Session::new(&common, Settings { folders, reading: Reading { backend, ..Reading::default() } })?;
             pipeline::transform(&session.context(), session.backend()?.as_mut())?;
+            session.say_next("transform");
             Ok(0)
         }
         Command::Reduce { folders } => alone(&common, folders, "reduce", |ctx| reduce::compute(ctx, None).map(|_| ())),
         Command::Cluster { folders } => alone(&common, folders, "cluster", |ctx| cluster::compute(ctx).map(|_| ())),
         Command::Apply { model, input, output, reading, fresh } => {
-            let folders = Folders { input: Some(input), output: Some(output) };
+            let folders = Folders { folder: None, input: Some(input), output: Some(output) };
             let (session, model) = Session::of_model(&common, Settings { folders, reading }, &model)?;
             if fresh {
                 pipeline::remove_results(&session.config.output.path)?;
@@ -171,7 +183,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         }
         Command::Bench { input, backend, images, repetitions, json } => {
             let is_own = input.is_some();
-            let folders = Folders { input, output: None };
+            let folders = Folders { folder: None, input, output: None };
             let session = Session::without_folder(&common, Settings { folders, ..Settings::default() })?;
             let (cpu, gpu) = match &backend[..] {
                 [] => (true, bench::Gpu::Auto),
@@ -213,8 +225,23 @@ fn alone(
     let session = Session::new(common, Settings { folders, ..Settings::default() })?;
     let ctx = session.context();
     pipeline::stage(&ctx, name, || work(&ctx))?;
+    session.say_next(name);
     Ok(0)
 }
+
+/// Rows of a place from which on it has a normal of its own.
+const FEW_IMAGES: usize = 20;
+
+/// What each stage writes in the output folder, and the command that comes next.
+const STAGES: [(&str, &str, &str); 7] = [
+    ("features", "features", "scatterfall transform"),
+    ("design", "wavelets", "scatterfall transform"),
+    ("transform", "scattering_coefficients", "scatterfall reduce"),
+    ("reduce", "pca_ica", "scatterfall cluster"),
+    ("cluster", "clustering_results", "scatterfall visualize, scatterfall report"),
+    ("visualize", "visualizations", "scatterfall report"),
+    ("report", "report.html", "open it in a browser"),
+];
 
 /// Minutes of the demonstration's archive.
 const DEMO_IMAGES: usize = 180;
@@ -228,7 +255,7 @@ fn demo(common: &Common, output: &Path) -> Result<usize> {
     common.config = common.config.or_else(|| Some(archive.join("config.toml")));
     // So short an archive has few rows: one in fifty is worth a look.
     common.set.insert(0, "anomaly.quantile=0.98".into());
-    let folders = Folders { input: Some(archive.clone()), output: Some(output.join("output")) };
+    let folders = Folders { folder: None, input: Some(archive.clone()), output: Some(output.join("output")) };
     let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
     let summary = pipeline::run(&session.context(), session.backend()?.as_mut())?;
     session.report(&summary);
@@ -253,7 +280,7 @@ fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize>
     if f1.is_some_and(|hz| !(hz.is_finite() && hz > 0.0)) {
         return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0").into());
     }
-    let folders = Folders { input: None, output };
+    let folders = Folders { folder: None, input: None, output };
     let reading = Reading { backend, span, ..Reading::default() };
     let session = Session::new(common, Settings { folders, reading })?;
     let inputs: Vec<PathBuf> = input.into_iter().chain(files).collect();
@@ -317,7 +344,7 @@ impl Session {
     /// A session that works in the output folder.
     fn new(common: &Common, settings: Settings) -> Result<Self> {
         let config = configuration(common, &settings, Config::load)?;
-        Self::with(common, config, &settings)
+        Self::with(common, settled(config)?, &settings)
     }
 
     /// A session that works with a fitted model, whose configuration lies under the user's.
@@ -334,12 +361,12 @@ impl Session {
             ))
             .into());
         }
-        Ok((Self::with(common, config, &settings)?, model))
+        Ok((Self::with(common, settled(config)?, &settings)?, model))
     }
 
     fn with(common: &Common, config: Config, settings: &Settings) -> Result<Self> {
         // The archive is looked at before anything is written: a wrong path must not leave a folder behind.
-        if settings.folders.input.is_some() && !config.input.path.exists() {
+        if settings.folders.archive().is_some() && !config.input.path.exists() {
             let path = config.input.path.display();
             return Err(Error::Input(format!("{path}: no such folder; set input.path or --input")).into());
         }
@@ -385,6 +412,13 @@ impl Session {
         Ok(backend::open(self.config.compute.backend, Arc::clone(&self.pool))?)
     }
 
+    /// Says what a stage wrote and what comes next.
+    fn say_next(&self, stage: &str) {
+        if let Some((_, wrote, next)) = STAGES.iter().find(|(name, ..)| *name == stage) {
+            say(format_args!("written    {}; next: {next}", self.config.output.path.join(wrote).display()));
+        }
+    }
+
     fn report(&self, summary: &RunSummary) {
         let output = &self.config.output.path;
         say(format_args!(
@@ -394,6 +428,13 @@ impl Session {
             summary.gaps.len()
         ));
         say_left_out(&summary.left_out, &output.join(LEFT_OUT_FILE));
+        if summary.images < FEW_IMAGES && output.join("clustering_results/clusters.csv").exists() {
+            say(format_args!(
+                "small archive: with {} images a place has too few rows for a normal of its own (it takes {FEW_IMAGES}): scores are \
+                 those of the model, and clusters and events are hints at most",
+                summary.images
+            ));
+        }
         for (what, file) in [
             ("events", "events.csv"),
             ("health", "health.csv"),
@@ -412,6 +453,36 @@ impl Session {
     }
 }
 
+fn axis(name: AxisName) -> TimeAxis {
+    match name {
+        AxisName::Down => TimeAxis::Down,
+        AxisName::Up => TimeAxis::Up,
+        AxisName::Right => TimeAxis::Right,
+        AxisName::Left => TimeAxis::Left,
+    }
+}
+
+/// The preview that `init` makes: of a picture it looked at, with what can be drawn of the configuration it wrote.
+fn draw_example(common: &Common, written: &Path, example: &Path, preview: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(written).map_err(|e| Error::io("read", written, e))?;
+    // Lines that are still to be filled in keep their defaults in the picture.
+    let whole: Vec<&str> = text.lines().filter(|l| !l.contains("\"TODO: ")).collect();
+    let mut config = Config::from_text(&whole.join("\n"))?;
+    config.input.path = example.to_path_buf();
+    let session = Session::start(common, settled(config)?, false, None)?;
+    pipeline::preview(&session.context(), preview)?;
+    answer(format_args!("preview     {}", preview.display()));
+    Ok(())
+}
+
+/// The configuration with what the archive tells.
+fn settled(mut config: Config) -> Result<Config> {
+    for found in settle(&mut config)? {
+        tracing::info!("{found}");
+    }
+    Ok(config)
+}
+
 /// The configuration that `load` makes of the file and of all options that stand for keys.
 fn configuration(
     common: &Common,
@@ -422,7 +493,7 @@ fn configuration(
     let mut set =
         |key: &str, value: Option<String>| overrides.extend(value.map(|v| format!("{key}={}", toml::Value::String(v))));
     let text = |path: &Option<PathBuf>| path.as_ref().map(|p| p.to_string_lossy().into_owned());
-    set("input.path", text(&settings.folders.input));
+    set("input.path", text(&settings.folders.archive().cloned()));
     set("output.path", text(&settings.folders.output));
     set("input.start", settings.reading.span.start.clone());
     set("input.end", settings.reading.span.end.clone());
@@ -430,7 +501,7 @@ fn configuration(
     overrides.extend(common.threads.map(|n| format!("compute.threads={n}")));
     let mut config = load(common.config.as_deref(), &overrides)?;
     // A path need not be text; the configuration's own copy is for people to read.
-    if let Some(path) = &settings.folders.input {
+    if let Some(path) = settings.folders.archive() {
         config.input.path.clone_from(path);
     }
     if let Some(path) = &settings.folders.output {

@@ -1,7 +1,10 @@
-//! From a PNG file to the plot area's pixels.
+//! From a picture to the plot area's pixels.
 //!
 //! Rows above the crop are inflated and dropped, rows below it are not read at all, so neither time nor memory is spent
 //! on axes and margins.
+
+mod array;
+mod other;
 
 use std::fmt::Display;
 use std::fs::File;
@@ -10,15 +13,21 @@ use std::path::Path;
 
 use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 
-use crate::config::Crop;
+use crate::config::{Config, Crop, TimeAxis};
 use crate::error::{Error, Result};
 use scatterfall_colormap::Pixels;
 
-/// Width and height in pixels that a PNG file's header declares.
+/// Width and height in pixels that a picture's header declares.
 ///
 /// # Errors
-/// [`Error::Io`] where the file cannot be read, [`Error::Image`] where it is no PNG.
+/// [`Error::Io`] where the file cannot be read, [`Error::Image`] where it is no picture.
 pub fn size(path: &Path) -> Result<(u32, u32)> {
+    if array::is_array(path) {
+        return array::size(path);
+    }
+    if let Some(format) = other::format(path) {
+        return other::size(path, format);
+    }
     let mut head = Vec::with_capacity(24);
     let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
     file.take(24).read_to_end(&mut head).map_err(|e| Error::io("read", path, e))?;
@@ -59,9 +68,49 @@ pub fn decode(path: &Path, crop: Option<&Crop>, max_pixels: u64) -> Result<Pixel
     if bytes.len() as u64 > most {
         return Err(broken(format!("longer than {most} bytes, more than input.max_pixels = {max_pixels} can need")));
     }
+    let format = other::format(path);
     // A run of months must not end at one file that trips the decoder.
-    let decoded = std::panic::catch_unwind(|| from_bytes(&bytes, crop, max_pixels));
+    let decoded = std::panic::catch_unwind(|| match format {
+        None => from_bytes(&bytes, crop, max_pixels),
+        Some(format) => other::from_bytes(&bytes, format, crop, max_pixels),
+    });
     decoded.unwrap_or_else(|_| Err("the decoder fails on it; please report the file".into())).map_err(broken)
+}
+
+/// The waterfall in a picture: the plot area, turned so that time runs down.
+///
+/// # Errors
+/// Those of [`decode`].
+pub fn waterfall(path: &Path, config: &Config) -> Result<Pixels> {
+    let pixels = if array::is_array(path) {
+        array::decode(path, config)?
+    } else {
+        decode(path, config.crop.as_ref(), config.input.max_pixels)?
+    };
+    Ok(turned(pixels, config.time_axis))
+}
+
+/// Pixels turned so that rows are time, the first one first, and columns are distance.
+pub fn turned(pixels: Pixels, axis: TimeAxis) -> Pixels {
+    let (height, width) = (pixels.rows, pixels.columns);
+    if axis == TimeAxis::Down {
+        return pixels;
+    }
+    let from = pixels.rgb.as_chunks::<3>().0;
+    let (rows, columns) = if axis == TimeAxis::Up { (height, width) } else { (width, height) };
+    let mut rgb = Vec::with_capacity(pixels.rgb.len());
+    for row in 0..rows {
+        for column in 0..columns {
+            let at = match axis {
+                TimeAxis::Down => row * width + column,
+                TimeAxis::Up => (height - 1 - row) * width + column,
+                TimeAxis::Right => column * width + row,
+                TimeAxis::Left => column * width + (width - 1 - row),
+            };
+            rgb.extend_from_slice(&from[at]);
+        }
+    }
+    Pixels { rows, columns, rgb }
 }
 
 /// As [`decode`], from a file's content. The error is the reason in words.
@@ -250,6 +299,23 @@ mod tests {
         assert_eq!(pixels.rgb, [21, 22, 23, 24, 25, 26, 36, 37, 38, 39, 40, 41], "the middle");
         let wide = Crop { right: 6, ..crop };
         assert!(from_bytes(&png, Some(&wide), ALL).is_err_and(|e| e.contains("outside")), "a column too many");
+    }
+
+    #[test]
+    fn pictures_are_turned_so_that_time_runs_down() {
+        // Time 0 holds 1 2 3 along the fibre, time 1 holds 4 5 6.
+        let picture =
+            |rows, columns, values: &[u8]| Pixels { rows, columns, rgb: values.iter().flat_map(|v| [*v; 3]).collect() };
+        let want = picture(2, 3, &[1, 2, 3, 4, 5, 6]);
+        for (axis, drawn) in [
+            (TimeAxis::Down, want.clone()),
+            (TimeAxis::Up, picture(2, 3, &[4, 5, 6, 1, 2, 3])),
+            (TimeAxis::Right, picture(3, 2, &[1, 4, 2, 5, 3, 6])),
+            (TimeAxis::Left, picture(3, 2, &[4, 1, 5, 2, 6, 3])),
+        ] {
+            let got = turned(drawn, axis);
+            assert_eq!((got.rows, got.columns, got.rgb), (2, 3, want.rgb.clone()), "{axis:?}");
+        }
     }
 
     #[test]

@@ -157,7 +157,7 @@ pub fn clip(ctx: &Context<'_>) -> Result<RunSummary> {
 ///
 /// # Errors
 /// Those of reading the archive and of [`clip::preview`].
-pub fn preview(ctx: &Context<'_>, path: &Path) -> Result<()> {
+pub fn preview(ctx: &Context<'_>, path: &Path) -> Result<Option<String>> {
     clip::preview(ctx, &read_catalogue(ctx, &mut RunSummary::default())?, path)
 }
 
@@ -444,8 +444,13 @@ pub fn write_seismogram_design(
 fn planned_windows(ctx: &Context<'_>) -> Result<usize> {
     let config = ctx.config;
     let columns = match config.crop {
-        Some(crop) => crop.right - crop.left,
-        None => Catalogue::read(&config.input, &config.output.path)?.size.0 as usize,
+        Some(crop) => crop.shape(config.time_axis).1,
+        None => {
+            let (width, height) = Catalogue::read(&config.input, &config.output.path)?.size;
+            crate::config::Crop { top: 0, bottom: height as usize, left: 0, right: width as usize }
+                .shape(config.time_axis)
+                .1
+        }
     };
     let f = &config.features;
     match columns.checked_sub(f.window) {

@@ -5,8 +5,8 @@ use scatterfall_scattering::plan::{FeaturePlan, ImagePlan, ScatteringPlan};
 use scatterfall_scattering::segmentation::Segmentation;
 
 use crate::config::{Config, Continuity, Crop};
+use crate::decode;
 use crate::error::{Error, Result};
-use crate::{colormap, decode};
 
 /// What is to be computed on a catalogue's images.
 ///
@@ -18,7 +18,7 @@ pub fn images(config: &Config, size: (u32, u32), with_scattering: bool) -> Resul
     if crop.bottom > height || crop.right > width {
         return Err(Error::Input(decode::outside(&crop, width, height)));
     }
-    let (rows, columns) = (crop.bottom - crop.top, crop.right - crop.left);
+    let (rows, columns) = crop.shape(config.time_axis);
     let features = features(config, rows, columns)?;
     let scattering = if with_scattering {
         let cut = segmentation(config, features.windows)?;
@@ -42,7 +42,7 @@ pub fn features(config: &Config, rows: usize, columns: usize) -> Result<FeatureP
         duration_s: config.input.duration_s,
         length_km: config.input.total_distance_km,
     };
-    Ok(FeaturePlan::new(&options, colormap::load(&config.value.colormap)?, rows, columns)?)
+    Ok(FeaturePlan::new(&options, config.value.load_colormap()?, rows, columns)?)
 }
 
 /// How images of `windows` windows are cut.

@@ -338,7 +338,7 @@ impl<'a> Bench<'a> {
 fn decode_all(config: &Config, input: &Input) -> Result<Vec<Pixels>> {
     let decode = |(name, content): &(String, Vec<u8>)| {
         let pixels = decode::from_bytes(content, config.crop.as_ref(), config.input.max_pixels);
-        pixels.map_err(|reason| Error::image(name, reason))
+        pixels.map(|p| decode::turned(p, config.time_axis)).map_err(|reason| Error::image(name, reason))
     };
     input.files.par_iter().map(decode).collect()
 }

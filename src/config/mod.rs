@@ -7,12 +7,15 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
+pub use scatterfall_recognize::TimeAxis;
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
+use crate::names::TimePattern;
+use scatterfall_colormap::Colormap;
 use scatterfall_rowstats::clustering::{Covariance, Criterion, Linkage};
 use scatterfall_rowstats::reduction::ScalingKind;
-use scatterfall_timestamps::{Micros, TimePattern, parse_compact};
+use scatterfall_timestamps::{Micros, parse_time};
 use table::Section;
 
 pub use scatterfall_scattering::backend::BackendChoice;
@@ -35,6 +38,8 @@ pub struct Config {
     pub output: Output,
     /// `[crop]`; `None` where it is not enabled.
     pub crop: Option<Crop>,
+    /// `crop.time_axis`: where time runs in the picture.
+    pub time_axis: TimeAxis,
     /// `[value]`
     pub value: ValueScale,
     /// `[features]`
@@ -70,6 +75,12 @@ pub struct Input {
     pub path: PathBuf,
     /// Seconds an image spans.
     pub duration_s: f64,
+    /// Whether `duration_s` is still to be found from the spacing of the names.
+    pub duration_auto: bool,
+    /// Whether `time_pattern` is still to be found from the names.
+    pub pattern_auto: bool,
+    /// Hours that the file names' clock is ahead of UTC.
+    pub utc_offset_h: f64,
     /// Kilometres an image spans.
     pub total_distance_km: f64,
     /// How a file name tells its time.
@@ -115,6 +126,17 @@ pub struct Crop {
     pub right: usize,
 }
 
+impl Crop {
+    /// Rows (time) and columns (distance) of the plot once time runs down.
+    pub fn shape(&self, axis: TimeAxis) -> (usize, usize) {
+        let (rows, columns) = (self.bottom - self.top, self.right - self.left);
+        match axis {
+            TimeAxis::Down | TimeAxis::Up => (rows, columns),
+            TimeAxis::Right | TimeAxis::Left => (columns, rows),
+        }
+    }
+}
+
 /// From colours to values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueScale {
@@ -126,6 +148,19 @@ pub struct ValueScale {
     pub db_max: f64,
     /// Residual above which an image is left out.
     pub max_residual: f64,
+    /// Take the distance from the map's middle as the value.
+    pub fold: bool,
+}
+
+impl ValueScale {
+    /// The colour map, folded where that is asked for.
+    ///
+    /// # Errors
+    /// Those of [`crate::colormap::load`].
+    pub fn load_colormap(&self) -> Result<Colormap> {
+        let map = crate::colormap::load(&self.colormap)?;
+        Ok(if self.fold { map.folded() } else { map })
+    }
 }
 
 /// Windows and what is computed on each.
@@ -391,6 +426,7 @@ impl Config {
             exclude: sections::exclude(&Section::new(&root, "exclude"))?,
             output: sections::output(&Section::new(&root, "output"))?,
             crop: sections::crop(&Section::new(&root, "crop"))?,
+            time_axis: sections::time_axis(&Section::new(&root, "crop"))?,
             value: sections::value(&Section::new(&root, "value"))?,
             features: sections::features(&Section::new(&root, "features"))?,
             segments: sections::segments(&Section::new(&root, "segments"))?,

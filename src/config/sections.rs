@@ -7,14 +7,27 @@ use super::*;
 
 /// Most components, clusters, windows and the like that are accepted; beyond is a typing error.
 const MANY: usize = 1_000_000;
+/// What a time looks like.
+const EXPECTED_TIME: &str = "\"YYYYMMDD_HHMMSS\", or ISO 8601 as \"2025-05-15T09:30:00Z\"";
+/// What is to be found from the archive.
+const AUTO: &str = "auto";
+/// Seconds an image spans where nothing tells.
+const USUAL_DURATION_S: f64 = 60.0;
 
 pub(super) fn input(s: &Section) -> Result<Input> {
     let time = |key: &str| -> Result<Option<Micros>> {
         let Some(text) = s.get(key) else { return Ok(None) };
-        text.as_str().and_then(parse_compact).map(Some).ok_or_else(|| s.error(key, text, "\"YYYYMMDD_HHMMSS\""))
+        text.as_str().and_then(parse_time).map(Some).ok_or_else(|| s.error(key, text, EXPECTED_TIME))
     };
     let offset = s.number("utc_offset_h", "hours from -24 to 24", |v| v.abs() <= 24.0)?;
     let pattern = s.text_if("time_pattern")?;
+    let pattern_auto = pattern == Some(AUTO);
+    let pattern = pattern.filter(|_| !pattern_auto);
+    let duration_auto = s.get("duration_s").and_then(Value::as_str) == Some(AUTO);
+    let duration_s = match duration_auto {
+        true => USUAL_DURATION_S,
+        false => s.number("duration_s", "seconds, above 0, or \"auto\"", |v| v > 0.0 && v <= 86_400.0)?,
+    };
     let time_pattern = TimePattern::new(pattern, offset).ok_or_else(|| {
         Error::config(
             "input.time_pattern",
@@ -30,7 +43,10 @@ pub(super) fn input(s: &Section) -> Result<Input> {
     }
     Ok(Input {
         path: s.text("path")?.into(),
-        duration_s: s.number("duration_s", "seconds, above 0", |v| v > 0.0 && v <= 86_400.0)?,
+        duration_s,
+        duration_auto,
+        pattern_auto,
+        utc_offset_h: offset,
         total_distance_km: s.number("total_distance_km", "kilometres, above 0", |v| v > 0.0 && v <= 1e6)?,
         time_pattern,
         start,
@@ -62,7 +78,7 @@ pub(super) fn exclude(s: &Section) -> Result<Exclude> {
         }
     }
     for (a, b) in pairs("time", expected_time)? {
-        match (a.as_str().and_then(parse_compact), b.as_str().and_then(parse_compact)) {
+        match (a.as_str().and_then(parse_time), b.as_str().and_then(parse_time)) {
             (Some(from), Some(to)) if from < to => out.time.push((from, to)),
             _ => return Err(s.error("time", &Value::Array(vec![a, b]), expected_time)),
         }
@@ -89,12 +105,19 @@ pub(super) fn crop(s: &Section) -> Result<Option<Crop>> {
     Ok(Some(crop))
 }
 
+pub(super) fn time_axis(s: &Section) -> Result<TimeAxis> {
+    let Some(name) = s.text_if("time_axis")? else { return Ok(TimeAxis::Down) };
+    let axis = TimeAxis::NAMES.iter().find(|(n, _)| *n == name).map(|(_, axis)| *axis);
+    axis.ok_or_else(|| Error::config("crop.time_axis", name, "\"down\", \"up\", \"right\" or \"left\""))
+}
+
 pub(super) fn value(s: &Section) -> Result<ValueScale> {
     let scale = ValueScale {
         colormap: s.text("colormap")?.to_owned(),
         db_min: s.number("db_min", "decibels", |_| true)?,
         db_max: s.number("db_max", "decibels", |_| true)?,
         max_residual: s.number("max_residual", "a colour distance, above 0", |v| v > 0.0)?,
+        fold: s.flag("fold")?,
     };
     if scale.db_max <= scale.db_min {
         return Err(Error::config("value.db_max", scale.db_max, format!("more than value.db_min = {}", scale.db_min)));

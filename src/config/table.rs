@@ -22,8 +22,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ),
     ("exclude", &["distance_km", "time"]),
     ("output", &["path", "waterfall_npz"]),
-    ("crop", &["enabled", "top", "bottom", "left", "right"]),
-    ("value", &["colormap", "db_min", "db_max", "max_residual"]),
+    ("crop", &["enabled", "top", "bottom", "left", "right", "time_axis"]),
+    ("value", &["colormap", "db_min", "db_max", "max_residual", "fold"]),
     ("features", &["window", "step", "names"]),
     ("segments", &["length_km", "bins", "overlap", "continuity"]),
     ("network", &["order_0", "pooling", "normalize", "taper_alpha", "oversampling", "sampling_rate", "banks"]),
@@ -84,7 +84,7 @@ pub(super) fn parse_override(text: &str) -> Result<Table> {
         .ok()
         .filter(|t| t.len() == 1)
         .and_then(|mut t| t.remove("value"))
-        .unwrap_or_else(|| Value::String(value.to_owned()));
+        .unwrap_or_else(|| plain(path.trim(), value));
     let mut parts: Vec<&str> = path.trim().split('.').map(str::trim).collect();
     let key = parts.pop().unwrap_or_default();
     if parts.is_empty() || key.is_empty() || parts.iter().any(|p| p.is_empty()) {
@@ -98,6 +98,18 @@ pub(super) fn parse_override(text: &str) -> Result<Table> {
         table = outer;
     }
     Ok(table)
+}
+
+/// Keys that hold a list of words.
+const WORD_LISTS: [&str; 2] = ["features.names", "visualize.methods"];
+
+/// A value that is not TOML: a word, or words with commas between them where a list is due.
+fn plain(path: &str, value: &str) -> Value {
+    if !WORD_LISTS.contains(&path) {
+        return Value::String(value.to_owned());
+    }
+    let words = value.split(',').map(str::trim).filter(|w| !w.is_empty());
+    Value::Array(words.map(|w| Value::String(w.to_owned())).collect())
 }
 
 /// Lays `over` on `base`: tables key by key, everything else (the list of banks too) as a whole.

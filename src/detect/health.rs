@@ -246,6 +246,8 @@ mod tests {
             missing: vec![0; plan.block_rows],
             repeated: 0.0,
             duplicate: false,
+            constant: vec![false; 100],
+            blank: 0.0,
         }
     }
 

@@ -15,11 +15,12 @@ use scatterfall_npz::Time;
 /// `times` (images), `median2` and `spread4` (images, columns; twice the median and four times the median absolute deviation),
 /// `level` and `scale` (images, places; background and noise in index units), `level_db` (images, places), `blocks`
 /// (images, steps, places; whitened means), `slant`, `slant_row` and `slant_column` (images, cells, speeds), `missing`
-/// (images, steps), `repeated` (images; share of rows), `duplicate` (images; 1 where the image repeats the one before).
+/// (images, steps), `repeated` and `blank` (images; share of rows), `duplicate` (images; 1 where the image repeats the one
+/// before), `constant` (images, columns; 1 where a column shows one value only).
 pub struct MeasurementWriter {
     /// The file that grows.
     pub stream: NpzStream,
-    handles: [usize; 13],
+    handles: [usize; 15],
     db: (f64, f64),
 }
 
@@ -45,6 +46,8 @@ impl MeasurementWriter {
             stream.declare::<u8>("missing", &[steps])?,
             stream.declare::<f32>("repeated", &[])?,
             stream.declare::<u8>("duplicate", &[])?,
+            stream.declare::<u8>("constant", &[columns])?,
+            stream.declare::<f32>("blank", &[])?,
         ];
         Ok(Self { stream, handles, db })
     }
@@ -55,8 +58,23 @@ impl MeasurementWriter {
     /// [`Error::Io`] where it cannot be written.
     #[expect(clippy::cast_possible_truncation, reason = "decibels are stored in single precision")]
     pub fn append(&mut self, m: &Measurement) -> Result<()> {
-        let [times, median2, spread4, level, scale, level_db, blocks, slant, row, column, missing, repeated, duplicate] =
-            self.handles;
+        let [
+            times,
+            median2,
+            spread4,
+            level,
+            scale,
+            level_db,
+            blocks,
+            slant,
+            row,
+            column,
+            missing,
+            repeated,
+            duplicate,
+            constant,
+            blank,
+        ] = self.handles;
         let (low, high) = self.db;
         let decibels = m.level.iter().map(|&i| (low + f64::from(i) * (high - low) / 255.0) as f32);
         self.stream.append(times, [Time(m.time_us)])?;
@@ -71,7 +89,9 @@ impl MeasurementWriter {
         self.stream.append(column, m.slants.iter().map(|s| s.column))?;
         self.stream.append(missing, m.missing.iter().copied())?;
         self.stream.append(repeated, [m.repeated])?;
-        self.stream.append(duplicate, [u8::from(m.duplicate)])
+        self.stream.append(duplicate, [u8::from(m.duplicate)])?;
+        self.stream.append(constant, m.constant.iter().map(|&c| u8::from(c)))?;
+        self.stream.append(blank, [m.blank])
     }
 }
 
@@ -102,6 +122,7 @@ pub fn read(path: &Path, plan: &DetectorPlan) -> Result<Vec<Measurement>> {
     let blocks = array("blocks", steps * places)?;
     let (slant, row, column) = (array("slant", slants)?, array("slant_row", slants)?, array("slant_column", slants)?);
     let (missing, repeated, duplicate) = (array("missing", steps)?, array("repeated", 1)?, array("duplicate", 1)?);
+    let (constant, blank) = (array("constant", columns)?, array("blank", 1)?);
     let image = |k: usize| {
         let peak = |i: usize| SlantPeak { value: slant[i], row: row[i], column: column[i] };
         Measurement {
@@ -115,6 +136,8 @@ pub fn read(path: &Path, plan: &DetectorPlan) -> Result<Vec<Measurement>> {
             missing: missing[k * steps..(k + 1) * steps].iter().map(|&v| v as u8).collect(),
             repeated: repeated[k],
             duplicate: duplicate[k] > 0.0,
+            constant: constant[k * columns..(k + 1) * columns].iter().map(|&c| c > 0.0).collect(),
+            blank: blank[k],
         }
     };
     Ok((0..n).map(image).collect())

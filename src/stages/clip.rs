@@ -31,7 +31,7 @@ pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<LeftOut>>
         ctx.check()?;
         let results: Vec<Result<()>> = ctx.pool.install(|| {
             let clip = |image: &ImageRef| {
-                let pixels = decode::decode(&image.path, ctx.config.crop.as_ref(), ctx.config.input.max_pixels)?;
+                let pixels = decode::waterfall(&image.path, ctx.config)?;
                 write_waterfall(&ctx.config.output.path, image, &pixels)
             };
             images.par_iter().map(clip).collect()
@@ -69,31 +69,36 @@ pub fn write_waterfall(output: &Path, image: &ImageRef, pixels: &Pixels) -> Resu
     write_npz(&path, |out| out.add("waterfall", &view))
 }
 
-/// Draws the first image that can be decoded, with the crop on it and the recognised colours below, to `path`.
+/// Draws the first image that can be decoded, with the crop on it and the recognised colours below, to `path`: whatever is
+/// wrong with the crop is drawn and said. Returns what is wrong.
 ///
 /// # Errors
-/// [`Error::Input`] where no image can be decoded or the crop lies outside it; those of writing.
-pub fn preview(ctx: &Context<'_>, catalogue: &Catalogue, path: &Path) -> Result<()> {
+/// [`Error::Input`] where no image can be decoded; those of writing.
+pub fn preview(ctx: &Context<'_>, catalogue: &Catalogue, path: &Path) -> Result<Option<String>> {
     let config = ctx.config;
     let (width, height) = (catalogue.size.0 as usize, catalogue.size.1 as usize);
-    let crop = config.crop.unwrap_or(Crop { top: 0, bottom: height, left: 0, right: width });
-    if crop.bottom > height || crop.right > width {
-        return Err(Error::Input(decode::outside(&crop, width, height)));
-    }
+    let whole_picture = Crop { top: 0, bottom: height, left: 0, right: width };
+    let wanted = config.crop.unwrap_or(whole_picture);
+    let outside = wanted.bottom > height || wanted.right > width;
+    let problem = outside.then(|| decode::outside(&wanted, width, height));
+    let inside = Crop { bottom: wanted.bottom.min(height), right: wanted.right.min(width), ..wanted };
+    let crop = if inside.top < inside.bottom && inside.left < inside.right { inside } else { whole_picture };
     let whole = |image| decode::decode(image, None, config.input.max_pixels);
     let Some((image, pixels)) = catalogue.images.iter().find_map(|i| Some((i, whole(&i.path).ok()?))) else {
         return Err(Error::Input(format!("{}: no image there can be decoded", config.input.path.display())));
     };
-    let colormap = crate::colormap::load(&config.value.colormap)?;
+    let colormap = config.value.load_colormap()?;
     let mut known = std::collections::HashMap::new();
     let (mut indices, mut distance) = (Vec::new(), 0.0);
+    let mut plot = Vec::new();
     for row in pixels.rgb.chunks_exact(3 * width).skip(crop.top).take(crop.bottom - crop.top) {
-        for p in row[3 * crop.left..3 * crop.right].chunks_exact(3) {
-            let color = [p[0], p[1], p[2]];
-            let (index, squared) = *known.entry(color).or_insert_with(|| colormap.nearest(color));
-            indices.push(index);
-            distance += f64::from(squared).sqrt();
-        }
+        plot.extend_from_slice(&row[3 * crop.left..3 * crop.right]);
+    }
+    let plot = Pixels { rows: crop.bottom - crop.top, columns: crop.right - crop.left, rgb: plot };
+    for color in decode::turned(plot, config.time_axis).rgb.as_chunks::<3>().0 {
+        let (index, squared) = *known.entry(*color).or_insert_with(|| colormap.nearest(*color));
+        indices.push(index);
+        distance += f64::from(squared).sqrt();
     }
     let screenshot = RgbImage::from_raw(catalogue.size.0, catalogue.size.1, pixels.rgb)
         .ok_or_else(|| Error::image(&image.path, "pixels of another size"))?;
@@ -112,6 +117,9 @@ pub fn preview(ctx: &Context<'_>, catalogue: &Catalogue, path: &Path) -> Result<
         max_residual: config.value.max_residual,
         duration_s: config.input.duration_s,
         distance_km: (offset, offset + config.input.total_distance_km),
+        time_axis: config.time_axis,
+        problem: problem.as_deref(),
     };
-    draw_preview(&input).save(path)
+    draw_preview(&input).save(path)?;
+    Ok(problem)
 }

@@ -185,7 +185,7 @@ fn decode_all<'a>(
                 let decode = |image: &ImageRef| {
                     ctx.check()?;
                     let begun = Instant::now();
-                    let pixels = decode::decode(&image.path, ctx.config.crop.as_ref(), input.max_pixels);
+                    let pixels = decode::waterfall(&image.path, ctx.config);
                     let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
                     nanoseconds.fetch_add(took, Ordering::Relaxed);
                     let pixels = pixels?;

@@ -194,7 +194,7 @@ fn plane(
     indexer: &mut Indexer,
 ) -> Result<Vec<u8>> {
     let config = ctx.config;
-    let pixels = decode::decode(&image.path, config.crop.as_ref(), config.input.max_pixels)?;
+    let pixels = decode::waterfall(&image.path, config)?;
     let (plane, mut residual) = indexer.index(&pixels);
     if *used != [0..features.columns] {
         residual = residual_of(features, &pixels, used);

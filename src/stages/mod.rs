@@ -34,7 +34,7 @@ use crate::store::day::{NUMBERS, Record, Stage, fingerprint_of};
 
 /// What features depend on, as far as numbers and places go.
 fn features_config(config: &Config) -> Value {
-    let table = crate::colormap::load(&config.value.colormap);
+    let table = config.value.load_colormap();
     let colors = match &table {
         // A file may change under its name.
         Ok(scatterfall_colormap::Colormap::Table(t)) => fingerprint_of(&[&format!("{t:?}")]),

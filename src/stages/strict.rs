@@ -35,7 +35,7 @@ pub fn refuse(left_out: &[LeftOut]) -> Result<()> {
 pub(super) fn look_at(ctx: &Context<'_>, images: &[&ImageRef], plan: &FeaturePlan) -> Result<()> {
     let config = ctx.config;
     let unusable = |image: &&ImageRef| {
-        let reason = match decode::decode(&image.path, config.crop.as_ref(), config.input.max_pixels) {
+        let reason = match decode::waterfall(&image.path, config) {
             Ok(pixels) => {
                 let used = used_columns(config, pixels.columns);
                 too_far(f64::from(residual_of(plan, &pixels, &used)), config.value.max_residual)?

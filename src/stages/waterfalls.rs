@@ -49,7 +49,7 @@ impl<'a> Waterfalls<'a> {
         let run = read_json(&config.output.path.join("run.json"));
         let mut folders = vec![config.input.path.clone()];
         folders.extend(run["configuration"]["input"]["path"].as_str().map(PathBuf::from));
-        let colormap = crate::colormap::load(&config.value.colormap)?;
+        let colormap = config.value.load_colormap()?;
         let mut this = Self { config, colormap, folders, images, available: false };
         let named = || images.iter().filter(|(_, name)| !name.is_empty());
         let every = named().count().div_ceil(PROBES).max(1);
@@ -65,7 +65,7 @@ impl<'a> Waterfalls<'a> {
     /// The image of a time; `None` where it is gone or cannot be read any more.
     pub(super) fn load(&self, time: Micros) -> Option<Picture> {
         let path = self.path(time)?;
-        match decode::decode(&path, self.config.crop.as_ref(), self.config.input.max_pixels) {
+        match decode::waterfall(&path, self.config) {
             Ok(pixels) => Some(Picture {
                 time,
                 rows: pixels.rows,

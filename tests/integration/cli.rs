@@ -63,7 +63,7 @@ fn a_wrong_configuration() {
     place.run(&["--set", "segments"]).fails(2, &["--set segments", "expected section.key=value"]);
     place.run(&["--start", "yesterday"]).fails(2, &["input.start", "yesterday", "YYYYMMDD_HHMMSS"]);
     place.run(&["--set", "cluster.method=guess"]).fails(2, &["cluster.method", "guess", "kmeans"]);
-    place.run(&["--set", "value.colormap=rainbow"]).fails(2, &["value.colormap", "rainbow", "jet"]);
+    place.run(&["--set", "value.colormap=sunset"]).fails(2, &["value.colormap", "sunset", "jet"]);
     let missing = place.path("none.toml");
     program(&["run", "--config", text(&missing)]).fails(2, &["cannot read", "none.toml"]);
     let broken = place.path("broken.toml");

@@ -9,15 +9,27 @@
 //! ```
 
 /// The maps that come with the program, as text tables (see `tools/make_colormaps.py`).
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 16] = [
     ("jet", include_str!("../tables/jet.txt")),
     ("viridis", include_str!("../tables/viridis.txt")),
     ("turbo", include_str!("../tables/turbo.txt")),
     ("inferno", include_str!("../tables/inferno.txt")),
     ("magma", include_str!("../tables/magma.txt")),
     ("plasma", include_str!("../tables/plasma.txt")),
+    ("cividis", include_str!("../tables/cividis.txt")),
+    ("parula", include_str!("../tables/parula.txt")),
+    ("hot", include_str!("../tables/hot.txt")),
+    ("rainbow", include_str!("../tables/rainbow.txt")),
+    ("gist_ncar", include_str!("../tables/gist_ncar.txt")),
     ("seismic", include_str!("../tables/seismic.txt")),
+    ("bwr", include_str!("../tables/bwr.txt")),
+    ("coolwarm", include_str!("../tables/coolwarm.txt")),
+    ("RdBu", include_str!("../tables/RdBu.txt")),
+    ("RdYlBu", include_str!("../tables/RdYlBu.txt")),
 ];
+
+/// Those with a middle that stands for nothing.
+const DIVERGING: [&str; 5] = ["seismic", "bwr", "coolwarm", "RdBu", "RdYlBu"];
 
 /// The plot area of one image as 8-bit RGB; rows are time (top first), columns distance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,12 +52,24 @@ pub enum Colormap {
 }
 
 impl Colormap {
-    /// A map that comes with the program.
+    /// A map that comes with the program; with `_r` behind its name, the map backwards.
     pub fn builtin(name: &str) -> Option<Self> {
-        if name == "gray" {
-            return Some(Self::Gray);
+        let (base, backwards) = name.strip_suffix("_r").map_or((name, false), |base| (base, true));
+        if base == "gray" {
+            #[expect(clippy::cast_possible_truncation, reason = "an index below 256")]
+            let reversed = || Self::Table(Box::new(std::array::from_fn(|i| [255 - i as u8; 3])));
+            return Some(if backwards { reversed() } else { Self::Gray });
         }
-        TABLES.iter().find(|(n, _)| *n == name).and_then(|(_, text)| Self::parse(text))
+        let mut table = TABLES.iter().find(|(n, _)| *n == base).and_then(|(_, text)| parse(text))?;
+        if backwards {
+            table.reverse();
+        }
+        Some(Self::Table(table))
+    }
+
+    /// Whether a map that comes with the program has a middle that stands for nothing.
+    pub fn is_diverging(name: &str) -> bool {
+        DIVERGING.contains(&name.strip_suffix("_r").unwrap_or(name))
     }
 
     /// Names of the maps that come with the program.
@@ -53,25 +77,23 @@ impl Colormap {
         std::iter::once("gray").chain(TABLES.iter().map(|(name, _)| *name))
     }
 
-    /// A map from 256 rows `R G B` (0 to 255, separated by spaces or commas; lines that begin with `#` are comments).
+    /// A map from 256 rows `R G B` (0 to 255, or 0 to 1; separated by spaces or commas; `#` begins a comment).
     pub fn parse(text: &str) -> Option<Self> {
-        let mut table = Box::new([[0; 3]; 256]);
-        let mut rows = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-        for row in table.iter_mut() {
-            let mut numbers = rows.next()?.split([' ', ',', '\t', ';']).filter(|p| !p.is_empty());
-            for channel in row.iter_mut() {
-                *channel = numbers.next()?.parse().ok()?;
-            }
-            if numbers.next().is_some() {
-                return None;
-            }
-        }
-        rows.next().is_none().then_some(Self::Table(table))
+        parse(text.trim_start_matches('\u{feff}')).map(Self::Table)
     }
 
     /// True for a map that comes with the program; other names are files.
     pub fn is_builtin(name: &str) -> bool {
-        name == "gray" || TABLES.iter().any(|(n, _)| *n == name)
+        let base = name.strip_suffix("_r").unwrap_or(name);
+        base == "gray" || TABLES.iter().any(|(n, _)| *n == base)
+    }
+
+    /// The map whose index is the distance from this one's middle: index 2 k is the colour k steps below it, 2 k + 1 the one
+    /// as far above it. So the index is twice the distance, to within one of 255.
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        let place = |p: usize| if p.is_multiple_of(2) { 127 - p / 2 } else { 128 + p / 2 };
+        Self::Table(Box::new(std::array::from_fn(|p| self.color(place(p) as u8))))
     }
 
     /// The colour of an index.
@@ -103,6 +125,31 @@ impl Colormap {
             }
         }
     }
+}
+
+/// Reads 256 rows of three numbers; lines that are empty or begin with `#` are passed over.
+fn parse(text: &str) -> Option<Box<[[u8; 3]; 256]>> {
+    let mut rows = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let mut table = Box::new([[0.0f64; 3]; 256]);
+    for row in table.iter_mut() {
+        let line = rows.next()?.split('#').next()?;
+        let mut numbers = line.split([' ', ',', '\t', ';']).filter(|p| !p.is_empty());
+        for channel in row.iter_mut() {
+            *channel = numbers.next()?.parse().ok()?;
+        }
+        // A fourth number is the opacity, as matplotlib's own tables have it.
+        let opacity = numbers.next().map(str::parse::<f64>);
+        if numbers.next().is_some() || opacity.is_some_and(|o| o.is_err()) {
+            return None;
+        }
+    }
+    if rows.next().is_some() || table.as_flattened().iter().any(|v| !(0.0..=255.0).contains(v)) {
+        return None;
+    }
+    // Shares: nothing above 1, and something between (a table of 0 and 1 alone could be either, and is no colour map).
+    let shares = table.as_flattened().iter().all(|v| *v <= 1.0) && table.as_flattened().iter().any(|v| v.fract() > 0.0);
+    let whole = |v: f64| if shares { (v * 255.0).round() } else { v.round() } as u8;
+    Some(Box::new(std::array::from_fn(|i| table[i].map(whole))))
 }
 
 fn distance2(a: [u8; 3], b: [u8; 3]) -> u32 {

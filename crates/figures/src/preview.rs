@@ -7,6 +7,7 @@ use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{Rgb, SOFT, WHITE, table};
 use super::text::{Text, fit_text};
 use scatterfall_colormap::Colormap;
+use scatterfall_recognize::TimeAxis;
 use scatterfall_timestamps::{Micros, iso};
 
 const WIDTH: u32 = 1600;
@@ -42,6 +43,10 @@ pub struct Preview<'a> {
     pub duration_s: f64,
     /// Kilometres at the left and at the right edge.
     pub distance_km: (f64, f64),
+    /// Where time runs in the screenshot.
+    pub time_axis: TimeAxis,
+    /// What is wrong, in words.
+    pub problem: Option<&'a str>,
 }
 
 /// Draws the screenshot with the crop rectangle, and below it the plot area as it was recognised.
@@ -62,9 +67,13 @@ pub fn preview(input: &Preview<'_>) -> Canvas {
     let frame = Rect::new(LEFT + first_column, HEADER + first_row, LEFT + end_column, HEADER + end_row);
     canvas.outline(frame, Stroke::new(WHITE, 5.0));
     canvas.outline(frame, Stroke::new(FRAME, 3.0));
+    rulers(&mut canvas, shot, (width, height));
+    arrow(&mut canvas, frame, input.time_axis);
 
     let [first_row, end_row, first_column, end_column] = input.crop;
-    let (rows, columns) = (end_row.saturating_sub(first_row), end_column.saturating_sub(first_column));
+    let (high, wide) = (end_row.saturating_sub(first_row), end_column.saturating_sub(first_column));
+    let turned = matches!(input.time_axis, TimeAxis::Right | TimeAxis::Left);
+    let (rows, columns) = if turned { (wide, high) } else { (high, wide) };
     let words = format!(
         "Recognised: rows {first_row} to {end_row}, columns {first_column} to {end_column} ({rows} x {columns} pixels)"
     );
@@ -74,10 +83,12 @@ pub fn preview(input: &Preview<'_>) -> Canvas {
         r if r > input.max_residual / 4.0 => "high: check the crop rectangle and the colour map",
         _ => "good",
     };
-    let residual = format!(
-        "mean distance to the colour map {:.2} (8-bit RGB; limit {}): {verdict}",
-        input.residual, input.max_residual
-    );
+    let residual = input.problem.map(ToOwned::to_owned).unwrap_or_else(|| {
+        format!(
+            "mean distance to the colour map {:.2} (8-bit RGB; limit {}): {verdict}",
+            input.residual, input.max_residual
+        )
+    });
     canvas.text(&fit_text(&residual, 19.0, RIGHT - LEFT), (LEFT, top - 28.0), Text::new(19.0).color(SOFT));
     let panel = Panel {
         rect: Rect::new(LEFT, top, RIGHT, top + RECOGNISED_HEIGHT),
@@ -97,6 +108,42 @@ pub fn preview(input: &Preview<'_>) -> Canvas {
         "dB",
     );
     canvas
+}
+
+/// Marks pixels along the top and the left edge of the screenshot, so that edges can be read off.
+fn rulers(canvas: &mut Canvas, shot: Rect, (width, height): (f64, f64)) {
+    let (across, down) = (Axis::linear(0.0, width.max(1.0)), Axis::linear(0.0, height.max(1.0)));
+    for tick in across.ticks(14) {
+        let x = shot.left + across.place(tick.at) * shot.width();
+        canvas.line(&[(x, shot.top - 7.0), (x, shot.top)], Stroke::new(SOFT, 1.5));
+        if x > shot.left + 1.0 && x < shot.right - 30.0 {
+            canvas.text(&tick.label, (x + 3.0, shot.top - 16.0), Text::new(13.0).color(SOFT));
+        }
+    }
+    for tick in down.ticks(8) {
+        let y = shot.top + down.place(tick.at) * shot.height();
+        canvas.line(&[(shot.left - 7.0, y), (shot.left, y)], Stroke::new(SOFT, 1.5));
+        canvas.text(&tick.label, (shot.left - 48.0, y - 7.0), Text::new(13.0).color(SOFT));
+    }
+}
+
+/// An arrow in the plot's middle, from earlier to later.
+fn arrow(canvas: &mut Canvas, frame: Rect, axis: TimeAxis) {
+    let middle = ((frame.left + frame.right) / 2.0, (frame.top + frame.bottom) / 2.0);
+    let half = 0.3 * frame.width().min(frame.height());
+    let (dx, dy) = match axis {
+        TimeAxis::Down => (0.0, 1.0),
+        TimeAxis::Up => (0.0, -1.0),
+        TimeAxis::Right => (1.0, 0.0),
+        TimeAxis::Left => (-1.0, 0.0),
+    };
+    let at = |along: f64, across: f64| {
+        (middle.0 + dx * along * half - dy * across * half, middle.1 + dy * along * half + dx * across * half)
+    };
+    for stroke in [Stroke::new(WHITE, 7.0), Stroke::new(FRAME, 4.0)] {
+        canvas.line(&[at(-1.0, 0.0), at(1.0, 0.0)], stroke);
+        canvas.line(&[at(0.7, 0.2), at(1.0, 0.0), at(0.7, -0.2)], stroke);
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +171,8 @@ mod tests {
                 max_residual: 40.0,
                 duration_s: 60.0,
                 distance_km: (0.0, 20.0),
+                time_axis: TimeAxis::Down,
+                problem: None,
             });
             check_texts(&canvas);
             assert!(says(&canvas, "distance (km)") && says(&canvas, "time (s)") && says(&canvas, "dB"), "axes");

@@ -202,6 +202,13 @@ pub trait FromStored: Copy {
     fn from_stored(dtype: Dtype, bytes: &[u8]) -> Option<Self>;
 }
 
+/// Bytes only: other numbers are no indices.
+impl FromStored for u8 {
+    fn from_stored(dtype: Dtype, bytes: &[u8]) -> Option<Self> {
+        (dtype.kind == Kind::Unsigned && dtype.size == 1).then(|| bytes[0])
+    }
+}
+
 impl FromStored for f64 {
     fn from_stored(dtype: Dtype, bytes: &[u8]) -> Option<Self> {
         (!matches!(dtype.kind, Kind::Time(..))).then(|| dtype.number(bytes))
@@ -270,6 +277,14 @@ impl<R: Read> NpyReader<R> {
             Some(data) if data <= there => Ok(Self { reader, dtype, shape, buffer: Vec::new() }),
             _ => Err(format!("the shape {shape:?} needs more than the {there} bytes that are there")),
         }
+    }
+
+    /// The same array from a reader of a type that need not be named.
+    pub fn boxed<'a>(self) -> NpyReader<Box<dyn Read + 'a>>
+    where
+        R: 'a,
+    {
+        NpyReader { reader: Box::new(self.reader), dtype: self.dtype, shape: self.shape, buffer: self.buffer }
     }
 
     /// The array's shape.

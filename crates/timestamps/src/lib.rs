@@ -62,69 +62,21 @@ pub fn parse_compact(text: &str) -> Option<Micros> {
     NaiveDateTime::parse_from_str(text, "%Y%m%d_%H%M%S").ok().map(|t| t.and_utc().timestamp_micros())
 }
 
-/// How a file name tells its time.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TimePattern {
-    /// `None`: the last two `_` parts of the stem are `%Y%m%d` and `%H%M%S`.
-    pattern: Option<Pattern>,
-    /// Hours that the name's clock is ahead of UTC.
-    offset_us: i64,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct Pattern {
-    format: String,
-    open_start: bool,
-    open_end: bool,
-}
-
-impl TimePattern {
-    /// A pattern in strftime notation; `*` at either end stands for any text. `None`: the default rule.
-    /// Returns `None` for a pattern that does not fix date, hour and minute.
-    pub fn new(pattern: Option<&str>, utc_offset_h: f64) -> Option<Self> {
-        let offset_us = micros(utc_offset_h * 3600.0);
-        let Some(text) = pattern else { return Some(Self { pattern: None, offset_us }) };
-        let open_start = text.starts_with('*');
-        let open_end = text.len() > 1 && text.ends_with('*');
-        let format = text[usize::from(open_start)..text.len() - usize::from(open_end)].to_owned();
-        let items: Vec<chrono::format::Item> = chrono::format::StrftimeItems::new(&format).collect();
-        if items.iter().any(|i| matches!(i, chrono::format::Item::Error)) {
-            return None;
-        }
-        // A known time must survive writing and reading, to the minute: a pattern without a date could never be read.
-        let known = NaiveDate::from_ymd_opt(2025, 5, 15)?.and_hms_opt(13, 45, 0)?;
-        let mut written = String::new();
-        std::fmt::Write::write_fmt(&mut written, format_args!("{}", known.format(&format))).ok()?;
-        let this = Self { pattern: Some(Pattern { format, open_start, open_end }), offset_us: 0 };
-        (this.read(&written) == Some(known.and_utc().timestamp_micros())).then_some(Self { offset_us, ..this })
+/// Reads a time as people write it: `YYYYMMDD_HHMMSS`, or ISO 8601 with `T` or a space, to the day, minute or second, with a
+/// zone or without (UTC).
+pub fn parse_time(text: &str) -> Option<Micros> {
+    let text = text.trim();
+    if let Some(time) = parse_compact(text) {
+        return Some(time);
     }
-
-    /// The UTC time that a file's stem tells, or `None`.
-    pub fn read(&self, stem: &str) -> Option<Micros> {
-        let local = match &self.pattern {
-            None => {
-                let mut parts = stem.rsplit('_');
-                let (time, date) = (parts.next()?, parts.next()?);
-                parse_compact(&format!("{date}_{time}"))?
-            }
-            Some(p) => p.read(stem)?.and_utc().timestamp_micros(),
-        };
-        local.checked_sub(self.offset_us)
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Some(time.timestamp_micros());
     }
-}
-
-impl Pattern {
-    fn read(&self, stem: &str) -> Option<NaiveDateTime> {
-        let starts = stem.char_indices().map(|(i, _)| i).take(if self.open_start { usize::MAX } else { 1 });
-        for start in starts {
-            if let Ok((time, rest)) = NaiveDateTime::parse_and_remainder(&stem[start..], &self.format)
-                && (rest.is_empty() || self.open_end)
-            {
-                return Some(time);
-            }
-        }
-        None
-    }
+    let bare = text.strip_suffix('Z').unwrap_or(text).replacen(' ', "T", 1);
+    let forms = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y%m%dT%H%M%S"];
+    let time = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(&bare, form).ok());
+    let day = || NaiveDate::parse_from_str(&bare, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
+    Some(time.or_else(day)?.and_utc().timestamp_micros())
 }
 
 #[cfg(test)]
@@ -145,39 +97,19 @@ mod tests {
     }
 
     #[test]
-    fn the_last_two_parts_are_the_default() {
-        let p = TimePattern::new(None, 0.0).expect("the default");
-        assert_eq!(p.read("Waterfall_RMS_20250515_000100"), Some(at("20250515_000100")), "the usual name");
-        assert_eq!(p.read("20250515_000100"), Some(at("20250515_000100")), "nothing before");
-        for bad in [
-            "",
-            "_",
-            "x",
-            "a_20251315_000000",
-            "a_20250515_240000",
-            "a_2025051_0000000",
-            "a_20250515",
-            "é_2025é515_000000",
+    fn times_are_read_as_people_write_them() {
+        for text in [
+            "20250515_000100",
+            "2025-05-15T00:01:00Z",
+            "2025-05-15 00:01",
+            "2025-05-15T02:01:00+02:00",
+            "20250515T000100",
         ] {
-            assert_eq!(p.read(bad), None, "{bad} has no time");
+            assert_eq!(parse_time(text), Some(at("20250515_000100")), "{text}");
         }
-    }
-
-    #[test]
-    fn offsets_are_taken_off() {
-        let p = TimePattern::new(None, 2.0).expect("the default");
-        assert_eq!(p.read("a_20250515_010000"), Some(at("20250514_230000")), "local 01:00 is 23:00 UTC the day before");
-    }
-
-    #[test]
-    fn patterns_with_and_without_stars() {
-        let p = TimePattern::new(Some("das-%Y-%m-%dT%H-%M-%S"), 0.0).expect("valid");
-        assert_eq!(p.read("das-2025-05-15T00-01-00"), Some(at("20250515_000100")), "exact");
-        assert_eq!(p.read("xdas-2025-05-15T00-01-00"), None, "text before is not allowed");
-        let p = TimePattern::new(Some("*%Y%m%dT%H%M%S*"), 0.0).expect("valid");
-        assert_eq!(p.read("fibre é 20250515T000100_v2"), Some(at("20250515_000100")), "text on both sides");
-        for bad in ["%Y", "%H%M%S", "%Q", "*", "no fields"] {
-            assert!(TimePattern::new(Some(bad), 0.0).is_none(), "{bad} cannot tell a time");
+        assert_eq!(parse_time("2025-05-15"), Some(at("20250515_000000")), "a day");
+        for bad in ["", "2025", "yesterday", "2025-13-01", "2025-05-15T25:00", "2025-05-15 "] {
+            assert_eq!(parse_time(bad).is_some(), bad == "2025-05-15 ", "{bad}");
         }
     }
 

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use ndarray::Array2;
 use scatterfall::config::{Config, Crop, Seismogram};
 use scatterfall::model::Model;
+use scatterfall::names::TimePattern;
 use scatterfall::places::{Geometry, Places};
 use scatterfall::seismogram::{SegmentPlan, SegmentReader};
 use scatterfall::store::day::digest;
@@ -20,7 +21,7 @@ use scatterfall_miniseed::{MiniSeedIndex, stations};
 use scatterfall_npz::NpzFile;
 use scatterfall_npz::{FromStored, NpyReader, Time};
 use scatterfall_scattering::segmentation::Segmentation;
-use scatterfall_timestamps::{TimePattern, day_name, iso};
+use scatterfall_timestamps::{day_name, iso};
 
 /// File names to times: a pattern (empty: the default rule) and a stem, apart by a newline.
 pub(crate) fn names(data: &[u8]) {
