@@ -46,7 +46,7 @@ pub fn measured_with(plan: &DetectorPlan) -> Value {
     json!({
         "geometry": plan.geometry, "speeds_ms": p.speeds_ms, "slant_s": p.slant_s, "slant_m": p.slant_m,
         "slant_step_s": p.slant_step_s, "slant_step_m": p.slant_step_m, "block_s": p.block_s, "block_m": p.block_m,
-        "cell_m": p.cell_m, "background_min": p.background_min, "saturated_index": p.saturated_index,
+        "cell_m": p.cell_m, "slant_parts": p.slant_parts, "improved": p.improved, "background_min": p.background_min, "saturated_index": p.saturated_index,
     })
 }
 

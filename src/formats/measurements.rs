@@ -14,7 +14,7 @@ use scatterfall_npz::Time;
 ///
 /// `times` (images), `median2` and `spread4` (images, columns; twice the median and four times the median absolute deviation),
 /// `level` and `scale` (images, places; background and noise in index units), `level_db` (images, places), `blocks`
-/// (images, steps, places; whitened means), `slant`, `slant_row` and `slant_column` (images, cells, speeds), `missing`
+/// (images, steps, places; whitened means), `slant`, `slant_row` and `slant_column` (images, cells, speeds, parts), `missing`
 /// (images, steps), `repeated` and `blank` (images; share of rows), `duplicate` (images; 1 where the image repeats the one
 /// before), `constant` (images, columns; 1 where a column shows one value only).
 pub struct MeasurementWriter {
@@ -31,7 +31,7 @@ impl MeasurementWriter {
     /// [`Error::Io`] where the folder cannot be made.
     pub fn new(mut stream: NpzStream, plan: &DetectorPlan, db: (f64, f64)) -> Result<Self> {
         let (columns, places, steps) = (plan.geometry.columns, plan.block_columns, plan.block_rows);
-        let slants = [plan.cells, plan.speeds_ms.len()];
+        let slants = [plan.cells, plan.speeds_ms.len(), plan.slant_parts()];
         let handles = [
             stream.declare::<Time>("times", &[])?,
             stream.declare::<u16>("median2", &[columns])?,
@@ -104,7 +104,7 @@ pub fn read(path: &Path, plan: &DetectorPlan) -> Result<Vec<Measurement>> {
     let times = file.read::<Time>("times")?.1;
     let n = times.len();
     let (columns, places, steps) = (plan.geometry.columns, plan.block_columns, plan.block_rows);
-    let slants = plan.cells * plan.speeds_ms.len();
+    let slants = plan.slant_count();
     let mut array = |name: &str, row: usize| -> Result<Vec<f32>> {
         let (shape, values) = file.read::<f32>(name)?;
         if shape.first() != Some(&n) || values.len() != n * row {
