@@ -59,7 +59,9 @@ fn to_clusters(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<(RunSumma
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
     compute_images(ctx, backend, &catalogue, true, &mut summary)?;
     compute_transform(ctx, backend, Some(&days), &mut summary)?;
-    find_events(ctx, &catalogue, &days, None, &mut summary)?;
+    if ctx.config.detect.enabled {
+        find_events(ctx, &catalogue, &days, None, &mut summary)?;
+    }
     timed(&mut summary, "reduce", || reduce::compute(ctx, Some(&days)))?;
     ctx.check()?;
     timed(&mut summary, "cluster", || cluster::compute(ctx))?;
@@ -81,8 +83,10 @@ pub fn apply(ctx: &Context<'_>, backend: &mut dyn Backend, model: &Model) -> Res
     compute_transform(ctx, backend, Some(&days), &mut summary)?;
     let detector = events::read_model(model.folder())?;
     match &detector {
-        Some(detector) => find_events(ctx, &catalogue, &days, Some(detector), &mut summary)?,
-        None => tracing::info!("the model has no detector: no events are looked for"),
+        Some(detector) if ctx.config.detect.enabled => {
+            find_events(ctx, &catalogue, &days, Some(detector), &mut summary)?
+        }
+        _ => tracing::info!("no events are looked for: [detect] is off, or the model has no detector"),
     }
     timed(&mut summary, "reduce", || apply::reduce(ctx, model, Some(&days)))?;
     ctx.check()?;
@@ -161,7 +165,7 @@ pub fn preview(ctx: &Context<'_>, path: &Path) -> Result<Option<String>> {
     clip::preview(ctx, &read_catalogue(ctx, &mut RunSummary::default())?, path)
 }
 
-/// Events of an archive, where `[detect]` is enabled: measurements of its days, then the list.
+/// Events of an archive: measurements of its days, then the list.
 fn find_events(
     ctx: &Context<'_>,
     catalogue: &Catalogue,
@@ -169,9 +173,6 @@ fn find_events(
     model: Option<&DetectorModel>,
     summary: &mut RunSummary,
 ) -> Result<()> {
-    if !ctx.config.detect.enabled {
-        return Ok(());
-    }
     let features = plans::images(ctx.config, catalogue.size, false)?.features;
     let plan = match events::plan_for(ctx.config, (features.rows, features.columns), model) {
         Ok(plan) => Arc::new(plan),
