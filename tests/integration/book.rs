@@ -162,10 +162,11 @@ fn known_keys() -> BTreeSet<String> {
         if let Some(name) = line.strip_prefix('[') {
             section = name.trim_start_matches('[').split(']').next().unwrap_or_default().to_owned();
             keys.insert(section.clone());
-        } else if let Some((name, _)) = line.trim_start_matches("# ").split_once(" =") {
-            if !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
-                keys.insert(format!("{section}.{name}"));
-            }
+        } else if let Some((name, _)) = line.trim_start_matches("# ").split_once(" =")
+            && !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        {
+            keys.insert(format!("{section}.{name}"));
         }
     }
     keys

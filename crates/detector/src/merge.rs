@@ -87,8 +87,8 @@ fn goes_on(a: &Event, b: &Event) -> bool {
 
 /// The strongest of a group, a wide one before others, with the extent of all.
 fn one_entry(group: Vec<Event>) -> Event {
-    let rank = |e: &Event| (e.path == Path::Wide, e.score);
-    let better = |a: &Event, b: &Event| rank(b).0 > rank(a).0 || (rank(b).0 == rank(a).0 && rank(b).1 > rank(a).1);
+    let is_wide = |e: &Event| e.path == Path::Wide;
+    let better = |a: &Event, b: &Event| is_wide(b).cmp(&is_wide(a)).then(b.score.total_cmp(&a.score)).is_gt();
     let mut out = group[0].clone();
     for event in &group[1..] {
         if better(&out, event) {

@@ -110,7 +110,7 @@ pub(crate) fn tracks(peaks: &[Peak], threshold: f32, by_sum: bool) -> Vec<Vec<Pe
         let from = times.partition_point(|t| *t < p.time_s - 20.0);
         let to = times.partition_point(|t| *t < p.time_s + 20.0);
         let is_shadow = |&j: &usize| keep[j] && 0.5 * peaks[j].score > p.score && casts_shadow(&peaks[j], p);
-        keep[i] = !order[from..to].iter().any(|j| is_shadow(j));
+        keep[i] = !order[from..to].iter().any(is_shadow);
     }
     order.retain(|&i| keep[i]);
     let mut groups = Groups::new(peaks.len());

@@ -37,7 +37,7 @@ fn batches_and_threads_change_nothing() {
     assert_eq!(measure(&plan, images(), 1), whole, "batches of 1");
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
     assert_eq!(one.install(|| measure(&plan, images(), 7)), whole, "one thread, batches of 7");
-    let found = events(&plan, &[whole.clone()]);
+    let found = events(&plan, std::slice::from_ref(&whole));
     assert_eq!(one.install(|| events(&plan, &[whole])), found, "events by one thread");
     assert!(found.len() >= 4, "the archive has events");
 }
