@@ -88,8 +88,7 @@ fn whole_run(folder: &Path, archive: &Path, n: usize) -> Outcome<[f64; 2]> {
     );
     let config = Config::from_text(&text)?;
     let pool = threads(&config.compute)?;
-    let stop = AtomicBool::new(false);
-    let ctx = Context { config: &config, pool: Arc::clone(&pool), observer: &Silent, stop: &stop, strict: false };
+    let ctx = Context::on(&config, Arc::clone(&pool));
     let stages = pipeline::run(&ctx, &mut CpuBackend::new(pool))?.stages;
     std::fs::remove_dir_all(&output)?;
     let seconds = |names: &[&str]| names.iter().filter_map(|name| stages.get(*name)).sum::<f64>();

@@ -261,13 +261,10 @@ impl Session {
     }
 
     fn context(&self) -> Context<'_> {
-        Context {
-            config: &self.config,
-            pool: Arc::clone(&self.pool),
-            observer: &self.progress,
-            stop: &self.stop,
-            strict: self.strict,
-        }
+        Context::on(&self.config, Arc::clone(&self.pool))
+            .observer(&self.progress)
+            .stop(&self.stop)
+            .strict(self.strict)
     }
 
     fn backend(&self) -> Result<Box<dyn Backend>> {

@@ -598,8 +598,8 @@ fn decoding_goes_on_while_the_device_works() {
         output.display().to_string()
     );
     let config = Config::from_text(&text).expect("valid");
-    let (mut gpu, stop) = (gpu(DeviceLimits::Default), AtomicBool::new(false));
-    let ctx = Context { config: &config, pool: threads(), observer: &Silent, stop: &stop, strict: false };
+    let mut gpu = gpu(DeviceLimits::Default);
+    let ctx = Context::on(&config, threads());
     let catalogue = Catalogue::read(&config.input, &config.output.path).expect("an archive");
     let summary = scatterfall::stages::images::compute(&ctx, &mut gpu, &catalogue, true).expect("computed");
     let trace = &summary.trace;

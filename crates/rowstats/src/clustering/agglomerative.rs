@@ -66,7 +66,7 @@ impl Agglomerative {
     /// Fewer clusters than asked for come out when there are fewer distinct rows.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for no cluster asked for, or with `exact` when the distances do not fit; [`Error::Rows`] for
+    /// [`Error::Parameter`] for no cluster asked for, or with `exact` when the distances do not fit; [`Error::Empty`] or [`Error::NotFinite`] for
     /// no row, no column, or rows that are not finite.
     pub fn fit(rows: ArrayView2<'_, f64>, options: &AgglomerativeOptions) -> Result<Self> {
         if options.clusters == 0 {

@@ -143,7 +143,7 @@ impl Gmm {
     /// Fits on finite rows (rows x columns).
     ///
     /// # Errors
-    /// [`Error::Rows`] for no row, no column or rows that are not finite, [`Error::Parameter`] for no component asked for.
+    /// [`Error::Empty`], [`Error::NotFinite`], [`Error::Parameter`] for no component asked for.
     pub fn fit(rows: ArrayView2<'_, f64>, options: &GmmOptions) -> Result<Self> {
         if options.components == 0 {
             return Err(Error::parameter("components", 0, "at least one component"));
@@ -161,7 +161,7 @@ impl Gmm {
         }
         candidates.iter_mut().for_each(|c| c.iterate(&all, options));
         rank(&mut candidates, all.columns());
-        let best = candidates.into_iter().next().ok_or_else(|| Error::Rows("a mixture without a start".into()))?;
+        let best = candidates.into_iter().next().ok_or_else(|| Error::NoStart)?;
         best.finished(rows, &all, options)
     }
 
@@ -196,14 +196,10 @@ impl Gmm {
     /// Most likely component and log-likelihood of each row.
     ///
     /// # Errors
-    /// [`Error::Rows`] when the rows are not finite or have other columns than the means.
+    /// [`Error::NotFinite`], [`Error::Columns`].
     pub fn evaluate(&self, rows: ArrayView2<'_, f64>) -> Result<Evaluation> {
         if rows.ncols() != self.means.ncols() {
-            return Err(Error::Rows(format!(
-                "rows of {} columns for components of {}",
-                rows.ncols(),
-                self.means.ncols()
-            )));
+            return Err(Error::Columns { found: rows.ncols(), expected: self.means.ncols() });
         }
         if rows.nrows() == 0 {
             return Ok(Evaluation { labels: Vec::new(), scores: Vec::new() });

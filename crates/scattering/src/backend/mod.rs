@@ -152,5 +152,5 @@ pub fn open_gpu(choice: BackendChoice, pool: Arc<ThreadPool>) -> Result<Box<dyn 
 /// [`crate::Error::Device`], always.
 #[cfg(not(feature = "gpu"))]
 pub fn open_gpu(_: BackendChoice, _: Arc<ThreadPool>) -> Result<Box<dyn Backend>> {
-    Err(crate::Error::Device("this program was built without the `gpu` feature: use --backend cpu".into()))
+    Err(crate::Error::NoGpuFeature)
 }

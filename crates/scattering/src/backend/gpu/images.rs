@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use wgpu::BufferUsages;
 
-use super::buffers::{Pool, table};
+use super::buffers::{Pool, table, too_many};
 use super::device::{Caps, Gpu};
 use super::fft::{WorkgroupFft, twiddles};
 use super::kernels::{Kernel, Precision, Source};
@@ -114,7 +114,8 @@ enum Frequency {
 impl ImageStage {
     pub(super) fn new(gpu: &Gpu, plan: &FeaturePlan) -> Result<Self> {
         if plan.rows > MOST_ROWS {
-            return Err(Error::Device(format!("the GPU takes images of up to {MOST_ROWS} rows: use --backend cpu")));
+            let (size, limit) = (plan.rows as u64, MOST_ROWS as u64);
+            return Err(Error::DeviceLimit { what: "images".into(), size, limit, unit: "rows" });
         }
         let wants = |features: &[Feature]| plan.features.iter().any(|f| features.contains(f));
         let (colors, factor) = colors(&plan.colormap);
@@ -183,7 +184,7 @@ impl ImageStage {
         let index = &pool.get(gpu, "index", 4 * (columns * words) as u64)?;
         let statistics = &pool.get(gpu, "columns", 4 * (columns * sizes::PLANES) as u64)?;
         let distances = &pool.get(gpu, "distances", 4 * (images * tiles) as u64)?;
-        let number = |n: usize| u32::try_from(n).map_err(|_| Error::Device(format!("{n} is too large for the device")));
+        let number = |n: usize| u32::try_from(n).map_err(|_| too_many(n));
         let shape = ImageParams {
             images: number(images)?,
             rows: number(plan.rows)?,
@@ -246,7 +247,7 @@ impl ImageStage {
     #[expect(clippy::cast_possible_truncation, reason = "single precision")]
     fn window_params(&self, shape: ImageParams) -> Result<WindowParams> {
         let plan = &self.plan;
-        let number = |n: usize| u32::try_from(n).map_err(|_| Error::Device(format!("{n} is too large for the device")));
+        let number = |n: usize| u32::try_from(n).map_err(|_| too_many(n));
         Ok(WindowParams {
             images: shape.images,
             rows: shape.rows,
