@@ -22,13 +22,16 @@ pub struct Event {
     pub rows: usize,
 }
 
-/// Merges the rows that score above `threshold` into events, worst first.
+/// Merges the rows that score `threshold` or more into events, worst first. Where many rows tie for the highest score, their
+/// quantile is that score; a row with the lowest score of all is no event, so rows that are all alike make none.
 ///
 /// Two rows belong to one event where their images are of the same or neighbouring minutes and their segments overlap.
 pub fn events(scores: &[f64], places: &Places, geometry: &Geometry, threshold: f64) -> Vec<Event> {
     let duration = micros(geometry.duration_s);
     let reach = micros(1.5 * geometry.duration_s);
-    let mut rows: Vec<usize> = (0..scores.len()).filter(|&i| scores[i] > threshold && scores[i].is_finite()).collect();
+    let lowest = scores.iter().copied().filter(|s| s.is_finite()).fold(f64::INFINITY, f64::min);
+    let stands_out = |s: f64| s.is_finite() && s >= threshold && s > lowest;
+    let mut rows: Vec<usize> = (0..scores.len()).filter(|&i| stands_out(scores[i])).collect();
     rows.sort_by_key(|&i| (places.times[i], i));
     let place: Vec<f64> = rows.iter().map(|&i| geometry.place(places.distance[i])).collect();
     let mut parent: Vec<usize> = (0..rows.len()).collect();
@@ -96,6 +99,16 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_tie_for_the_highest_score_are_events() {
+        // A fibre that broke shows one colour: all of its rows have the same score, which is also their quantile.
+        let places = Places { times: (0..100).map(|k| k * MINUTE).collect(), distance: vec![2.4; 100] };
+        let scores: Vec<f64> = (0..100).map(|k| if k >= 40 { 9.0 } else { 1.0 }).collect();
+        let threshold = scatterfall_rowstats::baselines::quantile(&scores, 0.999).expect("finite scores");
+        let found = events(&scores, &places, &geometry(), threshold);
+        assert_eq!(found.iter().map(|e| (e.time_from, e.rows)).collect::<Vec<_>>(), [(40 * MINUTE, 60)], "one event");
+    }
+
+    #[test]
     fn neighbours_merge_and_others_do_not() {
         let places = Places { times: vec![0, 0, MINUTE, 5 * MINUTE, MINUTE], distance: vec![0.0, 2.4, 4.8, 0.0, 15.0] };
         let scores = [10.0, 30.0, 20.0, 5.0, 7.0];
@@ -109,6 +122,8 @@ mod tests {
             "span"
         );
         assert_eq!((found[1].worst, found[2].worst), (4, 3), "worst first");
-        assert!(events(&scores, &places, &geometry(), 30.0).is_empty(), "nothing above the highest");
+        assert!(events(&scores, &places, &geometry(), 30.1).is_empty(), "nothing above the highest");
+        let alike = events(&[4.0; 5], &places, &geometry(), 4.0);
+        assert!(alike.is_empty(), "rows that are all alike make no event");
     }
 }

@@ -63,6 +63,27 @@ pub(crate) enum BackendName {
     Cpu,
 }
 
+/// How much happens in a hard archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ActivityName {
+    /// No events: noise, weather and faults alone
+    Quiet,
+    /// A tenth to a third of all cells of 1 km and 1 minute hold an event
+    Normal,
+    /// Two and a half times as many events
+    Busy,
+}
+
+impl From<ActivityName> for scatterfall_synth::Activity {
+    fn from(name: ActivityName) -> Self {
+        match name {
+            ActivityName::Quiet => Self::Quiet,
+            ActivityName::Normal => Self::Normal,
+            ActivityName::Busy => Self::Busy,
+        }
+    }
+}
+
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BenchBackend {
@@ -120,6 +141,51 @@ pub(crate) struct Reading {
     pub(crate) strict: bool,
 }
 
+/// What `seismogram` reads, and how far it goes.
+#[derive(Debug, Args)]
+pub(crate) struct SeismogramArgs {
+    /// MiniSEED (2, 3) or SAC files, or folders; -: standard input
+    #[arg(value_name = "FILE", required_unless_present = "input")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The same as an option
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub(crate) input: Vec<PathBuf>,
+    /// Folder for results (output.path)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Only these channels: HHZ, 'HH?', 'NET.STA.*.HHZ'
+    ///
+    /// May be repeated, or list several apart by commas. * stands for any text, ? for one character.
+    #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
+    pub(crate) channel: Vec<String>,
+    /// Only these stations: ABC, 'A*', NET.STA, NET.STA.LOC
+    #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
+    pub(crate) station: Vec<String>,
+    #[command(flatten)]
+    pub(crate) span: Span,
+    /// Go on: components, clusters, pictures, report, model
+    ///
+    /// Every station then has a folder of its own, one station too.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Overlay a catalogue of events (QuakeML or CSV)
+    ///
+    /// Its events are drawn over the station's own, and named beside those that may be theirs.
+    #[arg(long, value_name = "F.xml|F.csv")]
+    pub(crate) catalog: Option<PathBuf>,
+    /// Draw the second order at this first-order frequency
+    ///
+    /// The filter nearest to it is taken. Default: 1 Hz.
+    #[arg(long, value_name = "HZ")]
+    pub(crate) f1: Option<f64>,
+    /// Also write the samples that were read, for checking
+    #[arg(long, value_name = "F.npz")]
+    pub(crate) waveforms: Option<PathBuf>,
+    /// Who computes (compute.backend)
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<BackendName>,
+}
+
 /// What a command is to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -160,6 +226,14 @@ pub(crate) enum Command {
     Design {
         #[command(flatten)]
         folders: Folders,
+        /// The bank of seismograms at this rate, before any data
+        ///
+        /// Without it the bank is that of the archive's waterfalls.
+        #[arg(long, value_name = "HZ")]
+        sampling_rate: Option<f64>,
+        /// Length of their segments (seismogram.segment_s)
+        #[arg(long, value_name = "S", requires = "sampling_rate")]
+        segment_s: Option<f64>,
     },
     /// Stage 2: scattering coefficients of stored features
     Transform {
@@ -199,26 +273,8 @@ pub(crate) enum Command {
         #[arg(long)]
         fresh: bool,
     },
-    /// MiniSEED in, coefficients and scattergram out
-    Seismogram {
-        /// MiniSEED files, or folders of them
-        #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
-        input: Vec<PathBuf>,
-        /// Folder for results (output.path)
-        #[arg(long, value_name = "DIR")]
-        output: Option<PathBuf>,
-        /// Draw the second order at this first-order frequency
-        ///
-        /// The filter nearest to it is taken. Default: 1 Hz.
-        #[arg(long, value_name = "HZ")]
-        f1: Option<f64>,
-        /// Also write the samples that were read, for checking
-        #[arg(long, value_name = "F.npz")]
-        waveforms: Option<PathBuf>,
-        /// Who computes (compute.backend)
-        #[arg(long, value_enum)]
-        backend: Option<BackendName>,
-    },
+    /// MiniSEED or SAC in, coefficients and scattergram out
+    Seismogram(SeismogramArgs),
     /// Arrays of segments in, coefficients out
     Scatter {
         /// Segments (n, bins) or (n, channels, bins)
@@ -245,9 +301,27 @@ pub(crate) enum Command {
         /// Of everything random
         #[arg(long, value_name = "S", default_value_t = 1)]
         seed: u64,
-        /// Bare plot areas of 96 x 344 pixels
+        /// Bare plot areas of 96 x 344 pixels (with --hard: 268 x 860)
         #[arg(long)]
         small: bool,
+        /// Weak and strong events of ten kinds, weather and faults
+        ///
+        /// The archive that detection is measured on: truth.json lists every event with its strength over the local noise and
+        /// a mask of where it is, and what is no event apart.
+        #[arg(long)]
+        hard: bool,
+        /// How much happens in a hard archive
+        #[arg(long, value_enum, default_value = "normal", requires = "hard")]
+        activity: ActivityName,
+        /// Length of the fibre in km
+        #[arg(long, value_name = "KM", default_value_t = 20.0)]
+        km: f64,
+        /// Rows of bare plot areas
+        #[arg(long, value_name = "N", requires = "columns")]
+        rows: Option<usize>,
+        /// Columns of bare plot areas
+        #[arg(long, value_name = "N", requires = "rows")]
+        columns: Option<usize>,
     },
     /// GPU and CPU throughput side by side, stage by stage
     ///

@@ -15,10 +15,11 @@ use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
 use scatterfall::{Error, pipeline};
 use scatterfall_figures::bank::Domain;
+use scatterfall_miniseed::Selection;
 use scatterfall_scattering::backend::{self, Backend};
 use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
-use crate::cli::{BenchBackend, Cli, Command, Common, Folders, PoolingName, Reading};
+use crate::cli::{BenchBackend, Cli, Command, Common, Folders, PoolingName, Reading, SeismogramArgs};
 use crate::terminal::{Progress, answer, say, say_left_out};
 
 /// Options that stand for configuration keys.
@@ -60,11 +61,19 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             session.report(&summary);
             Ok(summary.left_out.len())
         }
-        Command::Design { folders } => {
+        Command::Design { folders, sampling_rate, segment_s } => {
+            let mut common = common;
+            common.set.extend(segment_s.map(|s| format!("seismogram.segment_s={s}")));
             let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
-            let network = pipeline::write_design(&session.context())?;
-            design::draw_all(&session.config.output.path, &network, Domain::Distance)?;
+            let (network, domain) = match sampling_rate {
+                Some(rate) => (pipeline::write_seismogram_design(&session.context(), rate)?, Domain::Time),
+                None => (pipeline::write_design(&session.context())?, Domain::Distance),
+            };
+            let pictures = design::draw_all(&session.config.output.path, &network, domain)?;
             answer(design::describe(&network));
+            for picture in pictures {
+                say(format_args!("picture    {}", picture.display()));
+            }
             Ok(0)
         }
         Command::Transform { folders, backend } => {
@@ -85,24 +94,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             session.report(&summary);
             Ok(summary.left_out.len())
         }
-        Command::Seismogram { input, output, f1, waveforms, backend } => {
-            if f1.is_some_and(|hz| !(hz.is_finite() && hz > 0.0)) {
-                return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0").into());
-            }
-            let folders = Folders { input: None, output };
-            let session =
-                Session::new(&common, Settings { folders, reading: Reading { backend, ..Reading::default() } })?;
-            let request = seismogram::Request { inputs: input, f1_hz: f1, waveforms };
-            let ctx = session.context();
-            let mut backend = session.backend()?;
-            let (stations, left_out) = pipeline::seismogram(&ctx, backend.as_mut(), &request)?;
-            for s in stations {
-                let (name, folder) = (&s.name, s.output.display());
-                say(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
-            }
-            say_left_out(&left_out, &session.config.output.path.join(LEFT_OUT_FILE));
-            Ok(left_out.len())
-        }
+        Command::Seismogram(args) => transform_seismograms(&common, args),
         Command::Scatter { input, output, pooling, backend } => {
             let mut common = common;
             let pooled = pooling != Some(PoolingName::None);
@@ -117,10 +109,20 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             say(format_args!("{n} segments: {}", output.display()));
             Ok(0)
         }
-        Command::Synth { output, images, seed, small } => {
-            let layout = if small { Layout::SMALL } else { Layout::Screenshot };
+        Command::Synth { output, images, seed, small, hard, activity, km, rows, columns } => {
+            let layout = match (rows.zip(columns), small, hard) {
+                (Some((rows, columns)), ..) => Layout::Bare { rows, columns },
+                (None, true, true) => Layout::HALF,
+                (None, true, false) => Layout::SMALL,
+                (None, false, _) => Layout::Screenshot,
+            };
             let images = usize::try_from(images).unwrap_or(usize::MAX);
-            make_archive(&common, &output, &SynthOptions { images, seed, layout, ..SynthOptions::default() })?;
+            let hard = hard.then_some(activity.into());
+            make_archive(
+                &common,
+                &output,
+                &SynthOptions { images, seed, layout, km, hard, ..SynthOptions::default() },
+            )?;
             say(format_args!("archive    {}", output.display()));
             say(format_args!("run it     scatterfall run --config {}", output.join("config.toml").display()));
             Ok(0)
@@ -201,6 +203,59 @@ fn make_archive(common: &Common, folder: &Path, options: &SynthOptions) -> Resul
     let written = threads(&config.compute)?.install(|| archive.write(folder, || progress.advance(1, 0)));
     progress.end();
     Ok(written?)
+}
+
+/// Seismograms: from files or standard input to coefficients, or the whole way.
+fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize> {
+    let SeismogramArgs { files, input, output, channel, station, span, all, catalog, f1, waveforms, backend } = args;
+    if f1.is_some_and(|hz| !(hz.is_finite() && hz > 0.0)) {
+        return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0").into());
+    }
+    let folders = Folders { input: None, output };
+    let reading = Reading { backend, span, ..Reading::default() };
+    let session = Session::new(common, Settings { folders, reading })?;
+    let inputs: Vec<PathBuf> = input.into_iter().chain(files).collect();
+    let (inputs, _spooled) = from_standard_input(inputs)?;
+    let (start_us, end_us) = (session.config.input.start, session.config.input.end);
+    let selection = Selection { channels: channel, stations: station, start_us, end_us };
+    let request = seismogram::Request { inputs, selection, all, catalogue: catalog, f1_hz: f1, waveforms };
+    let ctx = session.context();
+    let mut backend = session.backend()?;
+    let (stations, left_out) = pipeline::seismogram(&ctx, backend.as_mut(), &request)?;
+    for s in stations {
+        let (name, folder) = (&s.name, s.output.display());
+        say(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
+        if let Some(events) = s.events {
+            say(format_args!("{events} events  {}", s.output.join("events.csv").display()));
+        }
+        let report = s.output.join("report.html");
+        if all && report.is_file() {
+            say(format_args!("report     {}", report.display()));
+        }
+    }
+    say_left_out(&left_out, &session.config.output.path.join(LEFT_OUT_FILE));
+    Ok(left_out.len())
+}
+
+/// Files as given, and standard input (`-`) as a file: seismograms are read more than once. The file goes when it is dropped.
+fn from_standard_input(mut inputs: Vec<PathBuf>) -> Result<(Vec<PathBuf>, Option<tempfile::NamedTempFile>)> {
+    let mut spooled = None;
+    for input in &mut inputs {
+        if input.as_os_str() != "-" {
+            continue;
+        }
+        if spooled.is_some() {
+            return Err(Error::config("--input", "- -", "standard input once").into());
+        }
+        let mut file = tempfile::Builder::new()
+            .prefix("stdin-")
+            .tempfile()
+            .map_err(|e| Error::io("create", "a temporary file", e))?;
+        std::io::copy(&mut std::io::stdin().lock(), &mut file).map_err(|e| Error::io("read", "standard input", e))?;
+        *input = file.path().to_path_buf();
+        spooled = Some(file);
+    }
+    Ok((inputs, spooled))
 }
 
 /// What a command holds while it runs.

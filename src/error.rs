@@ -193,3 +193,14 @@ impl Error {
         matches!(self, Self::Config { .. } | Self::ConfigText(_))
     }
 }
+
+impl From<scatterfall_miniseed::Error> for Error {
+    fn from(error: scatterfall_miniseed::Error) -> Self {
+        use scatterfall_miniseed::Error as E;
+        match error {
+            E::Io { path, source } => Self::Io { action: "read", path, source },
+            E::File { path, reason } => Self::Store { path, reason },
+            other => Self::Input(other.to_string()),
+        }
+    }
+}

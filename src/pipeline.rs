@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plans;
 use crate::progress::Context;
+use crate::seismogram::SegmentPlan;
 use crate::stages::{apply, clip, cluster, design, images, reduce, report, seismogram, strict, transform, visualize};
 use crate::store::atomic::remove_unfinished;
 use crate::store::day::Stage;
@@ -156,12 +158,46 @@ pub fn seismogram(
     let mut summary = RunSummary::default();
     let done = timed(&mut summary, "seismogram", || seismogram::compute(ctx, backend, request))?;
     for station in &done.0 {
-        let figures = json!({ "segments": station.segments, "left_out_at_gaps": station.left_out });
+        let figures =
+            json!({ "segments": station.segments, "left_out_at_gaps": station.left_out, "events": station.events });
         summary.figures.insert(station.name.clone(), figures);
     }
     note_backend(&mut summary, backend);
     summary.finish_with(ctx.config, done.1.clone(), Some(backend.info()))?;
+    let several = done.0.len() > 1;
+    for station in done.0.iter().filter(|s| request.all && s.segments > 0) {
+        match go_on(ctx, backend, station, &done.1) {
+            Err(error @ (Error::Input(_) | Error::Config { .. })) if several => {
+                tracing::warn!("{}: {error}", station.name);
+            }
+            other => other?,
+        }
+    }
     Ok(done)
+}
+
+/// The way of one station from its stored coefficients on: components, clusters, model, pictures, report.
+fn go_on(
+    ctx: &Context<'_>,
+    backend: &dyn Backend,
+    station: &seismogram::StationSummary,
+    left_out: &[LeftOut],
+) -> Result<()> {
+    let mut config = ctx.config.clone();
+    config.output.path.clone_from(&station.output);
+    let ctx = &Context { config: &config, pool: Arc::clone(&ctx.pool), ..*ctx };
+    let mut summary = RunSummary::default();
+    let finish = |summary: &mut RunSummary| summary.finish_with(ctx.config, left_out.to_vec(), Some(backend.info()));
+    timed(&mut summary, "reduce", || reduce::compute(ctx, None))?;
+    ctx.check()?;
+    timed(&mut summary, "cluster", || cluster::compute(ctx))?;
+    ctx.check()?;
+    finish(&mut summary)?;
+    timed(&mut summary, "visualize", || visualize::compute(ctx))?;
+    ctx.check()?;
+    finish(&mut summary)?;
+    timed(&mut summary, "report", || report::compute(ctx))?;
+    finish(&mut summary)
 }
 
 /// A stage after the transform alone: its name, and what it does.
@@ -257,6 +293,25 @@ pub fn write_design(ctx: &Context<'_>) -> Result<scatterfall_scattering::plan::S
     let windows = crate::stages::rows::stored_windows(config).map_or_else(|| planned_windows(ctx), Ok)?;
     let cut = plans::segmentation(config, windows)?;
     let network = plans::network(config, &cut)?;
+    design::warn(&network);
+    design::write(&config.output.path, &network)?;
+    Ok(network)
+}
+
+/// Writes the network that seismograms of a sampling rate (Hz) are transformed with, before there is data.
+///
+/// # Errors
+/// [`Error::Config`] for a rate that is none, or segments and filters that do not fit it; those of writing.
+pub fn write_seismogram_design(
+    ctx: &Context<'_>,
+    sampling_rate: f64,
+) -> Result<scatterfall_scattering::plan::ScatteringPlan> {
+    if !(sampling_rate.is_finite() && sampling_rate > 0.0) {
+        return Err(Error::config("--sampling-rate", sampling_rate, "a rate in Hz, above 0"));
+    }
+    let config = ctx.config;
+    let bins = SegmentPlan::new(&config.seismogram, sampling_rate)?.bins;
+    let network = scatterfall_scattering::plan::ScatteringPlan::new(&config.network, 1, bins, sampling_rate)?;
     design::warn(&network);
     design::write(&config.output.path, &network)?;
     Ok(network)

@@ -1,11 +1,11 @@
-//! Preprocessing of a continuous stretch of samples: detrending, then a high-pass filter, sample by sample.
+//! Preprocessing of a continuous merged segment of samples: detrending, then a high-pass filter, sample by sample.
 
 use std::f64::consts::PI;
 
 use crate::config::Detrend;
 use crate::error::{Error, Result};
 
-/// Mean and slope of a stretch of known length, gathered in one pass.
+/// Mean and slope of a merged segment of known length, gathered in one pass.
 ///
 /// With u = i - (n - 1) / 2 the line's coefficients are independent: mean = sum x / n, slope = sum u x / sum u^2, where
 /// sum u^2 = n (n^2 - 1) / 12.
@@ -19,7 +19,7 @@ pub(super) struct Trend {
 }
 
 impl Trend {
-    /// For a stretch of `samples` samples.
+    /// For a merged segment of `samples` samples.
     pub(super) fn new(samples: u64) -> Self {
         let n = samples as f64;
         Self { centre: (n - 1.0) / 2.0, samples: n, seen: 0, sum: 0.0, moment: 0.0 }
@@ -48,7 +48,7 @@ impl Trend {
     }
 }
 
-/// A straight line over the samples of a stretch.
+/// A straight line over the samples of a merged segment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Line {
     /// Its value at sample 0.
@@ -58,7 +58,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Takes the line from `samples`, the first of which is sample `from` of the stretch.
+    /// Takes the line from `samples`, the first of which is sample `from` of the merged segment.
     pub(super) fn subtract(&self, from: u64, samples: &mut [f64]) {
         for (i, x) in samples.iter_mut().enumerate() {
             *x -= self.first + self.slope * (from + i as u64) as f64;
@@ -131,7 +131,7 @@ impl Highpass {
 mod tests {
     use super::*;
 
-    /// A trend, a step and two tones; the formula is also in tests/goldens/miniseed/make_miniseed.py.
+    /// A trend, a step and two tones; the formula is also in crates/miniseed/tests/goldens/make_miniseed.py.
     fn signal(n: usize) -> Vec<f64> {
         (0..n)
             .map(|i| {
@@ -150,7 +150,8 @@ mod tests {
 
     fn golden(name: &str) -> Vec<f64> {
         let all: serde_json::Value =
-            serde_json::from_str(include_str!("../../tests/goldens/miniseed/filter.json")).expect("the golden parses");
+            serde_json::from_str(include_str!("../../crates/miniseed/tests/goldens/filter.json"))
+                .expect("the golden parses");
         all[name].as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number")).collect()
     }
 

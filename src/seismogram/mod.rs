@@ -1,36 +1,21 @@
-//! Seismograms: MiniSEED files in, preprocessed segments of every station out.
+//! Seismograms: the segments of every station, preprocessed, on their way from MiniSEED files into the transform.
 //!
 //! ```text
-//! files -> scan -> miniseed -> stretches -> traces -> segments -> scattering
-//!          runs    pieces      overlaps     stations  rows
-//!          (record, encoding,  resolved
-//!          steim)     |        (filter)
-//!                     '-> waveforms: .npz of what was read
+//! files -> scatterfall-miniseed -> prepared -> segments -> scattering
+//!          index, stations        (filter)    rows
+//!                |
+//!                '-> waveforms: .npz of what was read
 //! ```
-//!
-//! The index keeps 8 bytes a record; samples are decoded when they are wanted, a record at a time, so months of data
-//! larger than memory go through. What is read, refused and joined follows ObsPy (1.5, over libmseed 2.19): the
-//! differences are said where they are made.
 
-mod encoding;
+pub(crate) mod baseline;
+pub(crate) mod catalogue;
 mod filter;
-mod miniseed;
-mod record;
-mod scan;
+pub(crate) mod onset;
+mod prepared;
 mod segments;
-mod steim;
-mod stretches;
-#[cfg(test)]
-pub(crate) mod testing;
-mod traces;
 mod waveforms;
-mod window;
 
-pub use encoding::{SampleType, Samples};
 pub use filter::Highpass;
-pub use miniseed::{MiniSeedIndex, Piece, PieceReader, Refused};
-pub use record::TraceId;
+pub(crate) use prepared::PreparedReader;
 pub use segments::{SegmentPlan, SegmentReader, SegmentRows};
-pub use stretches::Stretch;
-pub use traces::{Channel, Station, stations};
 pub use waveforms::write_waveforms;

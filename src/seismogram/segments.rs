@@ -3,11 +3,10 @@
 use std::collections::VecDeque;
 
 use ndarray::Array3;
+use scatterfall_miniseed::{CommonSpan, MiniSeedIndex, Station};
 
 use super::filter::Highpass;
-use super::miniseed::MiniSeedIndex;
-use super::stretches::PreparedReader;
-use super::traces::{Common, Station};
+use super::prepared::PreparedReader;
 use crate::config::Seismogram;
 use crate::error::{Error, Result};
 use scatterfall_scattering::blocks::SegmentBlock;
@@ -44,39 +43,6 @@ impl SegmentPlan {
     }
 }
 
-impl Station {
-    /// Reads this station's segments.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] when the high-pass filter's corner does not fit the sampling rate.
-    pub fn segments<'a>(
-        &'a self,
-        index: &'a MiniSeedIndex,
-        plan: SegmentPlan,
-        settings: &Seismogram,
-    ) -> Result<SegmentReader<'a>> {
-        if let Some(corner) = settings.highpass_hz {
-            Highpass::new(corner, self.sampling_rate)?;
-        }
-        let mut commons = self.common();
-        let rows = commons.iter().map(|c| plan.count(c.samples)).sum();
-        let left_out = self.unbroken(&commons).map_or(0, |samples| plan.count(samples).saturating_sub(rows));
-        commons.retain(|c| plan.count(c.samples) > 0);
-        Ok(SegmentReader {
-            station: self,
-            index,
-            plan,
-            settings: settings.clone(),
-            rows,
-            left_out,
-            commons: commons.into(),
-            row: 0,
-            channels: self.channels.iter().map(|_| None).collect(),
-        })
-    }
-}
-
 /// Segments of one station, a row each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SegmentRows {
@@ -88,7 +54,7 @@ pub struct SegmentRows {
 
 /// A channel's samples on their way into segments.
 struct Feed<'a> {
-    stretch: usize,
+    merged: usize,
     reader: PreparedReader<'a>,
     /// The last samples read, up to the reader's position.
     held: Vec<f64>,
@@ -106,13 +72,44 @@ pub struct SegmentReader<'a> {
     rows: u64,
     left_out: u64,
     /// The spans from the current one on; each holds a segment at least.
-    commons: VecDeque<Common>,
+    commons: VecDeque<CommonSpan>,
     /// Next segment in the current span.
     row: u64,
     channels: Vec<Option<Feed<'a>>>,
 }
 
-impl SegmentReader<'_> {
+impl<'a> SegmentReader<'a> {
+    /// Reads a station's segments.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when the high-pass filter's corner does not fit the sampling rate.
+    pub fn open(
+        station: &'a Station,
+        index: &'a MiniSeedIndex,
+        plan: SegmentPlan,
+        settings: &Seismogram,
+    ) -> Result<Self> {
+        if let Some(corner) = settings.highpass_hz {
+            Highpass::new(corner, station.sampling_rate)?;
+        }
+        let mut commons = station.common();
+        let rows = commons.iter().map(|c| plan.count(c.samples)).sum();
+        let left_out = station.unbroken(&commons).map_or(0, |samples| plan.count(samples).saturating_sub(rows));
+        commons.retain(|c| plan.count(c.samples) > 0);
+        Ok(Self {
+            station,
+            index,
+            plan,
+            settings: settings.clone(),
+            rows,
+            left_out,
+            commons: commons.into(),
+            row: 0,
+            channels: station.channels.iter().map(|_| None).collect(),
+        })
+    }
+
     /// Number of segments in all.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -127,8 +124,8 @@ impl SegmentReader<'_> {
     /// Time of the next segment's first sample; none after the last.
     pub fn next_time(&self) -> Option<Micros> {
         let common = self.commons.front()?;
-        let (stretch, first) = common.first[0];
-        Some(self.station.channels[0].stretches[stretch].time_us(first + self.row * self.plan.hop as u64))
+        let (merged, first) = common.first[0];
+        Some(self.station.channels[0].segments[merged].time_us(first + self.row * self.plan.hop as u64))
     }
 
     /// Passes over the segments before a time. Their samples are read only if a filter needs them.
@@ -175,13 +172,13 @@ impl SegmentReader<'_> {
     /// Appends the next segment's samples of channel `c`.
     fn feed(&mut self, c: usize, out: &mut Vec<f32>) -> Result<()> {
         let Some(common) = self.commons.front() else { return Ok(()) };
-        let (stretch, first) = common.first[c];
+        let (merged, first) = common.first[c];
         let feed = match &mut self.channels[c] {
-            Some(feed) if feed.stretch == stretch => feed,
+            Some(feed) if feed.merged == merged => feed,
             other => {
-                let source = &self.station.channels[c].stretches[stretch];
+                let source = &self.station.channels[c].segments[merged];
                 let reader = PreparedReader::new(self.index, source, &self.settings)?;
-                other.insert(Feed { stretch, reader, held: Vec::new() })
+                other.insert(Feed { merged, reader, held: Vec::new() })
             }
         };
         let from = first + self.row * self.plan.hop as u64;
@@ -199,8 +196,9 @@ impl SegmentReader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{START, index};
-    use super::super::traces::stations;
+    use scatterfall_miniseed::stations;
+    use scatterfall_miniseed::testing::{START, index};
+
     use super::*;
     use crate::config::Detrend;
 
@@ -230,7 +228,7 @@ mod tests {
         let (index, _folder) = index(&[("XX.A..HHZ", 0, 23), ("XX.A..HHE", 0, 22)], 20.0);
         let stations = stations(&index).expect("one rate");
         for most in [1, 3, 100] {
-            let mut reader = stations[0].segments(&index, plan, &PLAIN).expect("no filter");
+            let mut reader = SegmentReader::open(&stations[0], &index, plan, &PLAIN).expect("no filter");
             assert_eq!((reader.rows(), reader.left_out()), (4, 0), "rows and what is left out");
             let (times, samples) = all_rows(&mut reader, most);
             assert_eq!(times, [0, 5, 10, 15].map(|i| START + i * 50_000), "start + i / rate, by {most}");
@@ -251,7 +249,7 @@ mod tests {
         let (index, _folder) = index(&sources, 100.0);
         let stations = stations(&index).expect("one rate");
         let plan = SegmentPlan { bins: 10, hop: 5 };
-        let mut reader = stations[0].segments(&index, plan, &PLAIN).expect("no filter");
+        let mut reader = SegmentReader::open(&stations[0], &index, plan, &PLAIN).expect("no filter");
         // 40 samples give 7 segments and 47 give 8; 100 would have given 19.
         assert_eq!((reader.rows(), reader.left_out()), (15, 4), "rows and what is left out");
         let (times, samples) = all_rows(&mut reader, 4);
@@ -267,7 +265,8 @@ mod tests {
         // N starts 3.4 sampling intervals later and ends before Z.
         let (index, _folder) = index(&[("XX.A..HHZ", 0, 30), ("XX.A..HHN", 34_000, 20)], 100.0);
         let stations = stations(&index).expect("one rate");
-        let mut reader = stations[0].segments(&index, SegmentPlan { bins: 20, hop: 1 }, &PLAIN).expect("no filter");
+        let mut reader =
+            SegmentReader::open(&stations[0], &index, SegmentPlan { bins: 20, hop: 1 }, &PLAIN).expect("no filter");
         assert_eq!((reader.rows(), reader.left_out()), (1, 0), "what is not common is no gap");
         let (times, samples) = all_rows(&mut reader, 9);
         assert_eq!(times, [START + 30_000], "Z tells the time");
@@ -278,11 +277,16 @@ mod tests {
     fn a_channel_without_the_others_gives_nothing() {
         let (index, _folder) = index(&[("XX.A..HHZ", 0, 30), ("XX.A..HHN", 5_000_000, 30)], 100.0);
         let stations = stations(&index).expect("one rate");
-        let mut reader = stations[0].segments(&index, SegmentPlan { bins: 5, hop: 1 }, &PLAIN).expect("no filter");
+        let mut reader =
+            SegmentReader::open(&stations[0], &index, SegmentPlan { bins: 5, hop: 1 }, &PLAIN).expect("no filter");
         assert_eq!((reader.rows(), reader.left_out(), reader.next_time()), (0, 0, None), "nothing in common");
         assert_eq!(reader.next_rows(5, Micros::MAX).expect("no error"), None, "no rows");
         let long = SegmentPlan { bins: usize::MAX, hop: usize::MAX };
-        assert_eq!(stations[0].segments(&index, long, &PLAIN).expect("no filter").rows(), 0, "endless segments");
+        assert_eq!(
+            SegmentReader::open(&stations[0], &index, long, &PLAIN).expect("no filter").rows(),
+            0,
+            "endless segments"
+        );
     }
 
     #[test]
@@ -293,7 +297,7 @@ mod tests {
         let plan = SegmentPlan { bins: 16, hop: 3 };
         for highpass_hz in [None, Some(5.0)] {
             let settings = Seismogram { highpass_hz, ..PLAIN };
-            let open = || stations[0].segments(&index, plan, &settings).expect("5 Hz is below 50");
+            let open = || SegmentReader::open(&stations[0], &index, plan, &settings).expect("5 Hz is below 50");
             let (times, samples) = all_rows(&mut open(), 7);
             for cut in [0, 1, 20, 43, times.len() - 1] {
                 let mut reader = open();
@@ -309,6 +313,9 @@ mod tests {
             }
         }
         let wrong = Seismogram { highpass_hz: Some(50.0), ..PLAIN };
-        assert!(stations[0].segments(&index, plan, &wrong).is_err_and(|e| e.is_usage()), "the Nyquist frequency");
+        assert!(
+            SegmentReader::open(&stations[0], &index, plan, &wrong).is_err_and(|e| e.is_usage()),
+            "the Nyquist frequency"
+        );
     }
 }

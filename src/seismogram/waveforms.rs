@@ -3,11 +3,10 @@
 use std::io::{Seek, Write};
 use std::path::Path;
 
+use scatterfall_miniseed::{MiniSeedIndex, SampleType, Samples, TraceSegment};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::encoding::{SampleType, Samples};
-use super::miniseed::{MiniSeedIndex, Piece};
 use crate::error::{Error, Result};
 use crate::store::atomic::write_atomic;
 use scatterfall_npz::{Element, Time, header};
@@ -15,9 +14,9 @@ use scatterfall_npz::{Element, Time, header};
 /// Entries from this size on are written with 64-bit sizes; NumPy reads both.
 const LARGE: u64 = 0xFFFF_0000;
 
-/// Writes every piece as it was read, before any preprocessing, to an .npz file that NumPy loads without pickle.
+/// Writes every segment as it was read, before any preprocessing, to an .npz file that NumPy loads without pickle.
 ///
-/// A channel with one continuous piece gives the arrays `NET.STA.LOC.CHA` (samples: int32, float32 or float64) and
+/// A channel with one continuous segment gives the arrays `NET.STA.LOC.CHA` (samples: int32, float32 or float64) and
 /// `NET.STA.LOC.CHA_start` (datetime64\[us\], shape `()`, UTC); one with several `NET.STA.LOC.CHA_0` and
 /// `NET.STA.LOC.CHA_0_start`, `..._1` and so on in the order of time. Empty codes stay empty between the dots; a character
 /// that does not belong into a file name is replaced by `_`. The file appears whole or not at all, and the same input
@@ -29,13 +28,13 @@ const LARGE: u64 = 0xFFFF_0000;
 pub fn write_waveforms(index: &MiniSeedIndex, path: &Path) -> Result<()> {
     write_atomic(path, |out| {
         let mut zip = ZipWriter::new(out);
-        for same_id in index.pieces().chunk_by(|a, b| a.id == b.id) {
-            for (k, piece) in same_id.iter().enumerate() {
-                let mut name: String = piece.id.to_string().chars().map(safe).collect();
+        for same_id in index.segments().chunk_by(|a, b| a.id == b.id) {
+            for (k, segment) in same_id.iter().enumerate() {
+                let mut name: String = segment.id.to_string().chars().map(safe).collect();
                 if same_id.len() > 1 {
                     name += &format!("_{k}");
                 }
-                write_piece(&mut zip, index, piece, &name, path)?;
+                write_piece(&mut zip, index, segment, &name, path)?;
             }
         }
         zip.finish().map_err(|e| Error::io("write", path, e.into()))?;
@@ -50,12 +49,12 @@ fn safe(c: char) -> char {
 fn write_piece<W: Write + Seek>(
     zip: &mut ZipWriter<W>,
     index: &MiniSeedIndex,
-    piece: &Piece,
+    segment: &TraceSegment,
     name: &str,
     path: &Path,
 ) -> Result<()> {
     let fail = |e| Error::io("write", path, e);
-    let (descr, width) = match piece.kind {
+    let (descr, width) = match segment.kind {
         SampleType::Int32 => (i32::DESCR, 4),
         SampleType::Float32 => (f32::DESCR, 4),
         SampleType::Float64 => (f64::DESCR, 8),
@@ -64,11 +63,11 @@ fn write_piece<W: Write + Seek>(
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .last_modified_time(DateTime::default());
-    let large = piece.samples.saturating_mul(width) >= LARGE;
+    let large = segment.samples.saturating_mul(width) >= LARGE;
     zip.start_file(format!("{name}.npy"), options.large_file(large)).map_err(|e| fail(e.into()))?;
-    let length = usize::try_from(piece.samples).map_err(|_| Error::Input(format!("{name} is too long")))?;
+    let length = usize::try_from(segment.samples).map_err(|_| Error::Input(format!("{name} is too long")))?;
     zip.write_all(&header(descr, &[length])).map_err(fail)?;
-    let mut reader = index.reader(piece);
+    let mut reader = index.reader(segment);
     let mut bytes = Vec::new();
     while let Some((samples, range)) = reader.next_samples()? {
         bytes.clear();
@@ -80,7 +79,7 @@ fn write_piece<W: Write + Seek>(
         zip.write_all(&bytes).map_err(fail)?;
     }
     bytes.clear();
-    Time(piece.start_us).put(&mut bytes);
+    Time(segment.start_us()).put(&mut bytes);
     zip.start_file(format!("{name}_start.npy"), options).map_err(|e| fail(e.into()))?;
     zip.write_all(&header(Time::DESCR, &[])).map_err(fail)?;
     zip.write_all(&bytes).map_err(fail)
@@ -92,8 +91,8 @@ mod tests {
 
     use ndarray::Array1;
     use ndarray_npy::NpzReader;
+    use scatterfall_miniseed::testing::{self, GOLDENS, START};
 
-    use super::super::testing::{self, GOLDENS, START};
     use super::*;
 
     fn written(index: &MiniSeedIndex) -> Vec<u8> {
@@ -130,13 +129,13 @@ mod tests {
         let short: Array1<i32> = npz.by_name("XX.B..BHZ").expect("int32");
         assert_eq!(short.to_vec(), [4, -5, 6], "samples");
         let second: Array1<i32> = npz.by_name("XX.GOLD.00.HHZ_1").expect("int32");
-        assert_eq!(second.len(), 40, "the piece after the gap");
+        assert_eq!(second.len(), 40, "the segment after the gap");
 
         let index = MiniSeedIndex::open(&inputs[1..]).expect("a valid file");
         let bytes = written(&index);
         let mut npz = NpzReader::new(std::io::Cursor::new(bytes)).expect("an archive");
         let values: Array1<f64> = npz.by_name("XX.GOLD.00.HHZ").expect("float64");
-        assert_eq!(values.to_vec(), index.read_samples(&index.pieces()[0], 0..99).expect("readable"), "samples");
+        assert_eq!(values.to_vec(), index.read_samples(&index.segments()[0], 0..99).expect("readable"), "samples");
     }
 
     #[test]
@@ -163,7 +162,7 @@ mod tests {
         text[52] = 0;
         let path = testing::file(&folder, "a", &text);
         let index = MiniSeedIndex::open(&[path]).expect("text records are MiniSEED");
-        assert!(index.pieces().is_empty(), "no samples");
+        assert!(index.segments().is_empty(), "no samples");
         zip::ZipArchive::new(std::io::Cursor::new(written(&index))).expect("an empty archive is an archive");
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::cluster_files::{Judged, files, folder};
 use super::reduce::independent_file;
+use super::repeated::repeated_images;
 use super::rows::{read_matrix, read_places, stored_geometry};
 use super::{StageRecord, fitted};
 use crate::config::{Baseline, Config, Method};
@@ -80,8 +81,12 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
     let places = read_places(&mut file, source, Some(components.nrows()))?;
     let geometry = stored_geometry(config);
 
+    let repeated = repeated_images(&config.output.path)?;
     let used: Vec<bool> = (0..components.nrows())
-        .map(|i| geometry.takes_part(&config.exclude, places.times[i], places.distance[i]))
+        .map(|i| {
+            let (time, distance) = (places.times[i], places.distance[i]);
+            !repeated.contains(&time) && geometry.takes_part(&config.exclude, time, distance)
+        })
         .collect();
     let fit_rows: Vec<usize> =
         (0..components.nrows()).filter(|&i| used[i] && components.row(i).iter().all(|v| v.is_finite())).collect();
@@ -106,6 +111,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
         labels[i] = label;
     }
     let mut more = Map::new();
+    more.insert("images_repeated".into(), json!(repeated.len()));
     more.insert("rows_excluded".into(), json!(used.iter().filter(|u| !**u).count()));
     let quality = silhouette(fit_values.view(), &own.labels, SILHOUETTE_ROWS, config.cluster.seed);
     more.insert("silhouette".into(), json!(quality));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use super::strict::{look_at, refuse, too_far};
+use super::strict::{look_at, refuse, residual_of, too_far, used_columns};
 use super::trace::{BatchTrace, PassClock, Waits, keep};
 use super::{clip, features_config, scattering_config};
 use crate::archive::{Catalogue, ImageRef, LeftOut};
@@ -24,7 +24,7 @@ use crate::store::npz::NpzStream;
 use scatterfall_colormap::Pixels;
 use scatterfall_npz::Time;
 use scatterfall_scattering::backend::{Backend, ImageResults, Ticket};
-use scatterfall_scattering::plan::{ImagePlan, ScatteringPlan};
+use scatterfall_scattering::plan::{FeaturePlan, ImagePlan, ScatteringPlan};
 
 /// What one pass over the images did.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -87,7 +87,7 @@ pub fn compute(
     let (jobs, plan) = (&jobs, &plan);
     let clock = PassClock::start();
     let result: Result<_> = thread::scope(|scope| {
-        let decoder = scope.spawn(move || decode_all(ctx, jobs, batch, clock, &to_compute));
+        let decoder = scope.spawn(move || decode_all(ctx, jobs, &plan.features, batch, clock, &to_compute));
         let writer = scope.spawn(move || write_all(ctx, jobs, plan, &info, clock, &computed));
         let computing = compute_all(ctx, backend, plan, clock, &decoded, to_write);
         // Without a receiver the decoder's next send fails, and it ends.
@@ -140,10 +140,19 @@ struct Decoded<'a> {
     job: usize,
     images: Vec<&'a ImageRef>,
     pixels: Vec<Pixels>,
+    /// Residual of each image's part in use; empty where that is the whole image, as the backend measures it.
+    residuals: Vec<f32>,
     failed: Vec<Failed>,
     /// The last of its day.
     last: bool,
     trace: BatchTrace,
+}
+
+impl Decoded<'_> {
+    fn new(job: usize, last: bool, trace: BatchTrace) -> Self {
+        let (images, pixels, residuals, failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { job, images, pixels, residuals, failed, last, trace }
+    }
 }
 
 /// An image that could not be decoded.
@@ -156,11 +165,14 @@ struct Failed {
 fn decode_all<'a>(
     ctx: &Context<'_>,
     jobs: &'a [Job<'a>],
+    plan: &FeaturePlan,
     batch: usize,
     clock: PassClock,
     to_compute: &SyncSender<Decoded<'a>>,
 ) -> Result<(Duration, Duration)> {
     let input = &ctx.config.input;
+    let used = used_columns(ctx.config, plan.columns);
+    let whole = used == [0..plan.columns];
     let mut waited = Duration::ZERO;
     let nanoseconds = AtomicU64::new(0);
     let spent = || Duration::from_nanos(nanoseconds.load(Ordering::Relaxed));
@@ -180,7 +192,8 @@ fn decode_all<'a>(
                     if ctx.config.output.waterfall_npz {
                         clip::write_waterfall(&ctx.config.output.path, image, &pixels)?;
                     }
-                    Ok(pixels)
+                    let residual = (!whole).then(|| residual_of(plan, &pixels, &used));
+                    Ok((pixels, residual))
                 };
                 let counted = |image: &ImageRef| {
                     let result = decode(image);
@@ -189,14 +202,16 @@ fn decode_all<'a>(
                 };
                 images.par_iter().map(counted).collect()
             };
-            let results: Vec<Result<Pixels>> = clock.time(&mut trace.decode, || ctx.pool.install(decode_batch));
+            let results: Vec<Result<(Pixels, Option<f32>)>> =
+                clock.time(&mut trace.decode, || ctx.pool.install(decode_batch));
             let last = k + 1 == batches;
-            let mut decoded = Decoded { job, images: Vec::new(), pixels: Vec::new(), failed: Vec::new(), last, trace };
+            let mut decoded = Decoded::new(job, last, trace);
             for (image, result) in images.iter().zip(results) {
                 let (reason, again) = match result {
-                    Ok(pixels) => {
+                    Ok((pixels, residual)) => {
                         decoded.images.push(image);
                         decoded.pixels.push(pixels);
+                        decoded.residuals.extend(residual);
                         continue;
                     }
                     Err(Error::Image { reason, .. }) => (reason, false),
@@ -229,6 +244,7 @@ fn decode_all<'a>(
 struct Computed<'a> {
     job: usize,
     images: Vec<&'a ImageRef>,
+    residuals: Vec<f32>,
     results: Option<ImageResults>,
     failed: Vec<Failed>,
     last: bool,
@@ -255,10 +271,10 @@ fn compute_all<'a>(
         let Ok(batch) = decoded.recv() else { break };
         waited += start.elapsed();
         ctx.check()?;
-        let Decoded { job, images, pixels, failed, last, mut trace } = batch;
+        let Decoded { job, images, pixels, residuals, failed, last, mut trace } = batch;
         let submit = || (!pixels.is_empty()).then(|| backend.submit(plan, pixels)).transpose();
         let ticket = clock.time(&mut trace.submit, submit)?;
-        flying.push_back((ticket, Computed { job, images, results: None, failed, last, trace }));
+        flying.push_back((ticket, Computed { job, images, residuals, results: None, failed, last, trace }));
         while flying.len() >= backend.depth().max(1) {
             if let Some(oldest) = flying.pop_front()
                 && !land(backend, oldest)?
@@ -367,7 +383,10 @@ impl DayWriter {
             self.incomplete |= failed.again;
             self.left_out.push(failed.left_out);
         }
-        let Some(results) = batch.results else { return Ok(()) };
+        let Some(mut results) = batch.results else { return Ok(()) };
+        for (own, &measured) in results.features.residual.iter_mut().zip(&batch.residuals) {
+            *own = measured;
+        }
         for (k, image) in batch.images.iter().enumerate() {
             let residual = f64::from(results.features.residual[k]);
             if let Some(reason) = too_far(residual, self.max_residual) {

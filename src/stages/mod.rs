@@ -8,6 +8,7 @@ pub mod design;
 mod fitted;
 pub mod images;
 pub mod reduce;
+mod repeated;
 pub mod report;
 mod results;
 pub mod rows;
@@ -37,7 +38,7 @@ fn features_config(config: &Config) -> Value {
         Ok(scatterfall_colormap::Colormap::Table(t)) => fingerprint_of(&[&format!("{t:?}")]),
         _ => config.value.colormap.clone(),
     };
-    json!({
+    let mut settings = json!({
         "crop": config.sections(&["crop"])["crop"],
         "features": config.sections(&["features"])["features"],
         "colors": colors,
@@ -46,7 +47,12 @@ fn features_config(config: &Config) -> Value {
         "total_distance_km": config.input.total_distance_km,
         "distance_offset_km": config.input.distance_offset_km,
         "time": format!("{:?}", config.input.time_pattern),
-    })
+    });
+    // What is excluded does not count for the residual, which decides what is left out.
+    if !config.exclude.distance_km.is_empty() {
+        settings["excluded_km"] = json!(config.exclude.distance_km);
+    }
+    settings
 }
 
 /// What coefficients depend on beside the features.

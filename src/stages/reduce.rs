@@ -67,6 +67,7 @@ pub(super) fn settings(config: &Config) -> Value {
 
 fn reduce(config: &Config, rows: &StoredRows<'_>) -> Result<()> {
     let settings = &config.reduce;
+    super::repeated::warn(&rows.repeated);
     let moments = Moments::accumulate(rows, settings.floor)?;
     if moments.not_finite > 0 {
         tracing::warn!("{} rows are not finite: they take no part, and are labelled -1", moments.not_finite);

@@ -336,6 +336,7 @@ fn stages(run: &Value) -> Vec<(String, f64)> {
 fn pictures(output: &Path) -> Result<Vec<PictureFile>> {
     let listed = [
         ("scattergram.png", "Scattergram"),
+        ("events.png", "Events above the hour's normal"),
         ("pca_ica/explained_variance.png", "Explained variance"),
         ("pca_ica/principal_components_first_two.png", "The first two principal components"),
         ("pca_ica/independent_components.png", "Independent components along the rows"),

@@ -1,10 +1,11 @@
 //! The rows of all stored days in order: where and when they are, which take part in fits, their coefficients.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, ArrayView2};
 
+use super::repeated::repeated_images;
 use super::stored_days;
 use crate::config::{Config, Exclude};
 use crate::error::{Error, Result};
@@ -69,6 +70,8 @@ pub struct StoredRows<'a> {
     columns: Vec<usize>,
     exclude: &'a Exclude,
     geometry: Geometry,
+    /// Times of images that repeat the one before, which take no part in fits.
+    pub(super) repeated: HashSet<Micros>,
     /// Where and when the rows are, day after day.
     pub places: Places,
     rows: Vec<usize>,
@@ -121,7 +124,8 @@ impl<'a> StoredRows<'a> {
             ));
         }
         let geometry = stored_geometry(config);
-        Ok(Self { files, orders, columns, exclude: &config.exclude, geometry, places, rows })
+        let repeated = repeated_images(output)?;
+        Ok(Self { files, orders, columns, exclude: &config.exclude, geometry, repeated, places, rows })
     }
 
     /// The day files.
@@ -159,7 +163,10 @@ impl RowSource for StoredRows<'_> {
                     .collect::<std::result::Result<_, _>>()
                     .map_err(|e| Error::store(path, e.to_string()))?;
                 let mask: Vec<bool> = (first + from..first + from + n)
-                    .map(|i| self.geometry.takes_part(self.exclude, self.places.times[i], self.places.distance[i]))
+                    .map(|i| (self.places.times[i], self.places.distance[i]))
+                    .map(|(time, distance)| {
+                        !self.repeated.contains(&time) && self.geometry.takes_part(self.exclude, time, distance)
+                    })
                     .collect();
                 visit(&views, &mask)?;
             }

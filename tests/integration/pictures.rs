@@ -126,7 +126,7 @@ fn names_stay_text() {
 #[test]
 fn seismograms_have_the_panels_that_fit() {
     let place = Fixture::empty();
-    let input = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/miniseed/no_blockettes.mseed");
+    let input = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/miniseed/tests/goldens/no_blockettes.mseed");
     let output = place.path("seismograms");
     let settings = ["--set", "seismogram.segment_s=0.2", "--set", "cluster.gmm.components=2"];
     let settings = [&settings[..], &["--set", "reduce.ica_components=2"]].concat();

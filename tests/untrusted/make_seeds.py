@@ -1,7 +1,7 @@
 """Writes the small seeds of the fuzz targets: names, configurations, images, arrays (numpy, pillow), and models, where
 the program is given: `make_seeds.py [target/release/scatterfall]`.
 
-Seeds of MiniSEED are `tests/goldens/miniseed`. Files here whose names begin with `found` are cases of fuzzing.
+Seeds of MiniSEED are `crates/miniseed/tests/goldens`. Files here whose names begin with `found` are cases of fuzzing.
 """
 
 import io

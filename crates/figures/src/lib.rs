@@ -18,6 +18,7 @@ pub mod canvas;
 pub mod clusters;
 pub mod counts;
 pub mod coverage;
+pub mod detections;
 mod error;
 pub mod examples;
 pub mod image_features;

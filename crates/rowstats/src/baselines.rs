@@ -14,6 +14,10 @@ const MAD_TO_STD: f64 = 1.4826;
 /// Smallest spread at a location as a part of the component's overall one: a dead stretch must not turn rounding into events.
 const MIN_SPREAD: f64 = 1e-3;
 
+/// Spread of a component that never varies in the fit. Components have unit variance over the fit, so this is the least
+/// that [`MIN_SPREAD`] allows any of them.
+const CONSTANT_SPREAD: f64 = MIN_SPREAD;
+
 /// Usual values of each component at one location: median, and spread in units of a standard deviation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Baseline {
@@ -48,13 +52,16 @@ impl LocationBaselines {
         for &i in &rows {
             by_place.entry(key(locations_km[i])).or_default().push(i);
         }
+        // Where more than half of all rows are one value the median deviation is 0, and the standard deviation stands in.
+        let deviation_of = |(c, &s): (usize, &f64)| if s > 0.0 { s } else { deviation(components, &rows, c) };
+        let whole: Vec<f64> = overall.spread.iter().enumerate().map(deviation_of).collect();
         let least = |spread: f64, overall: f64| spread.max(MIN_SPREAD * overall);
         let baselines = by_place
             .into_par_iter()
             .filter(|(_, rows)| rows.len() >= MIN_ROWS)
             .map(|(place, rows)| {
                 let own = baseline(components, &rows);
-                let spread = own.spread.iter().zip(&overall.spread).map(|(&s, &o)| least(s, o)).collect();
+                let spread = own.spread.iter().zip(&whole).map(|(&s, &o)| least(s, o)).collect();
                 (place, Baseline { median: own.median, spread })
             })
             .collect();
@@ -62,12 +69,12 @@ impl LocationBaselines {
     }
 
     /// The Euclidean norm of the row's deviations from its location's median in units of its spread; `None` where the
-    /// location has no baseline. A component that never varies anywhere counts only by whether it deviates at all.
+    /// location has no baseline. A component that never varied in the fit has the smallest spread.
     pub fn score(&self, row: ndarray::ArrayView1<'_, f64>, place_km: f64) -> Option<f64> {
         let baseline = self.baselines.get(&key(place_km))?;
         let squares = row.iter().zip(&baseline.median).zip(&baseline.spread).map(|((&x, &median), &spread)| {
             let deviation = x - median;
-            if spread > 0.0 { (deviation / spread).powi(2) } else { 0.0 }
+            (deviation / if spread > 0.0 { spread } else { CONSTANT_SPREAD }).powi(2)
         });
         Some(squares.sum::<f64>().sqrt())
     }
@@ -84,6 +91,14 @@ impl LocationBaselines {
     pub fn from_sorted(places: impl IntoIterator<Item = (f64, Baseline)>) -> Self {
         Self { baselines: places.into_iter().map(|(p, n)| (key(p), n)).collect() }
     }
+}
+
+/// Standard deviation of a component over some rows; 0 of none.
+#[expect(clippy::cast_precision_loss, reason = "numbers of rows")]
+fn deviation(components: ArrayView2<'_, f64>, rows: &[usize], column: usize) -> f64 {
+    let n = rows.len().max(1) as f64;
+    let mean = rows.iter().map(|&i| components[[i, column]]).sum::<f64>() / n;
+    (rows.iter().map(|&i| (components[[i, column]] - mean).powi(2)).sum::<f64>() / n).sqrt()
 }
 
 fn baseline(components: ArrayView2<'_, f64>, rows: &[usize]) -> Baseline {
@@ -138,6 +153,23 @@ mod tests {
         let q = quantile(&[4.0, f64::NAN, 1.0, 3.0, 2.0], 0.9).expect("finite values");
         assert!((q - 3.7).abs() < 1e-12, "{q}: rounding of one product");
         assert_eq!(quantile(&[f64::NAN], 0.5), None, "nothing finite");
+    }
+
+    #[test]
+    fn a_component_that_never_varied_counts_where_it_deviates() {
+        let n = 40;
+        let mut x = Array2::zeros((n, 2));
+        for i in 0..n {
+            x[[i, 1]] = [-1.0, -0.5, 0.0, 0.5, 1.0][i % 5];
+        }
+        // The last row, which takes no part, deviates in the component that is constant in the fit.
+        x[[n - 1, 0]] = 1.0;
+        let mut used = vec![true; n];
+        used[n - 1] = false;
+        let baselines = LocationBaselines::fit(x.view(), &vec![0.0; n], &used);
+        let score = |i: usize| baselines.score(x.row(i), 0.0).expect("a baseline");
+        assert!(score(n - 1) > 100.0 && score(n - 1).is_finite(), "{}", score(n - 1));
+        assert!(score(0) < 3.0, "rows without that deviation are as before: {}", score(0));
     }
 
     #[test]

@@ -5,14 +5,18 @@
 //! bare plot area or a screenshot with margins, and one PNG a minute is written beside the truth about the events and
 //! a configuration that fits.
 //!
+//! [`SynthOptions::hard`] makes an archive with weak events of more kinds, weather and faults of the instrument instead.
+//!
 //! The same options give the same bytes, whatever the number of threads: every minute draws from a random stream of its
 //! own. (Across platforms the mathematical functions may differ in the last place, and then a few pixels by one colour.)
 
 mod error;
 mod events;
 mod field;
+mod hard;
 mod screenshot;
 
+use std::io::Write;
 use std::path::Path;
 
 use chrono::DateTime;
@@ -26,8 +30,9 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{Error, Result};
 pub use events::{Event, Kind};
+pub use hard::{Activity, HardArchive, HardOptions, HardTruth, Nuisance, NuisanceKind, TruthEvent, TruthHead};
 use scatterfall_colormap::{Colormap, Pixels};
-use scatterfall_timestamps::{Micros, iso};
+use scatterfall_timestamps::{Micros, iso, micros};
 pub use screenshot::{PLOT, PlotArea};
 
 /// Decibels of the first and of the last colour: the defaults of `[value]`.
@@ -36,6 +41,7 @@ const DB_MAX: f64 = -35.0;
 /// Seconds an image: the default of `[input]`.
 const MINUTE_S: f64 = 60.0;
 const MINUTE_US: Micros = 60_000_000;
+const DAY_US: Micros = 1440 * MINUTE_US;
 /// The years 1 to 9999: others have no name of eight digits.
 const CALENDAR: std::ops::Range<Micros> = -62_135_596_800_000_000..253_402_300_800_000_000;
 /// Nineteen years: more is a typing error, and its list of events would not fit the memory.
@@ -61,6 +67,8 @@ pub enum Layout {
 impl Layout {
     /// A small plot area, for tests.
     pub const SMALL: Self = Self::Bare { rows: 96, columns: 344 };
+    /// Half a screenshot's plot area, for hard archives: in a smaller one a car is narrower than a column.
+    pub const HALF: Self = Self::Bare { rows: 268, columns: 860 };
 
     /// Rows and columns of the plot area.
     pub fn plot_size(self) -> (usize, usize) {
@@ -90,6 +98,8 @@ pub struct SynthOptions {
     pub corrupt: usize,
     /// A dead fibre: one colour, no noise, no events.
     pub constant: bool,
+    /// A hard archive, and how much happens in it.
+    pub hard: Option<Activity>,
 }
 
 impl Default for SynthOptions {
@@ -104,6 +114,7 @@ impl Default for SynthOptions {
             gap: 0,
             corrupt: 0,
             constant: false,
+            hard: None,
         }
     }
 }
@@ -132,6 +143,7 @@ pub struct SynthArchive {
     colormap: Colormap,
     background: Vec<f32>,
     events: Vec<Event>,
+    hard: Option<HardArchive>,
     frame: Option<RgbaImage>,
 }
 
@@ -165,13 +177,18 @@ impl SynthArchive {
 
         let colormap = Colormap::builtin("jet").unwrap_or(Colormap::Gray);
         let frame = (options.layout == Layout::Screenshot).then(|| screenshot::frame(options.km, &colormap));
-        let (background, events) = if options.constant {
+        let (background, events) = if options.constant || options.hard.is_some() {
             (field::silence(columns), Vec::new())
         } else {
             let seconds = options.images as f64 * MINUTE_S;
             (field::background(options.seed, columns), events::draw(options.seed, options.start, seconds, options.km))
         };
-        Ok(Self { options: options.clone(), rows, columns, colormap, background, events, frame })
+        let hard = options.hard.filter(|_| !options.constant).map(|activity| {
+            let day_s = options.start.rem_euclid(DAY_US) as f64 / 1e6;
+            let (images, seed, km) = (options.images, options.seed, options.km);
+            HardArchive::new(&HardOptions { images, seed, day_s, km, rows, columns, activity })
+        });
+        Ok(Self { options: options.clone(), rows, columns, colormap, background, events, hard, frame })
     }
 
     /// The minutes that have an image: those of the gap are missing.
@@ -196,6 +213,9 @@ impl SynthArchive {
             return Array2::from_shape_fn((self.rows, self.columns), |(_, column)| {
                 field::index(self.background[column])
             });
+        }
+        if let Some(hard) = &self.hard {
+            return hard.field(minute).mapv(field::index);
         }
         let from_s = minute as f64 * MINUTE_S;
         let grid = field::Grid { rows: self.rows, columns: self.columns, km: self.options.km, from_s };
@@ -233,7 +253,7 @@ impl SynthArchive {
         Ok(bytes)
     }
 
-    /// What is known about the archive.
+    /// What is known about the archive, unless it is a hard one, whose truth is a [`HardTruth`].
     pub fn truth(&self) -> Truth {
         Truth {
             start: iso(self.options.start).trim_end_matches('Z').to_owned(),
@@ -291,10 +311,21 @@ impl SynthArchive {
             written();
             Ok(())
         })?;
+        self.write_truth(folder)?;
+        write_whole(folder, "config.toml", config.as_bytes())
+    }
+
+    fn write_truth(&self, folder: &Path) -> Result<()> {
+        if let Some(hard) = &self.hard {
+            let utc = |s: f64| {
+                let time = self.options.start.saturating_add(micros(s));
+                iso(time).trim_end_matches('Z').to_owned()
+            };
+            return write_with(folder, "truth.json", |to| hard.write_truth(to, utc));
+        }
         let truth = serde_json::to_string_pretty(&self.truth())
             .map_err(|e| Error::io("write", folder.join("truth.json"), e.into()))?;
-        write_whole(folder, "truth.json", (truth + "\n").as_bytes())?;
-        write_whole(folder, "config.toml", config.as_bytes())
+        write_whole(folder, "truth.json", (truth + "\n").as_bytes())
     }
 
     /// Two archives in one folder would be read as one.
@@ -325,12 +356,27 @@ fn stream(seed: u64, purpose: u64) -> Random {
 
 /// Writes a file under a temporary name and renames it.
 fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    write_with(folder, name, |to| to.write_all(bytes))
+}
+
+/// Writes a file that appears whole, piece by piece.
+fn write_with(
+    folder: &Path,
+    name: &str,
+    contents: impl FnOnce(&mut std::io::BufWriter<std::fs::File>) -> std::io::Result<()>,
+) -> Result<()> {
     let path = folder.join(name);
     let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, &path)).map_err(|e| {
+    let write = || {
+        let mut to = std::io::BufWriter::new(std::fs::File::create(&temporary)?);
+        contents(&mut to)?;
+        to.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        std::fs::rename(&temporary, &path)
+    };
+    write().map_err(|e| {
         // What is left of it is of no use; the first error is the one to tell.
         let _ = std::fs::remove_file(&temporary);
-        Error::io("write", path, e)
+        Error::io("write", path.clone(), e)
     })
 }
 

@@ -296,3 +296,18 @@ fn impossible_options_are_refused() {
     let tiny = archive(&SynthOptions { layout: Layout::Bare { rows: 1, columns: 1 }, ..small(1, 1) });
     assert_eq!(tiny.pixels(0).rgb.len(), 3, "a single pixel is possible");
 }
+
+#[test]
+fn hard_archives_are_written_with_their_truth() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let layout = Layout::Bare { rows: 40, columns: 172 };
+    let options = SynthOptions { layout, hard: Some(Activity::Busy), ..small(5, 7) };
+    archive(&options).write(folder.path(), || ()).expect("written");
+    let text = std::fs::read_to_string(folder.path().join("truth.json")).expect("truth.json");
+    let truth: HardTruth = serde_json::from_str(&text).expect("reads back");
+    assert_eq!((truth.head.start.as_str(), truth.head.images), ("2025-05-15T00:00:00", 5), "the archive's");
+    assert!(!truth.events.is_empty(), "a busy archive has events within five minutes");
+    let easy = archive(&SynthOptions { layout, ..small(5, 7) });
+    assert!(easy.indices(2) != archive(&options).indices(2), "it is another archive than the easy one");
+    assert_eq!(contents(folder.path()).len(), 7, "five images, the truth and a configuration; no temporary files");
+}

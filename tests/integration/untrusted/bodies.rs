@@ -13,9 +13,10 @@ use ndarray::Array2;
 use scatterfall::config::{Config, Crop, Seismogram};
 use scatterfall::model::Model;
 use scatterfall::places::{Geometry, Places};
-use scatterfall::seismogram::{MiniSeedIndex, SegmentPlan, stations};
+use scatterfall::seismogram::{SegmentPlan, SegmentReader};
 use scatterfall::store::day::digest;
 use scatterfall::{Result, decode};
+use scatterfall_miniseed::{MiniSeedIndex, stations};
 use scatterfall_npz::NpzFile;
 use scatterfall_npz::{FromStored, NpyReader, Time};
 use scatterfall_scattering::segmentation::Segmentation;
@@ -111,12 +112,12 @@ pub(crate) fn miniseed(data: &[u8]) {
     let path = file(data);
     let index = MiniSeedIndex::open(std::slice::from_ref(&path));
     if let Ok(index) = index {
-        for piece in index.pieces() {
-            let _ = index.read_samples(piece, 0..u64::MAX);
+        for segment in index.segments() {
+            let _ = index.read_samples(segment, 0..u64::MAX);
         }
         for station in stations(&index).unwrap_or_default() {
             let Ok(plan) = SegmentPlan::new(&SEISMOGRAM, station.sampling_rate) else { continue };
-            let Ok(mut rows) = station.segments(&index, plan, &SEISMOGRAM) else { continue };
+            let Ok(mut rows) = SegmentReader::open(&station, &index, plan, &SEISMOGRAM) else { continue };
             while let Some(time) = rows.next_time() {
                 if !matches!(rows.next_rows(4, time.saturating_add(86_400_000_000)), Ok(Some(_))) {
                     break;

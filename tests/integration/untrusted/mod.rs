@@ -49,7 +49,7 @@ fn archives_of_arrays() {
 
 #[test]
 fn seismograms() {
-    on_cases(&["untrusted/miniseed", "goldens/miniseed"], bodies::miniseed);
+    on_cases(&["untrusted/miniseed", "../crates/miniseed/tests/goldens"], bodies::miniseed);
 }
 
 #[test]

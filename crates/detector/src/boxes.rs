@@ -1,0 +1,245 @@
+//! Boxes over the block record: what rises above its running level, in time and along the fibre. Boxes run across images, never across gaps.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::filters::{mad, median, running_median};
+use crate::plan::{BlockBox, DetectorPlan, at_least_one};
+use crate::slants::box_row;
+use crate::window::Window;
+
+/// Smallest step of gain, deviations.
+const MIN_GAIN_STEP: f32 = 0.35;
+
+/// The block record of a window, one series per place, less gain steps and running level.
+#[derive(Debug)]
+pub struct BlockRecord {
+    /// Steps in time of all images.
+    pub steps: usize,
+    /// Places.
+    pub places: usize,
+    /// Places x steps.
+    pub values: Vec<f32>,
+    /// Stretches of steps without a gap.
+    pub pieces: Vec<Range<usize>>,
+    /// Steps of the core.
+    pub core: Range<usize>,
+    block_s: f64,
+    floor: f32,
+}
+
+impl BlockRecord {
+    /// Joins the images' blocks.
+    pub fn new(plan: &DetectorPlan, window: &Window<'_>) -> Self {
+        let (n, places) = (plan.block_rows, plan.block_columns);
+        let steps = window.images.len() * n;
+        let scale = |r: &Range<usize>| r.start * n..r.end * n;
+        let pieces: Vec<Range<usize>> = window.pieces.iter().map(scale).collect();
+        let block_s = plan.block_seconds();
+        let mut values = vec![0.0; steps * places];
+        values.par_chunks_exact_mut(steps.max(1)).enumerate().for_each(|(x, series)| {
+            for (image, part) in window.images.iter().zip(series.chunks_exact_mut(n)) {
+                part.iter_mut().zip(image.blocks[x..].iter().step_by(places)).for_each(|(v, b)| *v = *b);
+            }
+        });
+        let pixels = (plan.geometry.rows * plan.geometry.columns) as f64;
+        // Half the noise of white speckle.
+        let floor = 0.5 * ((n * places) as f64 / pixels).sqrt();
+        let mut record =
+            Self { steps, places, values, pieces, core: scale(&window.core), block_s, floor: floor as f32 };
+        record.remove_gain_steps();
+        record.remove_level();
+        record
+    }
+
+    fn count(&self, seconds: f64) -> usize {
+        at_least_one(seconds / self.block_s)
+    }
+
+    /// Gain: what all places rise by within 5 s and keep, the medians of 1 to 4 min on either side say.
+    fn remove_gain_steps(&mut self) {
+        for piece in self.pieces.clone() {
+            let median_of_places = |t: usize| median(&mut series_at(&self.values, self.steps, piece.start + t));
+            let common: Vec<f32> = (0..piece.len()).into_par_iter().map(median_of_places).collect();
+            let gain = self.gain_steps(&common);
+            if gain.iter().all(|&g| g == 0.0) {
+                continue;
+            }
+            self.values.par_chunks_exact_mut(self.steps).for_each(|series| {
+                series[piece.clone()].iter_mut().zip(&gain).for_each(|(v, g)| *v -= g);
+            });
+        }
+    }
+
+    fn gain_steps(&self, common: &[f32]) -> Vec<f32> {
+        let (n, w) = (common.len(), self.count(240.0));
+        let (short, long, minute) = (self.count(5.0), self.count(180.0), self.count(60.0));
+        let padded: Vec<f32> = (0..n + 2 * w).map(|i| common[mirror(i as isize - w as isize, n)]).collect();
+        let window_median = |k: usize| -> Vec<f32> { padded.par_windows(k).map(|p| median(&mut p.to_vec())).collect() };
+        let a = window_median(short);
+        let jump: Vec<f32> = (0..n).map(|t| a[(w + 1 + t).min(a.len() - 1)] - a[w - short + t]).collect();
+        if jump.iter().all(|j| j.abs() <= MIN_GAIN_STEP) {
+            return vec![0.0; n];
+        }
+        let b = window_median(long);
+        let kept: Vec<f32> = (0..n).map(|t| b[(w + minute + t).min(b.len() - 1)] - b[t]).collect();
+        let reach = self.count(10.0);
+        let mut gain = 0.0;
+        (0..n)
+            .map(|t| {
+                let around = &jump[t.saturating_sub(reach)..(t + reach + 1).min(n)];
+                let size = jump[t].abs();
+                let top = size > MIN_GAIN_STEP && around.iter().all(|j| j.abs() <= size);
+                if top && (kept[t] - jump[t]).abs() < 0.3 * size {
+                    gain += jump[t];
+                }
+                gain
+            })
+            .collect()
+    }
+
+    /// Running median over +-5 min: of 20 s medians, linear between.
+    fn remove_level(&mut self) {
+        let (short, five_minutes) = (self.count(20.0), self.count(300.0));
+        let pieces = &self.pieces;
+        self.values.par_chunks_exact_mut(self.steps.max(1)).for_each(|series| {
+            for piece in pieces {
+                let part = &mut series[piece.clone()];
+                let k = short.min(part.len());
+                let coarse: Vec<f32> = part.chunks_exact(k).map(|c| median(&mut c.to_vec())).collect();
+                let level = running_median(&coarse, five_minutes / k);
+                for (t, v) in part.iter_mut().enumerate() {
+                    *v -= interpolate(&level, t as f64 / k as f64 - 0.5);
+                }
+            }
+        });
+    }
+
+    /// The record summed along the fibre over `count` places, over the root of their number; places x steps.
+    fn along_fibre(&self, count: usize) -> Vec<f32> {
+        if count <= 1 {
+            return self.values.clone();
+        }
+        let mut out = vec![0.0; self.values.len()];
+        let (before, places) = (count / 2, self.places);
+        if count >= places {
+            let scale = 1.0 / (places as f32).sqrt();
+            let total = |t: usize| series_at(&self.values, self.steps, t).iter().sum::<f32>() * scale;
+            let total: Vec<f32> = (0..self.steps).into_par_iter().map(total).collect();
+            out.par_chunks_exact_mut(self.steps.max(1)).for_each(|sums| sums.copy_from_slice(&total));
+            return out;
+        }
+        out.par_chunks_exact_mut(self.steps.max(1)).enumerate().for_each(|(x, sums)| {
+            let (from, to) = (x.saturating_sub(before), (x + count - before).min(places));
+            for place in from..to {
+                let series = &self.values[place * self.steps..(place + 1) * self.steps];
+                sums.iter_mut().zip(series).for_each(|(s, v)| *s += v);
+            }
+            let scale = 1.0 / ((to - from) as f32).sqrt();
+            sums.iter_mut().for_each(|s| *s *= scale);
+        });
+        out
+    }
+
+    /// Sums over a box in time of one place's series, piece by piece.
+    fn along_time(&self, series: &[f32], count: usize) -> Vec<f32> {
+        let mut out = vec![0.0; series.len()];
+        for piece in &self.pieces {
+            box_clipped(&series[piece.clone()], count, &mut out[piece.clone()]);
+        }
+        out
+    }
+
+    /// Deviations of every box (boxes x places) over the core: 1.4826 MAD.
+    pub fn fit(&self, boxes: &[BlockBox]) -> Vec<f32> {
+        let mut out = Vec::with_capacity(boxes.len() * self.places);
+        self.for_each_width(boxes, |summed, b| {
+            let deviation = |s: &[f32]| mad(&mut self.along_time(s, b.steps)[self.core.clone()]);
+            out.par_extend(summed.par_chunks_exact(self.steps.max(1)).map(deviation));
+        });
+        out
+    }
+
+    /// Calls `visit` with the scores (places x steps) of each box.
+    ///
+    /// A box counts over the larger of the deviation of +-30 min (which hushes rain, wind and traffic hum) and 0.7 of the place's (which keeps a quiet
+    /// hour from raising noise).
+    pub fn score(&self, boxes: &[BlockBox], deviations: &[f32], mut visit: impl FnMut(usize, Vec<f32>)) {
+        let mut index = 0;
+        self.for_each_width(boxes, |summed, b| {
+            let place = &deviations[index * self.places..(index + 1) * self.places];
+            let floor = (0.5 * median(&mut place.to_vec())).max(self.floor);
+            let mut scores = vec![0.0; summed.len()];
+            scores.par_chunks_exact_mut(self.steps.max(1)).enumerate().for_each(|(x, out)| {
+                let sums = self.along_time(&summed[x * self.steps..(x + 1) * self.steps], b.steps);
+                for piece in &self.pieces {
+                    self.normalise(&sums[piece.clone()], 0.7 * place[x], floor, &mut out[piece.clone()]);
+                }
+            });
+            visit(index, scores);
+            index += 1;
+        });
+    }
+
+    fn normalise(&self, sums: &[f32], place: f32, floor: f32, out: &mut [f32]) {
+        let k = self.count(120.0).min(sums.len());
+        let deviations: Vec<f32> = sums.chunks_exact(k).map(|c| mad(&mut c.to_vec())).collect();
+        let local = running_median(&deviations, self.count(1800.0) / k);
+        for (t, (o, s)) in out.iter_mut().zip(sums).enumerate() {
+            *o = s / local[(t / k).min(local.len() - 1)].max(place).max(floor);
+        }
+    }
+
+    /// Boxes of the same length along the fibre follow each other in a plan and share their sums.
+    fn for_each_width(&self, boxes: &[BlockBox], mut visit: impl FnMut(&[f32], &BlockBox)) {
+        for group in boxes.chunk_by(|a, b| a.places == b.places) {
+            let summed = self.along_fibre(group[0].places);
+            group.iter().for_each(|b| visit(&summed, b));
+        }
+    }
+}
+
+/// One step of every place.
+fn series_at(values: &[f32], steps: usize, t: usize) -> Vec<f32> {
+    values[t..].iter().step_by(steps).copied().collect()
+}
+
+/// Sum over `count` values (centred) over the root of how many there are; at the ends over those there are.
+fn box_clipped(line: &[f32], count: usize, out: &mut [f32]) {
+    let n = line.len();
+    if count < n {
+        box_row(line, count, out);
+        return;
+    }
+    let before = count / 2;
+    let prefix: Vec<f64> = std::iter::once(0.0)
+        .chain(line.iter().scan(0.0, |sum, &v| {
+            *sum += f64::from(v);
+            Some(*sum)
+        }))
+        .collect();
+    for (i, o) in out.iter_mut().enumerate() {
+        let (from, to) = (i.saturating_sub(before), (i + count - before).min(n));
+        *o = ((prefix[to] - prefix[from]) / ((to - from) as f64).sqrt()) as f32;
+    }
+}
+
+/// Index of NumPy's `reflect` padding (the border value is not repeated).
+fn mirror(i: isize, n: usize) -> usize {
+    if n <= 1 {
+        return 0;
+    }
+    let period = 2 * (n as isize - 1);
+    let m = i.rem_euclid(period);
+    (if m < n as isize { m } else { period - m }) as usize
+}
+
+/// Linear interpolation at a fractional index; the end values go on.
+fn interpolate(values: &[f32], at: f64) -> f32 {
+    let last = values.len() - 1;
+    let at = at.clamp(0.0, last as f64);
+    let i = (at as usize).min(last.saturating_sub(1));
+    let (a, b) = (values[i], values[(i + 1).min(last)]);
+    (f64::from(a) + (at - i as f64) * (f64::from(b) - f64::from(a))) as f32
+}

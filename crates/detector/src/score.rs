@@ -1,0 +1,305 @@
+//! Scores of a window: every filter's largest value in each cell, and the maps that events are taken from.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::boxes::BlockRecord;
+use crate::filters::quantile;
+use crate::grid::Grid;
+use crate::plan::{BlockBox, DetectorPlan};
+use crate::slant_normals::SlantNormals;
+use crate::slow::{ColumnBackground, SlowNormals, SlowRecord};
+use crate::window::Window;
+
+/// What is normal at each place, fitted to an archive.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Normals {
+    /// Long-term level and noise of the columns.
+    pub columns: ColumnBackground,
+    /// Zero and deviation of the slants.
+    pub slants: SlantNormals,
+    /// Deviations of the boxes (boxes x places).
+    pub boxes: Vec<f32>,
+    /// Zero and deviation of the slow boxes; for every width the last minutes' come first.
+    pub slow: Vec<SlowNormals>,
+    /// Scale of each filter.
+    pub scales: Vec<FilterScale>,
+}
+
+/// Takes a filter's values to a scale that all filters share: `offset + gain * value`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FilterScale {
+    /// Value of a score of 0.
+    pub offset: f32,
+    /// Factor.
+    pub gain: f32,
+}
+
+impl Default for FilterScale {
+    fn default() -> Self {
+        Self { offset: 0.0, gain: 1.0 }
+    }
+}
+
+impl FilterScale {
+    fn apply(self, value: f32) -> f32 {
+        self.offset + self.gain * value
+    }
+}
+
+/// A Gumbel law, that of the largest of many.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gumbel {
+    /// Mode.
+    pub mode: f64,
+    /// Scale.
+    pub scale: f64,
+}
+
+impl Gumbel {
+    /// The law through the quantiles 0.1 and 0.5: events only add to scores, and even where they fill a third of the cells they hardly move the
+    /// lower half.
+    pub fn through_low_quantiles(mut values: Vec<f32>) -> Self {
+        values.par_sort_unstable_by(f32::total_cmp);
+        let (a, b) = (quantile(&values, 0.1), quantile(&values, 0.5));
+        let g = |q: f64| -(-q.ln()).ln();
+        let scale = (b - a) / (g(0.5) - g(0.1));
+        Self { mode: a - scale * g(0.1), scale }
+    }
+
+    /// The value that is exceeded with probability `p`.
+    pub fn exceeded_with(&self, p: f64) -> f64 {
+        self.mode - self.scale * (-(-p).ln_1p()).ln()
+    }
+}
+
+/// Scores of a window.
+pub struct Scored {
+    /// Values of all filters (core images x cells x filters), scaled.
+    pub filters: Vec<f32>,
+    /// One series of all images for every cell and speed, scaled.
+    pub(crate) slants: Vec<Vec<f32>>,
+    /// Maps; only when asked for.
+    pub(crate) maps: Option<Maps>,
+}
+
+/// Maps of the block and slow paths, scaled; rows are time.
+pub(crate) struct Maps {
+    /// Largest score of the narrow boxes by their length in time, the shortest first (steps x places).
+    pub(crate) narrow: Vec<Grid<f32>>,
+    /// The same of the wide boxes.
+    pub(crate) wide: Vec<Grid<f32>>,
+    /// The shortest box along the fibre of about 8 s, unscaled.
+    pub(crate) fine: Grid<f32>,
+    /// Boxes of about 1 km and at most 8 s, unscaled.
+    pub(crate) kilometre: Grid<f32>,
+    /// Largest slow score (images x columns).
+    pub(crate) slow: Grid<f32>,
+    /// Rise that it stands for, deviations.
+    pub(crate) slow_rise: Grid<f32>,
+    /// The block record without level, deviations (places x steps).
+    pub(crate) record: Vec<f32>,
+}
+
+impl Scored {
+    /// Largest filter of each cell (core images x cells).
+    pub fn scores(&self, filters: usize) -> Vec<f32> {
+        self.filters.chunks_exact(filters.max(1)).map(largest).collect()
+    }
+}
+
+fn largest(values: &[f32]) -> f32 {
+    values.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// Fits one window; scales are not fitted here.
+pub fn fit_window(plan: &DetectorPlan, window: &Window<'_>, columns: &ColumnBackground) -> Normals {
+    Normals {
+        columns: columns.clone(),
+        slants: SlantNormals::fit(plan, window),
+        boxes: BlockRecord::new(plan, window).fit(&plan.boxes),
+        slow: SlowRecord::new(plan, window, columns).fit(),
+        scales: vec![FilterScale::default(); plan.filter_count()],
+    }
+}
+
+/// Scores one window.
+pub fn score_window(plan: &DetectorPlan, window: &Window<'_>, normals: &Normals, with_maps: bool) -> Scored {
+    let (speeds, filters) = (plan.speeds_ms.len(), plan.filter_count());
+    let mut out =
+        Cells { plan, core: window.core.clone(), values: vec![0.0; window.core.len() * plan.cells * filters] };
+    let mut slants = normals.slants.score(plan, window);
+    for (i, series) in slants.iter_mut().enumerate() {
+        let scale = normals.scales[i % speeds];
+        series.iter_mut().for_each(|v| *v = scale.apply(*v));
+        out.set(i / speeds, i % speeds, |image| series[image]);
+    }
+    let mut maps = with_maps.then(|| Maps::new(plan, window));
+    let record = BlockRecord::new(plan, window);
+    let mut planes = BoxPlanes::new(plan, with_maps);
+    record.score(&plan.boxes, &normals.boxes, |index, mut scores| {
+        planes.add_unscaled(&plan.boxes[index], &scores);
+        let scale = normals.scales[speeds + index];
+        scores.par_iter_mut().for_each(|v| *v = scale.apply(*v));
+        for cell in 0..plan.cells {
+            let places = plan.cell_blocks[cell]..plan.cell_blocks[cell + 1];
+            let of_image = |image: usize| {
+                let steps = image * plan.block_rows..(image + 1) * plan.block_rows;
+                let series = places.clone().map(|x| largest(&scores[x * record.steps..][steps.clone()]));
+                series.fold(f32::NEG_INFINITY, f32::max)
+            };
+            out.set(cell, speeds + index, of_image);
+        }
+        planes.add(&plan.boxes[index], scores);
+    });
+    let slow = SlowRecord::new(plan, window, &normals.columns);
+    slow.score(&normals.slow, |index, mut scores| {
+        let (filter, columns) = (speeds + plan.boxes.len() + index, plan.geometry.columns);
+        scores.score.iter_mut().for_each(|v| *v = normals.scales[filter].apply(*v));
+        for cell in 0..plan.cells {
+            let span = plan.cell_columns[cell]..plan.cell_columns[cell + 1];
+            out.set(cell, filter, |image| largest(&scores.score[image * columns..][span.clone()]));
+        }
+        if let Some(maps) = &mut maps {
+            let best = maps.slow.values.iter_mut().zip(&mut maps.slow_rise.values);
+            for ((best, rise), (z, r)) in best.zip(scores.score.iter().zip(&scores.rise)) {
+                if z > best {
+                    (*best, *rise) = (*z, *r);
+                }
+            }
+        }
+    });
+    if let Some(maps) = &mut maps {
+        planes.finish(&record, maps);
+        maps.record = record.values;
+    }
+    Scored { filters: out.values, slants, maps }
+}
+
+/// The cells' values (core images x cells x filters).
+struct Cells<'a> {
+    plan: &'a DetectorPlan,
+    core: Range<usize>,
+    values: Vec<f32>,
+}
+
+impl Cells<'_> {
+    fn set(&mut self, cell: usize, filter: usize, of_image: impl Fn(usize) -> f32 + Sync) {
+        let filters = self.plan.filter_count();
+        let stride = self.plan.cells * filters;
+        let first = self.core.start;
+        self.values.par_chunks_exact_mut(stride).enumerate().for_each(|(i, image)| {
+            image[cell * filters + filter] = of_image(first + i);
+        });
+    }
+}
+
+impl Maps {
+    fn new(plan: &DetectorPlan, window: &Window<'_>) -> Self {
+        let (steps, places) = (window.images.len() * plan.block_rows, plan.block_columns);
+        let slow = Grid::new(window.images.len(), plan.geometry.columns, NOTHING);
+        let empty = Grid::new(steps, places, NOTHING);
+        let (narrow, wide) = (Vec::new(), Vec::new());
+        Self {
+            narrow,
+            wide,
+            fine: empty.clone(),
+            kilometre: empty,
+            slow_rise: slow.map(|_| 0.0),
+            slow,
+            record: Vec::new(),
+        }
+    }
+}
+
+/// Below every score.
+const NOTHING: f32 = -9.0;
+
+/// Maps of the boxes while they are computed, place by place (places x steps).
+struct BoxPlanes {
+    wanted: bool,
+    fine: Option<(f64, f64)>,
+    kilometre: Option<f64>,
+    /// Length in steps, narrow or not, largest scores.
+    sides: Vec<(usize, bool, Vec<f32>)>,
+    fine_scores: Vec<f32>,
+    kilometre_scores: Vec<f32>,
+}
+
+impl BoxPlanes {
+    fn new(plan: &DetectorPlan, wanted: bool) -> Self {
+        let nearest = |values: &mut dyn Iterator<Item = f64>, to: f64| {
+            values.min_by(|a, b| (a / to).ln().abs().total_cmp(&(b / to).ln().abs()))
+        };
+        let shortest = plan.boxes.iter().map(|b| b.meters).min_by(f64::total_cmp);
+        let fine = shortest.and_then(|m| {
+            let seconds = &mut plan.boxes.iter().filter(|b| b.meters == m).map(|b| b.seconds);
+            nearest(seconds, 8.0).map(|s| (m, s))
+        });
+        let kilometre = nearest(&mut plan.boxes.iter().map(|b| b.meters), 1000.0);
+        let (sides, fine_scores, kilometre_scores) = (Vec::new(), Vec::new(), Vec::new());
+        Self { wanted, fine, kilometre, sides, fine_scores, kilometre_scores }
+    }
+
+    fn add_unscaled(&mut self, b: &BlockBox, scores: &[f32]) {
+        if !self.wanted {
+            return;
+        }
+        if self.fine == Some((b.meters, b.seconds)) {
+            self.fine_scores = scores.to_vec();
+        }
+        if self.kilometre == Some(b.meters) && (b.seconds <= 8.0 || self.kilometre_scores.is_empty()) {
+            keep_largest(&mut self.kilometre_scores, scores);
+        }
+    }
+
+    fn add(&mut self, b: &BlockBox, scores: Vec<f32>) {
+        if !self.wanted {
+            return;
+        }
+        match self.sides.iter_mut().find(|(steps, narrow, _)| (*steps, *narrow) == (b.steps, b.narrow)) {
+            Some((_, _, best)) => keep_largest(best, &scores),
+            None => self.sides.push((b.steps, b.narrow, scores)),
+        }
+    }
+
+    fn finish(mut self, record: &BlockRecord, maps: &mut Maps) {
+        let turn =
+            |scores: &[f32]| Grid { rows: record.places, columns: record.steps, values: scores.to_vec() }.transposed();
+        self.sides.sort_by_key(|(steps, _, _)| *steps);
+        for (_, narrow, scores) in self.sides.drain(..) {
+            if narrow { &mut maps.narrow } else { &mut maps.wide }.push(turn(&scores));
+        }
+        maps.fine = turn(&self.fine_scores);
+        maps.kilometre = turn(&self.kilometre_scores);
+    }
+}
+
+fn keep_largest(best: &mut Vec<f32>, scores: &[f32]) {
+    if best.is_empty() {
+        best.extend_from_slice(scores);
+    }
+    best.iter_mut().zip(scores).for_each(|(b, &s)| *b = if s > *b { s } else { *b });
+}
+
+/// Scales that put every filter on one Gumbel law: the median of the filters' own.
+pub fn fair_scales(filters: &[f32], count: usize) -> Vec<FilterScale> {
+    let law = |f: usize| Gumbel::through_low_quantiles(filters.iter().skip(f).step_by(count).copied().collect());
+    let laws: Vec<Gumbel> = (0..count).map(law).collect();
+    let middle = |of: fn(&Gumbel) -> f64| {
+        let mut values: Vec<f32> = laws.iter().map(|l| of(l) as f32).collect();
+        crate::filters::median(&mut values)
+    };
+    let (mode, scale) = (middle(|l| l.mode), middle(|l| l.scale));
+    let of_law = |l: &Gumbel| {
+        // A filter that hardly varies (a dead fibre) keeps its values.
+        if l.scale < 1e-3 * f64::from(scale) || scale <= 0.0 {
+            return FilterScale::default();
+        }
+        let gain = scale / l.scale as f32;
+        FilterScale { offset: mode - gain * l.mode as f32, gain }
+    };
+    laws.iter().map(of_law).collect()
+}

@@ -1,0 +1,349 @@
+//! Slants: sums along straight lines in time and distance. What moves adds up along its own line only.
+
+use std::sync::OnceLock;
+
+use pulp::NullaryFnOnce;
+
+use crate::plan::at_least_one;
+use crate::{DetectorParams, Geometry};
+
+/// Value of a cell in which no line is long enough.
+pub const NO_LINE: f32 = -9.0;
+
+/// Share of a line's samples that must lie inside the record.
+const MIN_SAMPLES: f64 = 0.4;
+
+/// The largest line sum of a cell and speed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SlantPeak {
+    /// Sum over the root of the number of samples.
+    pub value: f32,
+    /// Row of the line's centre, in rows of the image (the middle of the first is 0).
+    pub row: f32,
+    /// Column of the line's centre, in columns of the image (the middle of the first is 0).
+    pub column: f32,
+}
+
+/// Shifts and scales of the lines of one geometry.
+///
+/// Lines are `x = x0 + v t`; samples are means over `row_step` x `column_step` pixels, summed over 50 m. A plane is shifted row by row by v, so
+/// that lines stand upright, and a running sum over `samples` rows goes down it.
+#[derive(Debug)]
+pub struct SlantPlan {
+    /// Rows of the image per sample.
+    pub row_step: usize,
+    /// Columns of the image per sample.
+    pub column_step: usize,
+    /// Rows of a plane of samples.
+    pub rows: usize,
+    /// Columns of a plane of samples.
+    pub columns: usize,
+    /// Samples of a line in time.
+    pub samples: usize,
+    /// Samples of a line before its centre.
+    pub before: usize,
+    /// Samples of a line's width.
+    pub width: usize,
+    /// Speeds, m/s.
+    pub speeds_ms: Vec<f64>,
+    /// Shift of every row by every speed, in samples (speeds x (rows + samples)); row `before` is the image's first.
+    pub shifts: Vec<Vec<i32>>,
+    /// First sample of every cell along the fibre, and the number of samples at the end.
+    pub cell_edges: Vec<usize>,
+    scales: [OnceLock<Vec<Scale>>; 4],
+}
+
+/// One over the root of the number of samples of each line that lie inside the record; NaN where these are too few.
+#[derive(Debug)]
+struct Scale {
+    /// Columns from the left whose lines leave the fibre.
+    left: usize,
+    /// Columns from the right whose lines leave the fibre.
+    right: usize,
+    /// Scale of the columns between, by row.
+    inner: Vec<f32>,
+    /// Scales of the `left + right` columns, by row.
+    edges: Vec<f32>,
+}
+
+impl SlantPlan {
+    pub(crate) fn new(
+        geometry: &Geometry,
+        params: &DetectorParams,
+        speeds_ms: &[f64],
+        cell_columns: &[usize],
+    ) -> Option<Self> {
+        if speeds_ms.is_empty() {
+            return None;
+        }
+        let (dt, dx) = (geometry.seconds_per_row(), geometry.meters_per_column());
+        let row_step = ((params.slant_step_s / dt) as usize).clamp(1, geometry.rows);
+        // Half of the narrowest cell at most, so that every cell keeps a sample.
+        let narrowest = cell_columns.windows(2).map(|e| e[1] - e[0]).min().unwrap_or(1);
+        let column_step = ((params.slant_step_m / dx) as usize).clamp(1, (narrowest / 2).max(1));
+        let (rows, columns) = (geometry.rows / row_step, geometry.columns / column_step);
+        let (dt, dx) = (dt * row_step as f64, dx * column_step as f64);
+        let samples = at_least_one(params.slant_s / dt).min(rows);
+        let before = samples / 2;
+        let shift = |v: f64, k: usize| {
+            let row = k as f64 - before as f64 - rows as f64 / 2.0;
+            (v * dt / dx * row + 0.5).floor() as i32
+        };
+        let cell_edges =
+            cell_columns.iter().map(|&c| if c == geometry.columns { columns } else { c.div_ceil(column_step) });
+        Some(Self {
+            row_step,
+            column_step,
+            rows,
+            columns,
+            samples,
+            before,
+            width: at_least_one(params.slant_m / dx),
+            speeds_ms: speeds_ms.to_vec(),
+            shifts: speeds_ms.iter().map(|&v| (0..rows + samples).map(|k| shift(v, k)).collect()).collect(),
+            cell_edges: cell_edges.collect(),
+            scales: Default::default(),
+        })
+    }
+
+    /// Sums over the width of a slant along each row, over the root of the number of samples.
+    pub fn widen(&self, plane: &mut [f32]) {
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                let mut source = vec![0.0; self.columns];
+                for row in plane.chunks_exact_mut(self.columns) {
+                    source.copy_from_slice(row);
+                    box_row(&source, self.width, row);
+                }
+            },
+        );
+    }
+
+    /// The largest line sum of each cell and speed (cells x speeds), first row and first column on a tie.
+    ///
+    /// Planes are those of [`SlantPlan::widen`] (rows x columns); the neighbours are missing at a gap.
+    pub fn largest(&self, earlier: Option<&[f32]>, here: &[f32], later: Option<&[f32]>) -> Vec<SlantPeak> {
+        let cells = self.cell_edges.len() - 1;
+        let mut peaks = vec![SlantPeak { value: NO_LINE, row: 0.0, column: 0.0 }; cells * self.speeds_ms.len()];
+        let scales = self.scales(earlier.is_some(), later.is_some());
+        let padded = Padded { plan: self, earlier, here, later };
+        for (speed, scale) in scales.iter().enumerate() {
+            let lines = Lines { padded: &padded, shifts: &self.shifts[speed], scale };
+            for (cell, best) in pulp::Arch::new().dispatch(lines).into_iter().enumerate() {
+                peaks[cell * self.speeds_ms.len() + speed] = SlantPeak {
+                    value: best.value,
+                    row: (best.row as f32 + 0.5) * self.row_step as f32 - 0.5,
+                    column: (best.column as f32 + 0.5) * self.column_step as f32 - 0.5,
+                };
+            }
+        }
+        peaks
+    }
+
+    fn scales(&self, earlier: bool, later: bool) -> &[Scale] {
+        let cell = &self.scales[usize::from(earlier) + 2 * usize::from(later)];
+        cell.get_or_init(|| self.shifts.iter().map(|d| self.scale(d, earlier, later)).collect())
+    }
+
+    fn scale(&self, shifts: &[i32], earlier: bool, later: bool) -> Scale {
+        let (rows, columns, h) = (self.rows, self.columns as i32, self.before);
+        let offsets = |r: usize| (r..r + self.samples).map(move |k| (k, shifts[k] - shifts[r + h]));
+        let reach = |sign: i32| (0..rows).flat_map(offsets).map(|(_, o)| o * sign).max().unwrap_or(0).max(0) as usize;
+        // A line with a positive offset leaves at the right, one with a negative at the left.
+        let (mut left, mut right) = (reach(-1), reach(1));
+        if left + right >= self.columns {
+            (left, right) = (self.columns, 0);
+        }
+        let present = |k: usize| (k >= h || earlier) && (k < h + rows || later);
+        let mut scale = Scale { left, right, inner: Vec::with_capacity(rows), edges: Vec::new() };
+        for r in 0..rows {
+            let mut change = vec![0i32; self.columns + 1];
+            for (_, o) in offsets(r).filter(|&(k, _)| present(k)) {
+                let (from, to) = ((-o).clamp(0, columns), (columns - o).clamp(0, columns));
+                change[from as usize] += 1;
+                change[to as usize] -= 1;
+            }
+            let counts: Vec<i32> = change
+                .iter()
+                .scan(0, |n, c| {
+                    *n += c;
+                    Some(*n)
+                })
+                .take(self.columns)
+                .collect();
+            let of = |n: i32| {
+                let enough = f64::from(n) >= MIN_SAMPLES * self.samples as f64;
+                if enough { (1.0 / f64::from(n.max(1)).sqrt()) as f32 } else { f32::NAN }
+            };
+            scale.inner.push(of(counts.get(left).copied().unwrap_or(0)));
+            scale.edges.extend(counts[..left].iter().map(|&n| of(n)));
+            scale.edges.extend(counts[self.columns - right..].iter().map(|&n| of(n)));
+        }
+        scale
+    }
+}
+
+/// Sum over `width` neighbours (centred) over the root of how many there are; wider than the line: all of it.
+#[inline(always)]
+pub(crate) fn box_row(source: &[f32], width: usize, out: &mut [f32]) {
+    let n = source.len();
+    if width >= n {
+        let total: f64 = source.iter().map(|&v| f64::from(v)).sum();
+        out.fill((total / (n as f64).sqrt()) as f32);
+        return;
+    }
+    let before = width / 2;
+    let inner = before..n - (width - before) + 1;
+    if width <= 16 {
+        let scale = 1.0 / (width as f32).sqrt();
+        let out = &mut out[inner.clone()];
+        out.copy_from_slice(&source[..out.len()]);
+        for k in 1..width {
+            for (o, s) in out.iter_mut().zip(&source[k..]) {
+                *o += s;
+            }
+        }
+        out.iter_mut().for_each(|o| *o *= scale);
+    } else {
+        let mut sum: f64 = source[..width].iter().map(|&v| f64::from(v)).sum();
+        let root = (width as f64).sqrt();
+        for i in inner.clone() {
+            out[i] = (sum / root) as f32;
+            if i + 1 < inner.end {
+                sum += f64::from(source[i + width - before]) - f64::from(source[i - before]);
+            }
+        }
+    }
+    for i in (0..inner.start).chain(inner.end..n) {
+        let part = &source[i.saturating_sub(before)..(i + width - before).min(n)];
+        out[i] = (part.iter().map(|&v| f64::from(v)).sum::<f64>() / (part.len() as f64).sqrt()) as f32;
+    }
+}
+
+/// The image's rows between the last of the image before and the first of the one after.
+struct Padded<'a> {
+    plan: &'a SlantPlan,
+    earlier: Option<&'a [f32]>,
+    here: &'a [f32],
+    later: Option<&'a [f32]>,
+}
+
+impl<'a> Padded<'a> {
+    #[inline(always)]
+    fn row(&self, k: usize) -> Option<&'a [f32]> {
+        let SlantPlan { rows, columns, before, .. } = *self.plan;
+        let (plane, r) = match k {
+            k if k < before => (self.earlier?, rows - before + k),
+            k if k < before + rows => (self.here, k - before),
+            k => (self.later?, k - before - rows),
+        };
+        Some(&plane[r * columns..(r + 1) * columns])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Best {
+    value: f32,
+    row: usize,
+    column: usize,
+}
+
+/// All lines of one speed.
+struct Lines<'a, 'b> {
+    padded: &'b Padded<'a>,
+    shifts: &'b [i32],
+    scale: &'b Scale,
+}
+
+impl NullaryFnOnce for Lines<'_, '_> {
+    type Output = Vec<Best>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<Best> {
+        let Lines { padded, shifts, scale } = self;
+        let plan = padded.plan;
+        let (columns, samples) = (plan.columns, plan.samples);
+        let reach = shifts.iter().map(|d| d.unsigned_abs() as usize).max().unwrap_or(0);
+        let start = |k: usize| (reach as i32 - shifts[k]) as usize;
+        let mut sums = vec![0.0f32; columns + 2 * reach];
+        let mut best: Vec<Best> = plan.cell_edges.iter().map(|&e| Best { value: NO_LINE, row: 0, column: e }).collect();
+        best.pop();
+        for k in 0..samples {
+            if let Some(row) = padded.row(k) {
+                add(&mut sums[start(k)..start(k) + columns], row);
+            }
+        }
+        for r in 0..plan.rows {
+            let first = start(r + plan.before);
+            scan(&sums[first..first + columns], r, scale, &plan.cell_edges, &mut best);
+            if let Some(row) = padded.row(r) {
+                subtract(&mut sums[start(r)..start(r) + columns], row);
+            }
+            if let Some(row) = padded.row(r + samples).filter(|_| r + 1 < plan.rows) {
+                add(&mut sums[start(r + samples)..start(r + samples) + columns], row);
+            }
+        }
+        best
+    }
+}
+
+#[inline(always)]
+fn add(sums: &mut [f32], row: &[f32]) {
+    for (s, v) in sums.iter_mut().zip(row) {
+        *s += v;
+    }
+}
+
+#[inline(always)]
+fn subtract(sums: &mut [f32], row: &[f32]) {
+    for (s, v) in sums.iter_mut().zip(row) {
+        *s -= v;
+    }
+}
+
+/// Compares one row of sums with the best of each cell.
+#[inline(always)]
+fn scan(sums: &[f32], row: usize, scale: &Scale, cell_edges: &[usize], best: &mut [Best]) {
+    let (n, inner) = (sums.len(), scale.inner[row]);
+    let edge_count = scale.left + scale.right;
+    let edges = &scale.edges[row * edge_count..(row + 1) * edge_count];
+    for (cell, best) in best.iter_mut().enumerate() {
+        let (from, to) = (cell_edges[cell], cell_edges[cell + 1]);
+        for x in from..to.min(scale.left) {
+            offer(best, sums[x] * edges[x], row, x);
+        }
+        let (a, b) = (from.max(scale.left), to.min(n - scale.right));
+        if a < b {
+            let largest = slice_max(&sums[a..b]);
+            // NaN fails this comparison too.
+            if largest * inner > best.value {
+                let x = sums[a..b].iter().position(|&s| s == largest).unwrap_or(0);
+                offer(best, largest * inner, row, a + x);
+            }
+        }
+        for x in from.max(n - scale.right).max(scale.left)..to {
+            offer(best, sums[x] * edges[scale.left + x - (n - scale.right)], row, x);
+        }
+    }
+}
+
+#[inline(always)]
+fn offer(best: &mut Best, value: f32, row: usize, column: usize) {
+    if value > best.value {
+        *best = Best { value, row, column };
+    }
+}
+
+#[inline(always)]
+fn slice_max(values: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    let chunks = values.chunks_exact(16);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for j in 0..16 {
+            lanes[j] = if chunk[j] > lanes[j] { chunk[j] } else { lanes[j] };
+        }
+    }
+    rest.iter().chain(&lanes).fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m })
+}
