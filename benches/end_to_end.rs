@@ -10,13 +10,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use rayon::prelude::*;
 use scatterfall::config::Config;
 use scatterfall::pipeline;
-use scatterfall::progress::{Context, Silent, threads};
+use scatterfall::progress::{Context, threads};
 use scatterfall_scattering::backend::cpu::CpuBackend;
 use scatterfall_synth::{SynthArchive, SynthOptions};
 

@@ -11,10 +11,7 @@ const SAMPLES: usize = 1024;
 
 #[expect(clippy::print_stdout, reason = "an example")]
 fn main() -> Result<(), scatterfall_scattering::Error> {
-    let banks = [
-        Bank { octaves: 5, resolution: 4, quality: 1.0 },
-        Bank { octaves: 6, resolution: 1, quality: 2.0 },
-    ];
+    let banks = [Bank { octaves: 5, resolution: 4, quality: 1.0 }, Bank { octaves: 6, resolution: 1, quality: 2.0 }];
     let network = ScatteringNetwork::new(&banks, SAMPLES, SAMPLING_RATE_HZ)?.tapered(0.1)?;
 
     // Eight segments of three channels: a wave whose frequency doubles from one channel to the next.

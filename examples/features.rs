@@ -4,11 +4,12 @@
 
 use std::path::PathBuf;
 
+use ndarray::Axis;
 use scatterfall::config::Config;
 use scatterfall::progress::threads;
 use scatterfall::{Result, decode, plans};
 use scatterfall_colormap::Pixels;
-use scatterfall_scattering::backend::{self, Backend as _};
+use scatterfall_scattering::backend;
 use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
 #[expect(clippy::print_stdout, reason = "an example")]
@@ -26,7 +27,7 @@ fn main() -> Result<()> {
     let (count, windows, _) = features.values.dim();
     println!("{count} images of {windows} windows on {}", backend.info().device);
     for (channel, feature) in plan.features.features.iter().enumerate() {
-        let of_all = features.values.slice(ndarray::s![.., .., channel]);
+        let of_all = features.values.index_axis(Axis(2), channel);
         println!("{:20} {:10.3} on average", feature.name(), of_all.mean().unwrap_or(f32::NAN));
     }
     println!("colours are {:.2} (8-bit units) from the colour map's", features.residual[0]);

@@ -316,10 +316,7 @@ impl Session {
     }
 
     fn context(&self) -> Context<'_> {
-        Context::on(&self.config, Arc::clone(&self.pool))
-            .observer(&self.progress)
-            .stop(&self.stop)
-            .strict(self.strict)
+        Context::on(&self.config, Arc::clone(&self.pool)).observer(&self.progress).stop(&self.stop).strict(self.strict)
     }
 
     fn backend(&self) -> Result<Box<dyn Backend>> {

@@ -3,13 +3,12 @@
 #![cfg(feature = "gpu")]
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use ndarray::{Array3, ArrayView2, Axis};
 use scatterfall::archive::Catalogue;
 use scatterfall::config::{BackendChoice, Config};
 use scatterfall::plans;
-use scatterfall::progress::{Context, Silent};
+use scatterfall::progress::Context;
 use scatterfall_scattering::backend::cpu::CpuBackend;
 use scatterfall_scattering::backend::gpu::{DeviceLimits, GpuBackend, Precisions};
 use scatterfall_scattering::backend::{Backend, ImageResults};

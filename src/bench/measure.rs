@@ -15,7 +15,7 @@ use crate::decode;
 use crate::error::{Error, Result};
 use crate::pipeline;
 use crate::plans;
-use crate::progress::{Context, Silent};
+use crate::progress::Context;
 use scatterfall_scattering::backend::cpu::CpuBackend;
 use scatterfall_scattering::backend::{self, Backend, ImageResults};
 use scatterfall_scattering::blocks::{Pixels, SegmentBlock};
@@ -54,8 +54,12 @@ const MONTH: f64 = 43_200.0;
 /// Those of the stages; [`Error::Disagreement`] where both backends' results differ by more than they may.
 pub fn run(ctx: &Context<'_>, input: &Input, options: &Options) -> Result<Report> {
     let all = ctx.pool.current_num_threads();
-    let one =
-        Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| Error::Threads { threads: 1, reason: e.to_string() })?);
+    let one = Arc::new(
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .map_err(|e| Error::Threads { threads: 1, reason: e.to_string() })?,
+    );
     let (gpu, no_gpu) = open_gpu(options.gpu, Arc::clone(&ctx.pool))?;
     let samples = if gpu.as_ref().is_some_and(|g| g.is_software()) { SAMPLES_SOFTWARE } else { SAMPLES };
     let bench = Bench::new(ctx, input, options, samples)?;

@@ -124,8 +124,7 @@ fn halves(backend: &mut dyn Backend, plan: &ImagePlan, batch: &[Pixels]) -> Resu
 }
 
 fn join(first: ImageResults, second: ImageResults) -> Result<ImageResults> {
-    let values =
-        concatenate(Axis(0), &[first.features.values.view(), second.features.values.view()])?;
+    let values = concatenate(Axis(0), &[first.features.values.view(), second.features.values.view()])?;
     let residual = [first.features.residual, second.features.residual].concat();
     let coefficients = match (first.coefficients, second.coefficients) {
         (Some(first), Some(second)) => Some(join_blocks(&first, &second)?),

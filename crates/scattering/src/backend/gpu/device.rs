@@ -182,9 +182,8 @@ impl Gpu {
             required_limits: required.clone(),
             ..Default::default()
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| {
-            Error::Device(format!("cannot open the graphics device: {e}"))
-        })?;
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|e| Error::Device(format!("cannot open the graphics device: {e}")))?;
         let failure = Arc::new(Mutex::new(None));
         let lost = Arc::new(AtomicBool::new(false));
         let note = Arc::clone(&failure);
