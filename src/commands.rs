@@ -151,7 +151,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             Ok(0)
         }
         Command::Devices => {
-            say(backend::devices::describe().trim_end());
+            say(scatterfall::devices::describe().trim_end());
             Ok(0)
         }
         Command::Visualize { folders } => {

@@ -14,6 +14,7 @@ pub mod bench;
 pub mod colormap;
 pub mod config;
 pub mod decode;
+pub mod devices;
 pub mod error;
 pub mod model;
 pub mod pipeline;

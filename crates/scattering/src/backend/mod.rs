@@ -3,8 +3,8 @@
 //! A backend takes whole batches at stage level: images in, features (and coefficients) out; segments in, coefficients
 //! out. Nothing here knows files or the command line.
 
+mod color_hash;
 pub mod cpu;
-pub mod devices;
 pub mod failover;
 #[cfg(feature = "gpu")]
 pub mod gpu;
