@@ -55,7 +55,8 @@ fn stages(c: &mut Criterion) {
         let network = Config::from_text(&format!("[network]\n{banks}")).expect("valid").network;
         let plan = ScatteringPlan::new(&network, channels, bins, 50.0).expect("valid");
         let n = 32;
-        let segments = Array3::from_shape_fn((n, channels, bins), |(i, k, t)| ((i * 7 + k * 3 + t * t) as f32).sin());
+        let segments =
+            Array3::from_shape_fn((n, channels, bins), |(i, k, t)| ((i * 7 + k * 3 + t * t) as f32).sin()).into();
         let mut backend = CpuBackend::new(Arc::clone(&pool));
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(name, |b| b.iter(|| backend.scatter(&plan, black_box(&segments)).expect("computes")));

@@ -15,7 +15,7 @@ use crate::series::is_gap;
 use scatterfall_timestamps::{Micros, day_name, iso, micros};
 
 /// One image of the archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageRef {
     /// The file.
     pub path: PathBuf,

@@ -1,6 +1,8 @@
 //! The command line: what can be asked for, in words.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -41,6 +43,9 @@ pub(crate) struct Common {
     /// Form of the log on standard error
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
+    /// Asks to stop, where another program runs this one; otherwise signals do.
+    #[arg(skip)]
+    pub(crate) stop: Option<Arc<AtomicBool>>,
 }
 
 /// Form of the log.
@@ -102,6 +107,10 @@ pub(crate) enum PoolingName {
     Mean,
     /// The largest
     Max,
+    /// The smallest
+    Min,
+    /// The standard deviation
+    Std,
     /// Every sample of the scalograms (small inputs)
     None,
 }
@@ -198,6 +207,30 @@ pub(crate) enum Command {
         /// Remove earlier results first
         #[arg(long)]
         fresh: bool,
+    },
+    /// List the archive once, for tasks that each compute some of its days
+    Catalogue {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// One task of many on the same output folder: features and coefficients of its share of the days
+    Day {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        reading: Reading,
+        /// Every N-th day from the K-th on
+        #[arg(long, value_name = "K/N", default_value = "1/1")]
+        shard: scatterfall::shard::Shard,
+    },
+    /// After all tasks: what is missing, then components, clusters, pictures and the report
+    Merge {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        reading: Reading,
     },
     /// Make a synthetic archive, run it, say where to look
     Demo {

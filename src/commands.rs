@@ -43,6 +43,25 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             session.report(&summary);
             Ok(summary.left_out.len())
         }
+        Command::Catalogue { folders, span } => {
+            let session =
+                Session::beside(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
+            let catalogue = scatterfall::shard::catalogue(&session.context(), true)?;
+            answer(format_args!("{} images of {} days", catalogue.images.len(), catalogue.days().len()));
+            Ok(catalogue.left_out.len())
+        }
+        Command::Day { folders, reading, shard } => {
+            let session = Session::beside(&common, Settings { folders, reading })?;
+            let days = pipeline::days(&session.context(), session.backend()?.as_mut(), shard)?;
+            answer(format_args!("{} days: {}", days.len(), days.join(" ")));
+            Ok(0)
+        }
+        Command::Merge { folders, reading } => {
+            let session = Session::new(&common, Settings { folders, reading })?;
+            let summary = pipeline::run(&session.context(), session.backend()?.as_mut())?;
+            session.report(&summary);
+            Ok(summary.left_out.len())
+        }
         Command::Demo { output } => demo(&common, &output),
         Command::Clip { folders, span, preview } => {
             let session = Session::new(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
@@ -303,14 +322,26 @@ impl Session {
         Self::start(common, config, settings.reading.strict, Some(lock))
     }
 
+    /// A session beside others in the same output folder.
+    fn beside(common: &Common, settings: Settings) -> Result<Self> {
+        let config = configuration(common, &settings, Config::load)?;
+        Self::start(common, config, settings.reading.strict, None)
+    }
+
     /// A session that writes to files of its own.
     fn without_folder(common: &Common, settings: Settings) -> Result<Self> {
         Self::start(common, configuration(common, &settings, Config::load)?, settings.reading.strict, None)
     }
 
     fn start(common: &Common, config: Config, strict: bool, lock: Option<OutputLock>) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        crate::stop::on_signals(&stop, crate::FAILED)?;
+        let stop = match &common.stop {
+            Some(stop) => Arc::clone(stop),
+            None => {
+                let stop = Arc::new(AtomicBool::new(false));
+                crate::stop::on_signals(&stop, crate::program::FAILED)?;
+                stop
+            }
+        };
         let pool = threads(&config.compute)?;
         Ok(Self { pool, progress: Progress::new(common), stop, strict, config, _lock: lock })
     }

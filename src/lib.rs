@@ -8,10 +8,15 @@
 //! [`pipeline`] strings the [`stages`] together and is the place to begin reading. What is computed is laid down in
 //! [`plans`] before data arrives; a backend of `scatterfall_scattering` carries it out.
 
+// The command line's modules name the library by its name, as other programs do.
+extern crate self as scatterfall;
+
 pub mod anomaly;
 pub mod archive;
 pub mod bench;
+mod cli;
 pub mod colormap;
+mod commands;
 pub mod config;
 pub mod decode;
 pub mod devices;
@@ -20,11 +25,15 @@ pub mod model;
 pub mod pipeline;
 pub mod places;
 pub mod plans;
+pub mod program;
 pub mod progress;
 pub mod seismogram;
 pub mod series;
+pub mod shard;
 pub mod stages;
+mod stop;
 pub mod store;
 pub mod summary;
+mod terminal;
 
 pub use error::{Error, Result};

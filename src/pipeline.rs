@@ -21,6 +21,7 @@ use crate::model::Model;
 use crate::plans;
 use crate::progress::Context;
 use crate::seismogram::SegmentPlan;
+use crate::shard::{self, Shard};
 use crate::stages::{apply, clip, cluster, design, images, reduce, report, seismogram, strict, transform, visualize};
 use crate::store::atomic::remove_unfinished;
 use crate::store::day::Stage;
@@ -93,6 +94,23 @@ fn show(ctx: &Context<'_>, backend: &dyn Backend, catalogue: &Catalogue, summary
     finish(summary)?;
     timed(summary, "report", || report::compute(ctx))?;
     finish(summary)
+}
+
+/// One task's days: features and coefficients of those that are not current. Several tasks may work at once, even on the
+/// same day; nothing but the days' own files is written. Returns the days.
+///
+/// # Errors
+/// As [`run`].
+pub fn days(ctx: &Context<'_>, backend: &mut dyn Backend, task: Shard) -> Result<Vec<String>> {
+    let mut summary = RunSummary::default();
+    let mut catalogue = shard::catalogue(ctx, false)?;
+    task.keep(&mut catalogue);
+    let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
+    if !days.is_empty() {
+        compute_images(ctx, backend, &catalogue, true, &mut summary)?;
+        compute_transform(ctx, backend, Some(&days), &mut summary)?;
+    }
+    Ok(days)
 }
 
 /// The stage `features` alone.
@@ -357,7 +375,7 @@ fn remove_unfinished_files(output: &Path) {
 /// # Errors
 /// [`Error::Io`].
 pub fn remove_results(output: &Path) -> Result<()> {
-    const FILES: [&str; 4] = ["anomalies.csv", "report.html", LEFT_OUT_FILE, "run.json"];
+    const FILES: [&str; 5] = ["catalogue.json", "anomalies.csv", "report.html", LEFT_OUT_FILE, "run.json"];
     let done = |path: &Path, result: std::io::Result<()>| match result {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, e)),
         _ => Ok(()),

@@ -52,10 +52,15 @@ impl MakeWriter<'_> for AroundBar {
     }
 }
 
+/// Says only what is wrong, or more.
+pub(crate) fn be_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
 /// Starts logging.
 pub(crate) fn start_logging(common: &Common) {
     let json = common.log_format == LogFormat::Json;
-    QUIET.store(common.quiet, Ordering::Relaxed);
+    be_quiet(common.quiet);
     JSON.store(json, Ordering::Relaxed);
     let level = match (common.quiet, common.verbose) {
         (true, _) => LevelFilter::ERROR,

@@ -223,7 +223,7 @@ fn rows_of(block: &CoefficientBlock, rows: &[usize]) -> CoefficientBlock {
 }
 
 /// Noise of different scales around `offset` times the channel, one channel silent and one constant.
-fn segments(rows: usize, channels: usize, bins: usize, offset: f32) -> SegmentBlock {
+fn segments(rows: usize, channels: usize, bins: usize, offset: f32) -> Array3<f32> {
     let mut random = Random(bins as u64);
     let mut out = Array3::from_shape_fn((rows, channels, bins), |(row, channel, _)| {
         (random.next() - 0.5 + offset * channel as f32) * 10f32.powi(row as i32 % 7 - 3)
@@ -288,8 +288,8 @@ fn coefficients_agree() {
             // A taper makes a hump of an offset, which single precision then carries through the second layer.
             let offset = if text.contains("taper") { 0.0 } else { 20.0 };
             let input = segments(if *bins < 250 { 4 } else { 1 }, 2, *bins, offset);
-            let mut got = gpu.scatter(&plan, &input).expect("transformed");
-            let want = cpu.scatter(&plan, &input).expect("transformed");
+            let mut got = gpu.scatter(&plan, &input.clone().into()).expect("transformed");
+            let want = cpu.scatter(&plan, &input.clone().into()).expect("transformed");
             let what = format!("{bins} bins, {limits:?}, {text}");
             let others: Vec<usize> = (0..input.dim().0).filter(|row| *row != CONSTANT_ROW).collect();
             assert_orders(&what, &plan, &rows_of(&got, &others), &rows_of(&want, &others));
@@ -306,7 +306,7 @@ fn coefficients_agree() {
 
 /// Signals whose largest second-order coefficient is far below their scalograms' largest samples, one kind a channel: a tone,
 /// spikes on a constant, a burst, a step, and a sum of steps.
-fn precarious(rows: usize, bins: usize) -> SegmentBlock {
+fn precarious(rows: usize, bins: usize) -> Array3<f32> {
     let mut random = Random(bins as u64);
     let mut noise = Vec::from_iter((0..rows * bins).map(|_| random.next() - 0.5));
     let spikes: Vec<usize> = (0..3 * rows).map(|_| (random.next() * bins as f32) as usize).collect();
@@ -344,9 +344,9 @@ fn double_precision_where_single_does_not_serve() {
             let what = format!("{bins} bins, {limits:?}, {text}");
             let plan = network_plan(text, 5, bins);
             let input = precarious(1, bins);
-            let want = cpu.scatter(&plan, &input).expect("transformed");
+            let want = cpu.scatter(&plan, &input.clone().into()).expect("transformed");
             let before = gpu.precisions();
-            let got = gpu.scatter(&plan, &input).expect("transformed");
+            let got = gpu.scatter(&plan, &input.clone().into()).expect("transformed");
             assert_orders(&what, &plan, &got, &want);
             let now = gpu.precisions();
             assert_eq!(now.signals - before.signals, 5, "{what}: all are counted");
@@ -360,7 +360,7 @@ fn double_precision_where_single_does_not_serve() {
             assert!(some && who == 0, "{what}: {now:?} after {before:?}");
             if limits == DeviceLimits::Plain && text == TWO {
                 gpu.set_single_only(true);
-                let single = gpu.scatter(&plan, &input).expect("transformed");
+                let single = gpu.scatter(&plan, &input.clone().into()).expect("transformed");
                 gpu.set_single_only(false);
                 let worst = worst(&plan, &single, &want);
                 assert!(worst[2] > ORDERS_1_AND_2, "negative control, {what}: single precision gives {worst:?}");
@@ -368,7 +368,7 @@ fn double_precision_where_single_does_not_serve() {
         }
         let plan = network_plan(TWO, 2, 60);
         let before = gpu.precisions();
-        gpu.scatter(&plan, &segments(9, 2, 60, 20.0)).expect("transformed");
+        gpu.scatter(&plan, &segments(9, 2, 60, 20.0).into()).expect("transformed");
         let now = gpu.precisions();
         let double = |p: Precisions| p.double_on_device + p.double_on_host;
         assert_eq!(double(now), double(before), "noise keeps the speed of single precision");
@@ -443,30 +443,49 @@ fn thousands_of_images_leave_nothing_behind() {
 
 #[test]
 #[ignore = "needs a Vulkan adapter: run with --include-ignored"]
+fn levels_come_back() {
+    let (mut gpu, mut cpu) = (gpu(DeviceLimits::Default), cpu());
+    for text in [TWO.to_owned(), TWO.to_owned() + "taper_alpha = 0.3"] {
+        let plan = network_plan(&text, 2, 128);
+        let noise = segments(3, 2, 128, 0.0).mapv(f64::from);
+        let mut samples = noise.clone();
+        // Some signals stand on a level, their neighbours do not.
+        samples.index_axis_mut(Axis(1), 1).mapv_inplace(|v| v + 1e7);
+        let block = SegmentBlock::from(samples.view());
+        assert!(block.levels.column(1).iter().all(|l| *l != 0.0) && block.levels.column(0).iter().all(|l| *l == 0.0));
+        let (got, want) = (gpu.scatter(&plan, &block).expect("done"), cpu.scatter(&plan, &block).expect("done"));
+        assert_orders("levels", &plan, &got, &want);
+        let single = gpu.scatter(&plan, &samples.mapv(|v| v as f32).into()).expect("done");
+        assert!(worst(&plan, &single, &want)[1] > ORDERS_1_AND_2, "negative control: single precision loses them");
+    }
+}
+
+#[test]
+#[ignore = "needs a Vulkan adapter: run with --include-ignored"]
 fn neighbours_and_poison_change_nothing() {
     let mut gpu = gpu(DeviceLimits::Default);
     for bins in [16, 211] {
         let plan = network_plan(TWO, 1, bins);
         let mut input = segments(53, 1, bins, 0.0);
         input.index_axis_mut(Axis(0), 2).fill(0.0);
-        let all = gpu.scatter(&plan, &input).expect("transformed");
+        let all = gpu.scatter(&plan, &input.clone().into()).expect("transformed");
         // 16 samples go 24 to a workgroup: one, one less, exactly, one more.
         for rows in [1, 23, 24, 25] {
             let part = input.slice_axis(Axis(0), (0..rows).into()).to_owned();
-            let part = gpu.scatter(&plan, &part).expect("transformed");
+            let part = gpu.scatter(&plan, &part.clone().into()).expect("transformed");
             for (part, all) in part.orders.iter().zip(&all.orders) {
                 assert_eq!(part, all.slice_axis(Axis(0), (0..rows).into()), "{rows} of {bins} bins");
             }
         }
         assert!(all.orders.iter().all(|o| o.row(2).iter().all(|c| *c == 0.0)), "silence gives zeros");
-        let large = gpu.scatter(&plan, &input.mapv(|v| v * 2f32.powi(100))).expect("transformed");
+        let large = gpu.scatter(&plan, &input.mapv(|v| v * 2f32.powi(100)).into()).expect("transformed");
         for (a, b) in all.orders.iter().zip(&large.orders) {
             assert!(a.iter().zip(b).all(|(a, b)| a * 2f32.powi(100) == *b), "a power of two changes the scale only");
         }
         let mut poisoned = input.clone();
         poisoned[[4, 0, 7]] = f32::NAN;
         poisoned[[5, 0, 3]] = f32::NEG_INFINITY;
-        let poisoned = gpu.scatter(&plan, &poisoned).expect("transformed");
+        let poisoned = gpu.scatter(&plan, &poisoned.clone().into()).expect("transformed");
         for (a, b) in all.orders.iter().zip(&poisoned.orders) {
             for row in 0..53 {
                 let lost = b.row(row).iter().all(|c| c.is_nan());
@@ -514,7 +533,7 @@ fn images_to_coefficients_with_batches_in_flight() {
         let segments = Array3::from_shape_fn((batch.len() * rows, network.channels, cut.bins), |(row, channel, k)| {
             values[[row / rows, row % rows * cut.hop + k, channel]]
         });
-        let want = cpu.scatter(network, &segments).expect("transformed");
+        let want = cpu.scatter(network, &segments.clone().into()).expect("transformed");
         assert_orders("64 x 211", network, got.coefficients.as_ref().expect("asked for"), &want);
     }
     let seconds = gpu.seconds();
@@ -574,7 +593,7 @@ fn loops_written_out_change_nothing() {
     let input = segments(7, 2, 30, 40.0);
     let mut both = [false, true].map(|unroll| {
         gpu.set_unroll(unroll);
-        (run(&mut gpu, &plan, &batch), gpu.scatter(&network, &input).expect("transformed"))
+        (run(&mut gpu, &plan, &batch), gpu.scatter(&network, &input.clone().into()).expect("transformed"))
     });
     // Compilers may contract a multiplication and an addition in one form and not in the other.
     let [(looped, looped_segments), (written_out, segments)] = &mut both;
@@ -623,7 +642,7 @@ fn decoding_goes_on_while_the_device_works() {
 fn what_cannot_be_is_an_error() {
     let mut gpu = gpu(DeviceLimits::Default);
     let plan = network_plan(&(TWO.to_owned() + "oversampling = 2"), 1, 64);
-    let error = gpu.scatter(&plan, &segments(1, 1, 64, 0.0));
+    let error = gpu.scatter(&plan, &segments(1, 1, 64, 0.0).into());
     assert!(
         error.is_err_and(|e| matches!(e, scatterfall_scattering::Error::Parameter { .. })),
         "oversampling is not quietly something else"

@@ -52,7 +52,7 @@ pub(super) fn coefficients(
         let order = k + plan.first_order();
         let allowed = if order < 3 { ORDERS_1_AND_2 } else { FURTHER_ORDERS };
         let mut worst = 0.0f64;
-        for ((segment, got), want) in segments.outer_iter().zip(got.rows()).zip(want.rows()) {
+        for ((segment, got), want) in segments.samples.outer_iter().zip(got.rows()).zip(want.rows()) {
             let channels = got.exact_chunks(width).into_iter().zip(want.exact_chunks(width));
             for ((got, want), samples) in channels.zip(segment.outer_iter()) {
                 let largest = want.iter().fold(f64::MIN_POSITIVE, |a, v| a.max(f64::from(v.abs())));
@@ -102,7 +102,8 @@ mod tests {
     #[test]
     fn a_difference_is_found_where_it_is() {
         let plan = ScatteringPlan::new(&Config::from_text("").expect("defaults").network, 2, 64, 1.0).expect("valid");
-        let segments = Array3::from_shape_fn((3, 2, 64), |(i, c, t)| ((i + 2 * c + 1) * t) as f32 % 7.0);
+        let segments: SegmentBlock =
+            Array3::from_shape_fn((3, 2, 64), |(i, c, t)| ((i + 2 * c + 1) * t) as f32 % 7.0).into();
         let orders = plan.widths().iter().map(|w| Array2::from_elem((3, 2 * w), 2.0f32)).collect();
         let want = CoefficientBlock { orders };
         assert!(check(&coefficients(&plan, &segments, &want, &want)).is_ok(), "the same");
@@ -117,6 +118,6 @@ mod tests {
         // What a silent channel may.
         let silent = Array3::zeros((3, 2, 64));
         got.orders[1][[2, 5]] = 2.0 + 1e-4;
-        assert!(check(&coefficients(&plan, &silent, &got, &want)).is_ok(), "a constant channel's rounding");
+        assert!(check(&coefficients(&plan, &silent.into(), &got, &want)).is_ok(), "a constant channel's rounding");
     }
 }

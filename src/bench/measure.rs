@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ndarray::{Array3, Axis};
+use ndarray::Array3;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
@@ -331,7 +331,7 @@ impl<'a> Bench<'a> {
         let mut out: Vec<Agreement> =
             batches.flat_map(|(got, want)| agreement::features(&plan.features, got, want)).collect();
         let few = self.segments.dim().0.min(256);
-        let segments = self.segments.slice_axis(Axis(0), (0..few).into()).to_owned();
+        let segments = self.segments.split_at(few).0;
         let (want, got) = (cpu.scatter(&self.network, &segments)?, gpu.scatter(&self.network, &segments)?);
         out.extend(agreement::coefficients(&self.network, &segments, &got, &want));
         Ok(out)
@@ -375,10 +375,11 @@ fn segments(features: &[ImageResults], cut: &Segmentation, network: &ScatteringP
     let per_image = cut.count(cut.windows);
     let images: Vec<_> = features.iter().flat_map(|block| block.features.values.outer_iter()).collect();
     let n = (images.len() * per_image).max(least.div_ceil(bins * channels));
-    Array3::from_shape_fn((n, channels, bins), |(segment, channel, sample)| {
+    let segments = Array3::from_shape_fn((n, channels, bins), |(segment, channel, sample)| {
         let image = &images[segment / per_image % images.len()];
         image[[segment % per_image * cut.hop + sample, channel]]
-    })
+    });
+    segments.into()
 }
 
 /// What was added to each part since `before`.

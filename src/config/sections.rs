@@ -125,6 +125,22 @@ pub(super) fn segments(s: &Section) -> Result<Segments> {
     })
 }
 
+fn pooling(s: &Section) -> Result<Pooling> {
+    const NAMED: [(&str, Pooling); 5] = [
+        ("median", Pooling::Median),
+        ("mean", Pooling::Mean),
+        ("max", Pooling::Max),
+        ("min", Pooling::Min),
+        ("std", Pooling::Std),
+    ];
+    let text = s.text("pooling")?;
+    let percent = text.strip_prefix('p').and_then(|p| p.parse::<u8>().ok()).filter(|p| (1..=99).contains(p));
+    let named = NAMED.iter().find(|(name, _)| *name == text).map(|(_, pooling)| *pooling);
+    named.or(percent.map(Pooling::Percentile)).ok_or_else(|| {
+        Error::config("network.pooling", text, "median, mean, max, min, std, or a percentile from p1 to p99")
+    })
+}
+
 pub(super) fn network(s: &Section) -> Result<Network> {
     let tables: &[Value] = match s.get("banks") {
         Some(Value::Array(items)) => items,
@@ -156,7 +172,7 @@ pub(super) fn network(s: &Section) -> Result<Network> {
     };
     Ok(Network {
         order_0: s.flag("order_0")?,
-        pooling: s.choice("pooling", &[("median", Pooling::Median), ("mean", Pooling::Mean), ("max", Pooling::Max)])?,
+        pooling: pooling(s)?,
         normalize: s.choice("normalize", &[("none", Normalize::None), ("l1", Normalize::L1), ("l2", Normalize::L2)])?,
         taper_alpha: s.number_if("taper_alpha", "a number from 0 to 1", |v| (0.0..=1.0).contains(&v))?,
         oversampling,

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use ndarray::Array3;
+use ndarray::{Array2, Array3};
 use scatterfall_miniseed::{CommonSpan, MiniSeedIndex, Station};
 
 use super::filter::Highpass;
 use super::prepared::PreparedReader;
 use crate::config::Seismogram;
 use crate::error::{Error, Result};
-use scatterfall_scattering::blocks::SegmentBlock;
+use scatterfall_scattering::blocks::{SegmentBlock, round};
 use scatterfall_timestamps::Micros;
 
 /// Length and step of segments in samples.
@@ -48,7 +48,7 @@ impl SegmentPlan {
 pub struct SegmentRows {
     /// Time of each row's first sample on the first channel, microseconds since 1970-01-01 UTC.
     pub times: Vec<Micros>,
-    /// `[row, channel, sample]`.
+    /// A row a segment.
     pub samples: SegmentBlock,
 }
 
@@ -136,17 +136,17 @@ impl<'a> SegmentReader<'a> {
     }
 
     /// The next segments, `most` at most and all before the time `until`; none when the next one is not before it, or
-    /// there is no more. Samples are rounded to single precision after preprocessing.
+    /// there is no more. Samples are rounded to single precision after preprocessing, beside their levels.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] and [`Error::Store`] when a file cannot be read or changed since it was indexed.
     pub fn next_rows(&mut self, most: usize, until: Micros) -> Result<Option<SegmentRows>> {
         let mut times = Vec::new();
-        let mut samples = Vec::new();
+        let (mut samples, mut levels) = (Vec::new(), Vec::new());
         while let Some(time) = self.next_time().filter(|time| times.len() < most && *time < until) {
             for c in 0..self.channels.len() {
-                self.feed(c, &mut samples)?;
+                levels.push(self.feed(c, &mut samples)?);
             }
             times.push(time);
             self.step();
@@ -155,9 +155,10 @@ impl<'a> SegmentReader<'a> {
             return Ok(None);
         }
         let shape = (times.len(), self.channels.len(), self.plan.bins);
-        let samples = Array3::from_shape_vec(shape, samples)
-            .map_err(|e| Error::Input(format!("segments do not fit {shape:?}: {e}")))?;
-        Ok(Some(SegmentRows { times, samples }))
+        let wrong = |e| Error::Input(format!("segments do not fit {shape:?}: {e}"));
+        let samples = Array3::from_shape_vec(shape, samples).map_err(wrong)?;
+        let levels = Array2::from_shape_vec((shape.0, shape.1), levels).map_err(wrong)?;
+        Ok(Some(SegmentRows { times, samples: SegmentBlock { samples, levels } }))
     }
 
     /// Goes on to the next segment.
@@ -169,9 +170,9 @@ impl<'a> SegmentReader<'a> {
         }
     }
 
-    /// Appends the next segment's samples of channel `c`.
-    fn feed(&mut self, c: usize, out: &mut Vec<f32>) -> Result<()> {
-        let Some(common) = self.commons.front() else { return Ok(()) };
+    /// Appends the next segment's samples of channel `c`; returns their level.
+    fn feed(&mut self, c: usize, out: &mut Vec<f32>) -> Result<f64> {
+        let Some(common) = self.commons.front() else { return Ok(0.0) };
         let (merged, first) = common.first[c];
         let feed = match &mut self.channels[c] {
             Some(feed) if feed.merged == merged => feed,
@@ -189,8 +190,7 @@ impl<'a> SegmentReader<'a> {
             feed.reader.advance(from)?;
         }
         feed.reader.read(self.plan.bins - feed.held.len(), &mut feed.held)?;
-        out.extend(feed.held.iter().map(|x| *x as f32));
-        Ok(())
+        Ok(round(&feed.held, out))
     }
 }
 
@@ -209,7 +209,7 @@ mod tests {
         while let Some(rows) = reader.next_rows(most, Micros::MAX).expect("the files can be read") {
             assert!(rows.times.len() <= most, "{} rows of {most}", rows.times.len());
             times.extend(rows.times);
-            samples.extend(rows.samples.iter());
+            samples.extend(rows.samples.samples.iter());
         }
         (times, samples)
     }
@@ -308,7 +308,7 @@ mod tests {
                 let rows = first.as_ref().map_or(0, |r| r.times.len());
                 assert_eq!(rows, (times.len() - 1 - cut).min(4), "rows before a time");
                 let (_, rest) = all_rows(&mut reader, 5);
-                let all: Vec<f32> = first.iter().flat_map(|r| r.samples.iter().copied()).chain(rest).collect();
+                let all: Vec<f32> = first.iter().flat_map(|r| r.samples.samples.iter().copied()).chain(rest).collect();
                 assert_eq!(all, samples[cut * 32..], "samples from row {cut} on, filter {highpass_hz:?}");
             }
         }

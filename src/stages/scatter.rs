@@ -1,10 +1,10 @@
 //! Plain arrays of segments: .npy in, coefficients out.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
-use ndarray::Array3;
+use ndarray::{Array3, ArrayView3};
 
 use crate::error::{Error, Result};
 use crate::progress::Context;
@@ -12,6 +12,7 @@ use crate::store::npz::NpzStream;
 use scatterfall_npz::NpyReader;
 use scatterfall_scattering::backend::cpu::ScatteringKernel;
 use scatterfall_scattering::backend::{Backend, log_figures};
+use scatterfall_scattering::blocks::SegmentBlock;
 use scatterfall_scattering::plan::ScatteringPlan;
 
 /// Samples read and transformed at a time.
@@ -20,7 +21,7 @@ const BLOCK_SAMPLES: usize = 1 << 20;
 /// Transforms the segments in `input`, `(n, bins)` or `(n, channels, bins)`, to `order_1`, `order_2`, ... in `output`.
 ///
 /// The arrays have the input's axes but the last, then one axis a layer. `pooled` false keeps the scalograms, with
-/// time as the last axis. The input is streamed; returns the number of segments.
+/// time as the last axis. Double precision is read as such. The input is streamed; returns the number of segments.
 ///
 /// # Errors
 /// [`Error::Store`] for an input that is no such array, [`Error::Input`] for scalograms that do not fit the memory.
@@ -62,28 +63,38 @@ pub fn compute(
         })
         .collect::<Result<Vec<_>>>()?;
     let block = (BLOCK_SAMPLES / (channels * bins)).clamp(1, n);
-    let mut samples = Vec::new();
     ctx.observer.begin("scatter", n as u64, "segments");
     for from in (0..n).step_by(block) {
         ctx.check()?;
         let rows = block.min(n - from);
-        reader.read::<f32>(rows * channels * bins, &mut samples).map_err(wrong)?;
-        let segments = Array3::from_shape_vec((rows, channels, bins), std::mem::take(&mut samples))
-            .map_err(|e| wrong(e.to_string()))?;
+        let segments = read(&mut reader, (rows, channels, bins)).map_err(wrong)?;
         let coefficients = match &unpooled {
-            Some(kernel) => ctx.pool.install(|| kernel.transform(segments.view())),
+            Some(kernel) => ctx.pool.install(|| kernel.transform_block(&plan, &segments)),
             None => backend.scatter(&plan, &segments)?,
         };
         for (&handle, order) in handles.iter().zip(&coefficients.orders) {
             stream.append(handle, order.iter().copied())?;
         }
-        samples = segments.into_raw_vec_and_offset().0;
         ctx.observer.advance(rows as u64, (rows * channels * bins * 4) as u64);
     }
     ctx.observer.end();
     stream.finish(|_| Ok(()))?;
     log_figures(backend);
     Ok(n)
+}
+
+/// The next segments of an array.
+fn read(reader: &mut NpyReader<impl Read>, dim: (usize, usize, usize)) -> std::result::Result<SegmentBlock, String> {
+    let count = dim.0 * dim.1 * dim.2;
+    if !reader.is_wide() {
+        let mut samples = Vec::new();
+        reader.read::<f32>(count, &mut samples)?;
+        return Array3::from_shape_vec(dim, samples).map(Into::into).map_err(|e| e.to_string());
+    }
+    let mut samples = Vec::new();
+    reader.read::<f64>(count, &mut samples)?;
+    let segments = ArrayView3::from_shape(dim, &samples).map_err(|e| e.to_string())?;
+    Ok(segments.into())
 }
 
 /// The kernel that keeps scalograms, where they fit the memory.

@@ -104,7 +104,7 @@ fn transform_day(
             let window = rows[i].image * windows + rows[i].window + k;
             values[window * channels + channel]
         });
-        let coefficients = backend.scatter(&network, &segments)?;
+        let coefficients = backend.scatter(&network, &segments.into())?;
         for (i, row) in rows.iter().enumerate() {
             let orders = coefficients.orders.iter().map(|o| o.row(i));
             let orders = orders.map(|r| r.to_slice().unwrap_or(&[]));

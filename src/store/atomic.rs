@@ -1,6 +1,7 @@
 //! Files that appear whole or not at all.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -104,7 +105,9 @@ pub fn write_atomic_then(
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}{UNFINISHED}"));
+    // A name that no other writer of this file has, on this machine or another.
+    let own = RandomState::new().hash_one(std::process::id());
+    let temporary = folder.join(format!(".{name}.{own:016x}{UNFINISHED}"));
     let failed = |e| Error::io("write", path, e);
     let result = AtomicFile::create(&temporary).map_err(failed).and_then(|mut file| {
         write(&mut file)?;
@@ -114,7 +117,7 @@ pub fn write_atomic_then(
         Ok(())
     });
     if result.is_err() {
-        // The first error is the one to report; a leftover is written over next time.
+        // The first error is the one to report.
         let _ = fs::remove_file(&temporary);
     }
     result

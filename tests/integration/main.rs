@@ -8,6 +8,7 @@
 //! - [`pictures`]: pictures and the report, from stored files, drawn once
 //! - [`numerics`]: clusters, hierarchies, densities and components of scikit-learn and SciPy
 //! - [`reference`]: golden values of NumPy, scikit-image, scatseisnet and scikit-learn
+//! - [`seismograms`]: channels and times that are chosen, bad records, the way to events and the report
 //! - [`properties`]: what must hold for any input
 //! - [`rank`]: components of coefficients that hold fewer directions
 //! - [`trouble`]: kills, full disks, odd files, archives that change: nothing is lost, nothing hangs
@@ -26,6 +27,7 @@ mod pictures;
 mod properties;
 mod rank;
 mod reference;
+mod seismograms;
 mod stages;
 mod trouble;
 mod untrusted;

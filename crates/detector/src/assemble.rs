@@ -14,6 +14,7 @@ use crate::filters::median;
 use crate::join::join_events;
 use crate::kinds::Kinds;
 use crate::measure::MIN_SCALE;
+use crate::merge::merge_events;
 use crate::plan::DetectorPlan;
 use crate::score::{FilterScale, Gumbel, Normals, fair_scales, fit_window, score_window};
 use crate::slant_normals::SlantNormals;
@@ -173,7 +174,7 @@ impl ColumnCounts {
     }
 
     fn add(&mut self, image: &Measurement) {
-        for x in 0..self.columns {
+        for x in (0..self.columns).filter(|&x| !image.constant[x]) {
             let at = |v: u16| x * Self::LEVELS + usize::from(v).min(Self::LEVELS - 1);
             self.median2[at(image.median2[x])] += 1;
             self.spread4[at(image.spread4[x])] += 1;
@@ -242,7 +243,8 @@ pub fn fit<D: Days + ?Sized>(
     let mut loader = Loader { days, kept: BTreeMap::new() };
     let mut counts = ColumnCounts::new(plan.geometry.columns);
     for_each_window(plan, &mut loader, |window, _| {
-        window.images[window.core.clone()].iter().for_each(|image| counts.add(image));
+        let rows = plan.geometry.rows;
+        window.images[window.core.clone()].iter().filter(|m| m.is_usable(rows)).for_each(|image| counts.add(image));
         Ok(())
     })?;
     let columns = counts.background();
@@ -257,11 +259,15 @@ pub fn fit<D: Days + ?Sized>(
     let mut normals = merge(windows, columns);
     let mut filters = Vec::new();
     for_each_window(plan, &mut loader, |window, _| {
-        filters.append(&mut score_window(plan, window, &normals, false).filters);
+        let scored = score_window(plan, window, &normals, false).filters;
+        let cells = scored.chunks_exact(plan.filter_count());
+        let places = window.images[window.core.clone()].iter().flat_map(|m| (0..plan.cells).map(move |c| (m, c)));
+        let live = cells.zip(places).filter(|(_, (image, cell))| is_live(plan, image, *cell));
+        live.for_each(|(values, _)| filters.extend_from_slice(values));
         Ok(())
     })?;
     let count = plan.filter_count();
-    if plan.params.fair_filters {
+    if plan.params.improved {
         normals.scales = fair_scales(&filters, count);
     }
     let largest = |cell: &[f32]| {
@@ -270,7 +276,11 @@ pub fn fit<D: Days + ?Sized>(
     };
     let scores: Vec<f32> = filters.chunks_exact(count).map(largest).collect();
     let probability = (threshold.false_alarms_per_day / plan.cells_per_day()).min(0.5);
-    let fitted = || Gumbel::through_low_quantiles(scores).exceeded_with(probability);
+    // The median sits among events where they fill a third of the cells.
+    let upper = if plan.params.improved { 0.3 } else { 0.5 };
+    // The largest of filters that each follow the standard law is above what one of them reaches.
+    let least = if plan.params.improved { Gumbel { mode: 0.0, scale: 1.0 }.exceeded_with(probability) } else { 0.0 };
+    let fitted = || Gumbel::through_low_quantiles(scores, upper).exceeded_with(probability).max(least);
     Ok(DetectorModel {
         geometry: plan.geometry,
         params: plan.params.clone(),
@@ -279,6 +289,12 @@ pub fn fit<D: Days + ?Sized>(
         false_alarms_per_day: threshold.false_alarms_per_day,
         kinds: Kinds::default(),
     })
+}
+
+/// Whether a cell has pixels that are there and vary; others would pull the quantiles down.
+fn is_live(plan: &DetectorPlan, image: &Measurement, cell: usize) -> bool {
+    let columns = &image.constant[plan.cell_columns[cell]..plan.cell_columns[cell + 1]];
+    image.is_usable(plan.geometry.rows) && 2 * columns.iter().filter(|c| **c).count() <= columns.len()
 }
 
 /// Scores days with a fitted model, hands each day's scores to `sink` and returns the events, without kinds.
@@ -306,6 +322,9 @@ pub fn detect<D: Days + ?Sized>(
         Ok(())
     })?;
     let mut events = join_events(plan, windows);
+    if plan.params.improved {
+        events = merge_events(events);
+    }
     events.sort_by(order);
     Ok(events)
 }
@@ -322,7 +341,12 @@ fn day_scores(plan: &DetectorPlan, window: &Window<'_>, filters: &[f32], part: R
         for (cell, values) in cells.chunks_exact(count).enumerate() {
             out.score.push(values.iter().copied().fold(f32::NEG_INFINITY, f32::max));
             let strongest = (0..speeds).max_by(|&a, &b| values[a].total_cmp(&values[b]).then(b.cmp(&a)));
-            let peak = strongest.map(|v| (v, image.slants[cell * speeds + v]));
+            let parts = plan.slant_parts();
+            let strongest_part = |v: usize| {
+                let lines = &image.slants[(cell * speeds + v) * parts..][..parts];
+                lines.iter().skip(1).fold(lines[0], |best, p| if p.value > best.value { *p } else { best })
+            };
+            let peak = strongest.map(|v| (v, strongest_part(v)));
             out.peak_time_us.push(peak.map_or(image.time_us, |(_, p)| {
                 image.time_us + ((f64::from(p.row) + 0.5) * geometry.seconds_per_row() * 1e6) as i64
             }));

@@ -7,10 +7,14 @@ use rayon::prelude::*;
 use crate::filters::{mad, median, running_median};
 use crate::plan::{BlockBox, DetectorPlan, at_least_one};
 use crate::slants::box_row;
+use crate::slow::ColumnBackground;
 use crate::window::Window;
 
 /// Smallest step of gain, deviations.
 const MIN_GAIN_STEP: f32 = 0.35;
+
+/// Smallest common step, deviations.
+const MIN_COMMON_STEP: f32 = 0.3;
 
 /// The block record of a window, one series per place, less gain steps and running level.
 #[derive(Debug)]
@@ -23,32 +27,47 @@ pub struct BlockRecord {
     pub values: Vec<f32>,
     /// Stretches of steps without a gap.
     pub pieces: Vec<Range<usize>>,
-    /// Steps of the core.
-    pub core: Range<usize>,
+    /// Steps of the core's images that are there.
+    pub core: Vec<Range<usize>>,
     block_s: f64,
     floor: f32,
 }
 
 impl BlockRecord {
     /// Joins the images' blocks.
-    pub fn new(plan: &DetectorPlan, window: &Window<'_>) -> Self {
+    ///
+    /// Blocks are measured against the background of their minutes, which moves; it is given back against the long-term one, so that a step of gain is
+    /// a step of the record and no pulse of an image.
+    pub fn new(plan: &DetectorPlan, window: &Window<'_>, background: &ColumnBackground) -> Self {
         let (n, places) = (plan.block_rows, plan.block_columns);
         let steps = window.images.len() * n;
         let scale = |r: &Range<usize>| r.start * n..r.end * n;
         let pieces: Vec<Range<usize>> = window.pieces.iter().map(scale).collect();
         let block_s = plan.block_seconds();
+        let long_term = |e: &[usize]| {
+            let columns = &background.median[e[0]..e[1]];
+            columns.iter().sum::<f32>() / columns.len() as f32
+        };
+        let long_term: Vec<f32> = plan.column_edges.windows(2).map(long_term).collect();
         let mut values = vec![0.0; steps * places];
         values.par_chunks_exact_mut(steps.max(1)).enumerate().for_each(|(x, series)| {
             for (image, part) in window.images.iter().zip(series.chunks_exact_mut(n)) {
-                part.iter_mut().zip(image.blocks[x..].iter().step_by(places)).for_each(|(v, b)| *v = *b);
+                let moved = (image.level[x] - long_term[x]) / image.scale[x];
+                part.iter_mut().zip(image.blocks[x..].iter().step_by(places)).for_each(|(v, b)| *v = *b + moved);
             }
         });
         let pixels = (plan.geometry.rows * plan.geometry.columns) as f64;
         // Half the noise of white speckle.
         let floor = 0.5 * ((n * places) as f64 / pixels).sqrt();
-        let mut record =
-            Self { steps, places, values, pieces, core: scale(&window.core), block_s, floor: floor as f32 };
-        record.remove_gain_steps();
+        let rows = plan.geometry.rows;
+        let core =
+            window.core.clone().filter(|&k| window.images[k].is_usable(rows)).map(|k| scale(&(k..k + 1))).collect();
+        let mut record = Self { steps, places, values, pieces, core, block_s, floor: floor as f32 };
+        if plan.params.improved {
+            record.remove_common_steps();
+        } else {
+            record.remove_gain_steps();
+        }
         record.remove_level();
         record
     }
@@ -97,6 +116,67 @@ impl BlockRecord {
                 gain
             })
             .collect()
+    }
+
+    /// Gain: a step that all places make alike within two seconds and keep. No wave is the same everywhere at once.
+    fn remove_common_steps(&mut self) {
+        for piece in self.pieces.clone() {
+            let median_of_places = |t: usize| median(&mut series_at(&self.values, self.steps, piece.start + t));
+            let common: Vec<f32> = (0..piece.len()).into_par_iter().map(median_of_places).collect();
+            let found = self.common_steps(&piece, &common);
+            if found.is_empty() {
+                continue;
+            }
+            let (seam, around) = (self.count(2.0), self.count(5.0));
+            self.values.par_chunks_exact_mut(self.steps).for_each(|series| {
+                let series = &mut series[piece.clone()];
+                for &(t, jump) in &found {
+                    series[t..].iter_mut().for_each(|v| *v -= jump);
+                    bridge(series, t.saturating_sub(seam)..(t + seam).min(series.len()), around);
+                }
+            });
+        }
+    }
+
+    /// Steps in time (within the piece) and sizes of common steps.
+    fn common_steps(&self, piece: &Range<usize>, common: &[f32]) -> Vec<(usize, f32)> {
+        let (n, w, reach) = (common.len(), self.count(5.0), self.count(10.0));
+        let mean = |v: &[f32]| v.iter().sum::<f32>() / v.len() as f32;
+        // Only where the common level moves can all places jump.
+        let moves = |&t: &usize| (mean(&common[t..t + w]) - mean(&common[t - w..t])).abs() > 0.5 * MIN_COMMON_STEP;
+        let candidates: Vec<usize> = (w..(n + 1).saturating_sub(w)).filter(moves).collect();
+        let jump_at = |&t: &usize| {
+            let at = |x: usize| {
+                let series = &self.values[x * self.steps..(x + 1) * self.steps][piece.clone()];
+                mean(&series[t..t + w]) - mean(&series[t - w..t])
+            };
+            let mut jumps: Vec<f32> = (0..self.places).map(at).collect();
+            let jump = median(&mut jumps);
+            jumps.iter_mut().for_each(|j| *j -= jump);
+            (t, jump, mad(&mut jumps))
+        };
+        let jumps: Vec<(usize, f32, f32)> = candidates.par_iter().map(jump_at).collect();
+        let is_step = |&(t, jump, spread): &(usize, f32, f32)| {
+            let from = jumps.partition_point(|j| j.0 + reach < t);
+            let to = jumps.partition_point(|j| j.0 <= t + reach);
+            let is_top = jumps[from..to].iter().all(|j| j.1.abs() <= jump.abs());
+            let alike = jump.abs() > MIN_COMMON_STEP && spread < 0.3 * jump.abs() + 0.1;
+            if !is_top || !alike || t < 2 || t + 2 >= n {
+                return false;
+            }
+            let sharp = 0.5 * (common[t + 1] + common[t + 2] - common[t - 2] - common[t - 1]);
+            sharp / jump > 0.7 && self.kept_rise(common, t) / jump > 0.65
+        };
+        jumps.iter().filter(|j| is_step(j)).map(|&(t, jump, _)| (t, jump)).collect()
+    }
+
+    /// Median of the 1 to 4 min after a time less that of the 3 min before it; shorter where the piece ends.
+    fn kept_rise(&self, common: &[f32], t: usize) -> f32 {
+        let (n, minute) = (common.len(), self.count(60.0));
+        let end = (t + self.count(240.0)).min(n);
+        let start = if t + 2 * minute <= end { t + minute } else { t };
+        let before = t.saturating_sub(self.count(180.0))..t;
+        median(&mut common[start..end].to_vec()) - median(&mut common[before].to_vec())
     }
 
     /// Running median over +-5 min: of 20 s medians, linear between.
@@ -155,7 +235,11 @@ impl BlockRecord {
     pub fn fit(&self, boxes: &[BlockBox]) -> Vec<f32> {
         let mut out = Vec::with_capacity(boxes.len() * self.places);
         self.for_each_width(boxes, |summed, b| {
-            let deviation = |s: &[f32]| mad(&mut self.along_time(s, b.steps)[self.core.clone()]);
+            let deviation = |s: &[f32]| {
+                let sums = self.along_time(s, b.steps);
+                let mut used: Vec<f32> = self.core.iter().flat_map(|steps| &sums[steps.clone()]).copied().collect();
+                mad(&mut used)
+            };
             out.par_extend(summed.par_chunks_exact(self.steps.max(1)).map(deviation));
         });
         out
@@ -198,6 +282,19 @@ impl BlockRecord {
             group.iter().for_each(|b| visit(&summed, b));
         }
     }
+}
+
+/// Replaces a stretch by the mean of what lies around it.
+fn bridge(series: &mut [f32], stretch: Range<usize>, around: usize) {
+    let mean = |part: &[f32]| part.iter().sum::<f32>() / part.len().max(1) as f32;
+    let before = &series[stretch.start.saturating_sub(around)..stretch.start];
+    let after = &series[stretch.end..(stretch.end + around).min(series.len())];
+    let level = match (before.is_empty(), after.is_empty()) {
+        (false, false) => 0.5 * (mean(before) + mean(after)),
+        (true, _) => mean(after),
+        (_, true) => mean(before),
+    };
+    series[stretch].fill(level);
 }
 
 /// One step of every place.

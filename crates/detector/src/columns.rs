@@ -20,6 +20,8 @@ pub struct ColumnStatistics {
     pub spread4: Vec<u16>,
     /// Lower and upper middle value of every column in every part of the rows, one part after the other.
     pub parts: Vec<[u8; 2]>,
+    /// Columns that show one value only.
+    pub constant: Vec<bool>,
 }
 
 /// Medians of the columns of a plane (rows x columns), in all and in the parts between `part_edges`.
@@ -47,6 +49,7 @@ impl NullaryFnOnce for Columns<'_> {
             median2: vec![0; columns],
             spread4: vec![0; columns],
             parts: vec![[0; 2]; columns * parts],
+            constant: vec![false; columns],
         };
         let mut strip: Vec<Lanes> = vec![[0; STRIP]; rows];
         let mut deviations = strip.clone();
@@ -66,7 +69,15 @@ impl NullaryFnOnce for Columns<'_> {
                 }
             }
             let (near, far) = middle_values(&deviations);
+            let (mut least, mut most) = ([255u8; STRIP], [0u8; STRIP]);
+            for row in &strip {
+                for j in 0..STRIP {
+                    least[j] = least[j].min(row[j]);
+                    most[j] = most[j].max(row[j]);
+                }
+            }
             for j in 0..width {
+                out.constant[first + j] = least[j] == most[j];
                 out.median2[first + j] = u16::from(low[j]) + u16::from(high[j]);
                 out.spread4[first + j] = 2 * (u16::from(near[j]) + u16::from(far[j]) + u16::from(parity[j]));
             }
@@ -180,37 +191,35 @@ impl NullaryFnOnce for Rows<'_, '_> {
     }
 }
 
-/// Share of rows of which more than nine tenths of the columns repeat the row above, and which these rows are.
-pub fn repeated_rows(plane: &[u8], columns: usize) -> Vec<bool> {
+/// Number of columns that repeat the row above, of every row; 0 for the first.
+pub fn repeated_columns(plane: &[u8], columns: usize) -> Vec<usize> {
     pulp::Arch::new().dispatch(
         #[inline(always)]
         || {
             let rows: Vec<&[u8]> = plane.chunks_exact(columns).collect();
-            let mut repeated = vec![false; rows.len()];
+            let mut repeated = vec![0; rows.len()];
             for k in 1..rows.len() {
-                let mut same = 0;
                 for (a, b) in rows[k].chunks(BYTE_ROWS).zip(rows[k - 1].chunks(BYTE_ROWS)) {
                     let equal: u8 = a.iter().zip(b).fold(0, |n, (a, b)| n + u8::from(a == b));
-                    same += usize::from(equal);
+                    repeated[k] += usize::from(equal);
                 }
-                repeated[k] = same as f64 / columns as f64 > 0.9;
             }
             repeated
         },
     )
 }
 
-/// Rows of which more than half of the columns show the value.
-pub fn rows_of_value(plane: &[u8], columns: usize, value: u8) -> Vec<bool> {
+/// Number of columns that show the value, of every row.
+pub fn columns_of_value(plane: &[u8], columns: usize, value: u8) -> Vec<usize> {
     pulp::Arch::new().dispatch(
         #[inline(always)]
         || {
             let share = |row: &[u8]| {
                 let chunks = row.chunks(BYTE_ROWS);
                 let counts = chunks.map(|c| usize::from(c.iter().fold(0u8, |n, &a| n + u8::from(a == value))));
-                counts.sum::<usize>() as f64 / columns as f64
+                counts.sum::<usize>()
             };
-            plane.chunks_exact(columns).map(|row| share(row) > 0.5).collect()
+            plane.chunks_exact(columns).map(share).collect()
         },
     )
 }
@@ -276,7 +285,10 @@ mod tests {
         plane.copy_within(600..1200, 1200);
         plane[3 * 600..3 * 600 + 301].fill(0);
         plane[4 * 600..4 * 600 + 299].fill(0);
-        assert_eq!(repeated_rows(&plane, 600), [false, false, true, false, false], "the row that repeats");
-        assert_eq!(rows_of_value(&plane, 600, 0), [false, false, false, true, false], "more than half blank");
+        let same = repeated_columns(&plane, 600);
+        assert_eq!((same[0], same[2]), (0, 600), "the row that repeats: {same:?}");
+        assert!(same[1] < 20, "a row that does not: {same:?}");
+        let blank = columns_of_value(&plane, 600, 0);
+        assert!(blank[3] >= 301 && blank[4] >= 299 && blank[0] < 20, "{blank:?}");
     }
 }

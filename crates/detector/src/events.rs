@@ -278,7 +278,7 @@ impl<'a> Finder<'a> {
         let free: Vec<Peak> = self.peaks.iter().filter(is_free).copied().collect();
         let strong = self.around(&claims.narrow.map(|z| z.max(0.0)), 10.0, self.block_km());
         let mut lines: Vec<Line> = Vec::new();
-        for track in tracks(&free, self.threshold) {
+        for track in tracks(&free, self.threshold, self.plan.params.improved) {
             let top = strongest(&track);
             let length = track[track.len() - 1].time_s - track[0].time_s;
             if length < 20.0 && strong.at(self.block(claims, top.time_s, top.km)) > top.score {
@@ -286,6 +286,9 @@ impl<'a> Finder<'a> {
                 continue;
             }
             if length < 40.0 && lines.iter().any(|l| l.has_echo(&track)) {
+                continue;
+            }
+            if self.plan.params.improved && is_beside(&lines, &track) {
                 continue;
             }
             if let Some(line) = self.follow(claims, &track, &top) {
@@ -296,7 +299,8 @@ impl<'a> Finder<'a> {
 
     /// Carries a track on along its line and lists it.
     fn follow(&mut self, claims: &mut Claims, track: &[Peak], top: &Peak) -> Option<Line> {
-        let mut line = Line::through(track);
+        let speed_ms = track_speed(track, top);
+        let mut line = Line::through(track, self.plan.params.improved.then_some(speed_ms));
         let step = self.block_s();
         line.from_s = self.reach(claims, &line, track[0].time_s, -step);
         line.to_s = self.reach(claims, &line, track[track.len() - 1].time_s, step);
@@ -323,7 +327,7 @@ impl<'a> Finder<'a> {
             peak_km: top.km,
             rise_index: top.rise * self.scale_at(top.image, top.km),
             path: Path::Slants,
-            speed_ms: Some(track_speed(track, top)),
+            speed_ms: Some(speed_ms),
             track: Some([track[0], track[track.len() - 1]]),
         };
         self.add(&claims.piece, found);
@@ -548,6 +552,13 @@ impl Reason {
     }
 }
 
+/// Whether more than half of a track's score lies within 0.25 km of stronger tracks' lines: their echo.
+fn is_beside(lines: &[Line], track: &[Peak]) -> bool {
+    let on_line = |p: &&Peak| lines.iter().any(|l| l.passes(p, 10.0, 0.25));
+    let echo: f32 = track.iter().filter(on_line).map(|p| p.score).sum();
+    echo > 0.5 * track.iter().map(|p| p.score).sum::<f32>()
+}
+
 fn strongest(track: &[Peak]) -> Peak {
     let first = track[0];
     track.iter().fold(first, |best, p| if p.score > best.score { *p } else { best })
@@ -567,11 +578,20 @@ struct Line {
 }
 
 impl Line {
-    fn through(track: &[Peak]) -> Self {
+    /// With a `speed_ms` the line goes through the strongest peak of every 10 s and goes on at that speed.
+    fn through(track: &[Peak], speed_ms: Option<f64>) -> Self {
         let (first, last) = (track[0], track[track.len() - 1]);
-        let mut points = vec![(first.time_s - 200.0, first.km - 0.2 * first.speed_ms)];
-        points.extend(track.iter().map(|p| (p.time_s, p.km)));
-        points.push((last.time_s + 200.0, last.km + 0.2 * last.speed_ms));
+        let knots: Vec<Peak> = match speed_ms {
+            None => track.to_vec(),
+            Some(_) => {
+                track.chunk_by(|a, b| (a.time_s / 10.0).floor() == (b.time_s / 10.0).floor()).map(strongest).collect()
+            }
+        };
+        let (start, end) = (knots[0], knots[knots.len() - 1]);
+        let (start_ms, end_ms) = (speed_ms.unwrap_or(start.speed_ms), speed_ms.unwrap_or(end.speed_ms));
+        let mut points = vec![(start.time_s - 200.0, start.km - 0.2 * start_ms)];
+        points.extend(knots.iter().map(|p| (p.time_s, p.km)));
+        points.push((end.time_s + 200.0, end.km + 0.2 * end_ms));
         Self { points, from_s: first.time_s, to_s: last.time_s }
     }
 
@@ -585,9 +605,11 @@ impl Line {
     }
 
     fn has_echo(&self, track: &[Peak]) -> bool {
-        let is_near = |p: &Peak| {
-            p.time_s > self.from_s - 20.0 && p.time_s < self.to_s + 20.0 && (self.at(p.time_s) - p.km).abs() < 0.5
-        };
-        track.iter().all(is_near)
+        track.iter().all(|p| self.passes(p, 20.0, 0.5))
+    }
+
+    fn passes(&self, p: &Peak, seconds: f64, km: f64) -> bool {
+        let is_then = p.time_s > self.from_s - seconds && p.time_s < self.to_s + seconds;
+        is_then && (self.at(p.time_s) - p.km).abs() < km
     }
 }

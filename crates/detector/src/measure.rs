@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::DetectorError;
 use crate::blocks::block_means;
-use crate::columns::{ColumnStatistics, column_statistics, median_of_rows, repeated_rows, rows_of_value};
+use crate::columns::{ColumnStatistics, column_statistics, columns_of_value, median_of_rows, repeated_columns};
 use crate::plan::DetectorPlan;
 use crate::slants::SlantPeak;
 use crate::whiten::{Whitened, Whitening, whiten};
@@ -47,12 +47,23 @@ pub struct Measurement {
     pub blocks: Vec<f32>,
     /// Largest line sums (cells x speeds).
     pub slants: Vec<SlantPeak>,
+    /// Columns that show one value only: a dead or saturated stretch. They take no part in anything.
+    pub constant: Vec<bool>,
+    /// Share of rows that are blank or saturated all along the fibre.
+    pub blank: f32,
     /// Missing rows in each time step of the block record (block rows), 255 at most.
     pub missing: Vec<u8>,
     /// Share of rows that repeat the row above.
     pub repeated: f32,
     /// Whether the image is, byte for byte, the one before it.
     pub duplicate: bool,
+}
+
+impl Measurement {
+    /// Whether most rows of the image are there; others take no part in fits.
+    pub fn is_usable(&self, rows: usize) -> bool {
+        2 * self.missing.iter().map(|&m| usize::from(m)).sum::<usize>() < rows
+    }
 }
 
 /// What the pixels are measured against.
@@ -254,7 +265,10 @@ impl Pending {
     fn new(plan: &DetectorPlan, image: Image) -> Self {
         let columns = plan.geometry.columns;
         let statistics = column_statistics(&image.plane, columns, &plan.part_edges);
-        let repeated_rows = repeated_rows(&image.plane, columns);
+        let constant = statistics.constant.iter().filter(|c| **c).count();
+        // Constant columns always repeat and say nothing.
+        let repeats = |n: usize| n.saturating_sub(constant) as f64 > 0.9 * (columns - constant) as f64;
+        let repeated_rows: Vec<bool> = repeated_columns(&image.plane, columns).into_iter().map(repeats).collect();
         let repeated = repeated_rows.iter().filter(|r| **r).count() as f32 / repeated_rows.len() as f32;
         let hash = hash(&image.plane);
         let Image { time_us, plane } = image;
@@ -292,6 +306,20 @@ fn local_background(around: &[Surrounding]) -> (Vec<f32>, Vec<f32>) {
     (background, median_of_rows(&spreads).into_iter().map(scale).collect())
 }
 
+/// Rows of which more than half of the live columns show the lowest or the highest value.
+fn blank_rows(image: &Pending, columns: usize) -> Vec<bool> {
+    let ColumnStatistics { constant, median2, .. } = &image.statistics;
+    let live = constant.iter().filter(|c| !**c).count();
+    let mut blank = vec![false; image.repeated_rows.len()];
+    for value in [0u8, 255] {
+        let dead = constant.iter().zip(median2).filter(|&(&c, &m)| c && m == 2 * u16::from(value)).count();
+        for (blank, count) in blank.iter_mut().zip(columns_of_value(&image.plane, columns, value)) {
+            *blank = *blank || 2 * (count - dead) > live;
+        }
+    }
+    blank
+}
+
 fn prepare(plan: &DetectorPlan, reference: &Reference, image: Pending, around: &[Surrounding]) -> Prepared {
     let columns = plan.geometry.columns;
     let (background, local_scale) = local_background(around);
@@ -300,14 +328,18 @@ fn prepare(plan: &DetectorPlan, reference: &Reference, image: Pending, around: &
         Reference::Local => (&local_scale, crate::filters::median(&mut repeated) < MAX_REPEATED),
         Reference::Fixed { scale, check_repeats, .. } => (scale, *check_repeats),
     };
-    let (zeros, full) = (rows_of_value(&image.plane, columns, 0), rows_of_value(&image.plane, columns, 255));
-    let missing: Vec<bool> =
-        (0..plan.geometry.rows).map(|r| zeros[r] || full[r] || (check_repeats && image.repeated_rows[r])).collect();
+    let blank = blank_rows(&image, columns);
+    let missing: Vec<bool> = (0..plan.geometry.rows)
+        .map(|r| image.duplicate || blank[r] || (check_repeats && image.repeated_rows[r]))
+        .collect();
+    let constant = &image.statistics.constant;
+    // Over an infinite scale a column counts 0.
+    let counting: Vec<f32> = scale.iter().zip(constant).map(|(&s, &c)| if c { f32::INFINITY } else { s }).collect();
     let input = Whitening {
         plane: &image.plane,
         statistics: &image.statistics,
         background: &background,
-        scale,
+        scale: &counting,
         missing: &missing,
     };
     let Whitened { samples, mut row_means } = whiten(plan, input);
@@ -328,11 +360,13 @@ fn prepare(plan: &DetectorPlan, reference: &Reference, image: Pending, around: &
         scale: means(scale),
         blocks,
         slants: Vec::new(),
+        blank: blank.iter().filter(|b| **b).count() as f32 / blank.len() as f32,
         missing: plan.row_edges.windows(2).map(missing_rows).collect(),
         repeated: image.repeated,
         duplicate: image.duplicate,
         median2: image.statistics.median2,
         spread4: image.statistics.spread4,
+        constant: image.statistics.constant,
     };
     Prepared { measurement, samples }
 }

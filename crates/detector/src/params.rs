@@ -63,6 +63,8 @@ pub struct DetectorParams {
     pub slant_s: f64,
     /// Width of a slant, metres.
     pub slant_m: f64,
+    /// Parts of an image in time of which each keeps its own largest line per cell and speed.
+    pub slant_parts: usize,
     /// Finest time step that slants are computed on, seconds: rows are averaged up to it. 0 keeps every row.
     pub slant_step_s: f64,
     /// Finest distance step that slants are computed on, metres: columns are averaged up to it. 0 keeps every column.
@@ -87,10 +89,9 @@ pub struct DetectorParams {
     pub background_min: f64,
     /// Pixels from this index on are saturated: they count no more than their surroundings (250 m). 256 switches this off.
     pub saturated_index: u16,
-    /// Zero and deviation of the slow path from the low quantiles, which a leak of most of the archive does not reach.
-    pub slow_low_quantiles: bool,
-    /// Puts every filter on its own Gumbel scale before the largest is taken, so that none wins by a heavier tail.
-    pub fair_filters: bool,
+    /// Takes what was found better than the first definition: normals from low quantiles, filters on one Gumbel scale, gain steps by their shape,
+    /// tracks by the sum of their peaks, pieces of one event merged. `false` is the plain definition, for comparisons.
+    pub improved: bool,
 }
 
 impl Default for DetectorParams {
@@ -100,6 +101,7 @@ impl Default for DetectorParams {
             speeds_ms: up.iter().rev().map(|v| -v).chain(up).collect(),
             slant_s: 20.0,
             slant_m: 50.0,
+            slant_parts: 3,
             slant_step_s: 0.25,
             slant_step_m: 25.0,
             block_s: 1.0,
@@ -112,8 +114,7 @@ impl Default for DetectorParams {
             slow_min: vec![5.0, 15.0],
             background_min: 10.0,
             saturated_index: 254,
-            slow_low_quantiles: true,
-            fair_filters: true,
+            improved: true,
         }
     }
 }
@@ -148,6 +149,10 @@ impl DetectorParams {
                 let expected = "it must be 0 or a positive number";
                 return Err(DetectorError::Parameter { name, value: value.to_string(), expected });
             }
+        }
+        if self.slant_parts == 0 {
+            let expected = "an image has at least one part";
+            return Err(DetectorError::Parameter { name: "slant_parts", value: "0".into(), expected });
         }
         if self.box_s.is_empty() || self.box_m.is_empty() {
             let expected = "the block path needs at least one length of each";

@@ -158,6 +158,16 @@ impl DetectorPlan {
         self.background_images + 1
     }
 
+    /// Number of slants that an image keeps: cells x speeds x parts.
+    pub fn slant_count(&self) -> usize {
+        self.cells * self.speeds_ms.len() * self.slant_parts()
+    }
+
+    /// Parts of an image in time that keep a slant each.
+    pub fn slant_parts(&self) -> usize {
+        self.slants.as_ref().map_or(1, |s| s.parts)
+    }
+
     /// Number of filters of a cell.
     pub fn filter_count(&self) -> usize {
         self.speeds_ms.len() + self.boxes.len() + self.slow.len()

@@ -9,7 +9,7 @@ use crate::boxes::BlockRecord;
 use crate::filters::quantile;
 use crate::grid::Grid;
 use crate::plan::{BlockBox, DetectorPlan};
-use crate::slant_normals::SlantNormals;
+use crate::slant_normals::{SlantNormals, SlantScores};
 use crate::slow::{ColumnBackground, SlowNormals, SlowRecord};
 use crate::window::Window;
 
@@ -59,13 +59,13 @@ pub struct Gumbel {
 }
 
 impl Gumbel {
-    /// The law through the quantiles 0.1 and 0.5: events only add to scores, and even where they fill a third of the cells they hardly move the
-    /// lower half.
-    pub fn through_low_quantiles(mut values: Vec<f32>) -> Self {
+    /// The law through the quantiles 0.1 and `upper` (0.5 or less): events only add to scores, and even where they fill a third of the cells
+    /// they hardly move the lower half.
+    pub fn through_low_quantiles(mut values: Vec<f32>, upper: f64) -> Self {
         values.par_sort_unstable_by(f32::total_cmp);
-        let (a, b) = (quantile(&values, 0.1), quantile(&values, 0.5));
+        let (a, b) = (quantile(&values, 0.1), quantile(&values, upper));
         let g = |q: f64| -(-q.ln()).ln();
-        let scale = (b - a) / (g(0.5) - g(0.1));
+        let scale = (b - a) / (g(upper) - g(0.1));
         Self { mode: a - scale * g(0.1), scale }
     }
 
@@ -80,7 +80,7 @@ pub struct Scored {
     /// Values of all filters (core images x cells x filters), scaled.
     pub filters: Vec<f32>,
     /// One series of all images for every cell and speed, scaled.
-    pub(crate) slants: Vec<Vec<f32>>,
+    pub(crate) slants: Vec<SlantScores>,
     /// Maps; only when asked for.
     pub(crate) maps: Option<Maps>,
 }
@@ -119,7 +119,7 @@ pub fn fit_window(plan: &DetectorPlan, window: &Window<'_>, columns: &ColumnBack
     Normals {
         columns: columns.clone(),
         slants: SlantNormals::fit(plan, window),
-        boxes: BlockRecord::new(plan, window).fit(&plan.boxes),
+        boxes: BlockRecord::new(plan, window, columns).fit(&plan.boxes),
         slow: SlowRecord::new(plan, window, columns).fit(),
         scales: vec![FilterScale::default(); plan.filter_count()],
     }
@@ -133,11 +133,14 @@ pub fn score_window(plan: &DetectorPlan, window: &Window<'_>, normals: &Normals,
     let mut slants = normals.slants.score(plan, window);
     for (i, series) in slants.iter_mut().enumerate() {
         let scale = normals.scales[i % speeds];
-        series.iter_mut().for_each(|v| *v = scale.apply(*v));
-        out.set(i / speeds, i % speeds, |image| series[image]);
+        series.largest.iter_mut().for_each(|v| *v = scale.apply(*v));
+        for [offset, factor] in &mut series.scale {
+            (*offset, *factor) = (scale.apply(*offset), scale.gain * *factor);
+        }
+        out.set(i / speeds, i % speeds, |image| series.largest[image]);
     }
     let mut maps = with_maps.then(|| Maps::new(plan, window));
-    let record = BlockRecord::new(plan, window);
+    let record = BlockRecord::new(plan, window, &normals.columns);
     let mut planes = BoxPlanes::new(plan, with_maps);
     record.score(&plan.boxes, &normals.boxes, |index, mut scores| {
         planes.add_unscaled(&plan.boxes[index], &scores);
@@ -214,6 +217,9 @@ impl Maps {
     }
 }
 
+/// Smallest scale of a filter's law, deviations.
+const MIN_GUMBEL_SCALE: f64 = 0.02;
+
 /// Below every score.
 const NOTHING: f32 = -9.0;
 
@@ -284,22 +290,16 @@ fn keep_largest(best: &mut Vec<f32>, scores: &[f32]) {
     best.iter_mut().zip(scores).for_each(|(b, &s)| *b = if s > *b { s } else { *b });
 }
 
-/// Scales that put every filter on one Gumbel law: the median of the filters' own.
+/// Scales that put every filter on the standard Gumbel law, so that none wins by its heavier tail.
 pub fn fair_scales(filters: &[f32], count: usize) -> Vec<FilterScale> {
-    let law = |f: usize| Gumbel::through_low_quantiles(filters.iter().skip(f).step_by(count).copied().collect());
-    let laws: Vec<Gumbel> = (0..count).map(law).collect();
-    let middle = |of: fn(&Gumbel) -> f64| {
-        let mut values: Vec<f32> = laws.iter().map(|l| of(l) as f32).collect();
-        crate::filters::median(&mut values)
-    };
-    let (mode, scale) = (middle(|l| l.mode), middle(|l| l.scale));
+    let law = |f: usize| Gumbel::through_low_quantiles(filters.iter().skip(f).step_by(count).copied().collect(), 0.5);
+    let laws: Vec<Gumbel> = (0..count).into_par_iter().map(law).collect();
     let of_law = |l: &Gumbel| {
-        // A filter that hardly varies (a dead fibre) keeps its values.
-        if l.scale < 1e-3 * f64::from(scale) || scale <= 0.0 {
-            return FilterScale::default();
+        // A filter that hardly varies has nothing to say.
+        if l.scale < MIN_GUMBEL_SCALE {
+            return FilterScale { offset: NOTHING, gain: 0.0 };
         }
-        let gain = scale / l.scale as f32;
-        FilterScale { offset: mode - gain * l.mode as f32, gain }
+        FilterScale { offset: (-l.mode / l.scale) as f32, gain: (1.0 / l.scale) as f32 }
     };
     laws.iter().map(of_law).collect()
 }

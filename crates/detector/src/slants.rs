@@ -48,6 +48,8 @@ pub struct SlantPlan {
     pub speeds_ms: Vec<f64>,
     /// Shift of every row by every speed, in samples (speeds x (rows + samples)); row `before` is the image's first.
     pub shifts: Vec<Vec<i32>>,
+    /// Parts of an image in time that keep a line each.
+    pub parts: usize,
     /// First sample of every cell along the fibre, and the number of samples at the end.
     pub cell_edges: Vec<usize>,
     scales: [OnceLock<Vec<Scale>>; 4],
@@ -101,6 +103,7 @@ impl SlantPlan {
             width: at_least_one(params.slant_m / dx),
             speeds_ms: speeds_ms.to_vec(),
             shifts: speeds_ms.iter().map(|&v| (0..rows + samples).map(|k| shift(v, k)).collect()).collect(),
+            parts: params.slant_parts.min(rows),
             cell_edges: cell_edges.collect(),
             scales: Default::default(),
         })
@@ -120,18 +123,20 @@ impl SlantPlan {
         );
     }
 
-    /// The largest line sum of each cell and speed (cells x speeds), first row and first column on a tie.
+    /// The largest line sum of each cell, speed and part of the image (cells x speeds x parts), first row and first column on a tie.
     ///
     /// Planes are those of [`SlantPlan::widen`] (rows x columns); the neighbours are missing at a gap.
     pub fn largest(&self, earlier: Option<&[f32]>, here: &[f32], later: Option<&[f32]>) -> Vec<SlantPeak> {
         let cells = self.cell_edges.len() - 1;
-        let mut peaks = vec![SlantPeak { value: NO_LINE, row: 0.0, column: 0.0 }; cells * self.speeds_ms.len()];
+        let mut peaks =
+            vec![SlantPeak { value: NO_LINE, row: 0.0, column: 0.0 }; cells * self.speeds_ms.len() * self.parts];
         let scales = self.scales(earlier.is_some(), later.is_some());
         let padded = Padded { plan: self, earlier, here, later };
         for (speed, scale) in scales.iter().enumerate() {
             let lines = Lines { padded: &padded, shifts: &self.shifts[speed], scale };
-            for (cell, best) in pulp::Arch::new().dispatch(lines).into_iter().enumerate() {
-                peaks[cell * self.speeds_ms.len() + speed] = SlantPeak {
+            for (i, best) in pulp::Arch::new().dispatch(lines).into_iter().enumerate() {
+                let (part, cell) = (i / cells, i % cells);
+                peaks[(cell * self.speeds_ms.len() + speed) * self.parts + part] = SlantPeak {
                     value: best.value,
                     row: (best.row as f32 + 0.5) * self.row_step as f32 - 0.5,
                     column: (best.column as f32 + 0.5) * self.column_step as f32 - 0.5,
@@ -249,7 +254,7 @@ struct Best {
     column: usize,
 }
 
-/// All lines of one speed.
+/// All lines of one speed; the best of each part and cell (parts x cells).
 struct Lines<'a, 'b> {
     padded: &'b Padded<'a>,
     shifts: &'b [i32],
@@ -267,8 +272,12 @@ impl NullaryFnOnce for Lines<'_, '_> {
         let reach = shifts.iter().map(|d| d.unsigned_abs() as usize).max().unwrap_or(0);
         let start = |k: usize| (reach as i32 - shifts[k]) as usize;
         let mut sums = vec![0.0f32; columns + 2 * reach];
-        let mut best: Vec<Best> = plan.cell_edges.iter().map(|&e| Best { value: NO_LINE, row: 0, column: e }).collect();
-        best.pop();
+        let cells = plan.cell_edges.len() - 1;
+        let empty = |part: usize| {
+            let row = (part * plan.rows).div_ceil(plan.parts);
+            plan.cell_edges[..cells].iter().map(move |&column| Best { value: NO_LINE, row, column })
+        };
+        let mut best: Vec<Best> = (0..plan.parts).flat_map(empty).collect();
         for k in 0..samples {
             if let Some(row) = padded.row(k) {
                 add(&mut sums[start(k)..start(k) + columns], row);
@@ -276,7 +285,13 @@ impl NullaryFnOnce for Lines<'_, '_> {
         }
         for r in 0..plan.rows {
             let first = start(r + plan.before);
-            scan(&sums[first..first + columns], r, scale, &plan.cell_edges, &mut best);
+            scan(
+                &sums[first..first + columns],
+                r,
+                scale,
+                &plan.cell_edges,
+                &mut best[r * plan.parts / plan.rows * cells..][..cells],
+            );
             if let Some(row) = padded.row(r) {
                 subtract(&mut sums[start(r)..start(r) + columns], row);
             }

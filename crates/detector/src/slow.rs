@@ -57,13 +57,20 @@ impl<'a> SlowRecord<'a> {
         let dx = plan.geometry.meters_per_column();
         let mut values = vec![0.0; window.images.len() * columns];
         values.par_chunks_exact_mut(columns).zip(&window.images).for_each(|(out, image)| {
-            let level = |x: usize| (f32::from(image.median2[x]) / 2.0 - background.median[x]) / background.scale[x];
+            let level = |x: usize| {
+                if image.constant[x] {
+                    return 0.0;
+                }
+                (f32::from(image.median2[x]) / 2.0 - background.median[x]) / background.scale[x]
+            };
             let level: Vec<f32> = (0..columns).map(level).collect();
             let weather = median_filter(&level, odd(700.0 / dx), Border::Nearest);
             let level: Vec<f32> = level.iter().zip(weather).map(|(v, w)| v - w).collect();
             let around = median_filter(&level, odd(110.0 / dx), Border::Nearest);
-            for ((o, v), m) in out.iter_mut().zip(level).zip(around) {
-                *o = if (v - m).abs() > HELD { m } else { v };
+            let is_usable = image.is_usable(plan.geometry.rows);
+            for (x, (v, m)) in level.into_iter().zip(around).enumerate() {
+                let held = if (v - m).abs() > HELD { m } else { v };
+                out[x] = if is_usable && !image.constant[x] { held } else { 0.0 };
             }
         });
         Self { plan, window, values }
@@ -112,7 +119,7 @@ impl<'a> SlowRecord<'a> {
 
     /// Fits the core.
     pub fn fit(&self) -> Vec<SlowNormals> {
-        let (columns, low_quantiles) = (self.plan.geometry.columns, self.plan.params.slow_low_quantiles);
+        let (columns, low_quantiles) = (self.plan.geometry.columns, self.plan.params.improved);
         let core = self.window.core.clone();
         let mut out = Vec::new();
         self.for_each_box(|_, _, sums| {

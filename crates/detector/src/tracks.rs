@@ -1,6 +1,9 @@
 //! Tracks: slant peaks that one moving thing left.
 
+use std::ops::Range;
+
 use crate::plan::DetectorPlan;
+use crate::slant_normals::SlantScores;
 use crate::window::Window;
 
 /// A slant that stands out.
@@ -24,39 +27,61 @@ const MAX_STEP_S: f64 = 100.0;
 /// A line that meets one more than twice as strong within this many seconds of both centres is its shadow.
 const SHADOW_S: f64 = 12.0;
 
-/// Each cell's largest slant of either direction where it exceeds `low`, the strongest first.
+/// Each cell's largest slant of either direction in each part of an image where it exceeds `low`, the strongest first.
 ///
 /// `scores` holds a series of images for every cell and speed.
-pub(crate) fn slant_peaks(plan: &DetectorPlan, window: &Window<'_>, scores: &[Vec<f32>], low: f32) -> Vec<Peak> {
-    let speeds = &plan.speeds_ms;
-    let split = speeds.partition_point(|v| *v < 0.0);
-    let geometry = &plan.geometry;
-    let samples = plan.slants.as_ref().map_or(1.0, |s| (s.samples * s.row_step * s.width * s.column_step) as f64);
+pub(crate) fn slant_peaks(plan: &DetectorPlan, window: &Window<'_>, scores: &[SlantScores], low: f32) -> Vec<Peak> {
+    let speeds = plan.speeds_ms.len();
+    let split = plan.speeds_ms.partition_point(|v| *v < 0.0);
     let mut peaks = Vec::new();
     for image in window.core.clone() {
         for cell in 0..plan.cells {
-            for side in [0..split, split..speeds.len()] {
-                let z: Vec<f32> = side.clone().map(|v| scores[cell * speeds.len() + v][image]).collect();
-                let Some(k) = first_largest(&z).filter(|&k| z[k] > low) else { continue };
-                let line = window.images[image].slants[cell * speeds.len() + side.start + k];
-                let near = k.saturating_sub(1)..(k + 2).min(z.len());
-                let weight = |j: usize| f64::from((z[j] - 0.5 * z[k]).max(0.0));
-                let total: f64 = near.clone().map(weight).sum();
-                let speed: f64 = near.map(|j| weight(j) * speeds[side.start + j]).sum();
-                peaks.push(Peak {
-                    score: z[k],
-                    time_s: image as f64 * geometry.duration_s
-                        + (f64::from(line.row) + 0.5) * geometry.seconds_per_row(),
-                    km: (f64::from(line.column) + 0.5) * geometry.meters_per_column() / 1000.0,
-                    speed_ms: speed / total,
-                    image,
-                    rise: (f64::from(line.value) / samples.sqrt()) as f32,
-                });
+            let series = &scores[cell * speeds..(cell + 1) * speeds];
+            for side in [0..split, split..speeds] {
+                // Most cells are quiet.
+                if side.clone().all(|v| series[v].largest[image] <= low) {
+                    continue;
+                }
+                let part_peak = |part: usize| side_peak(plan, window, series, (image, cell, part), side.clone(), low);
+                peaks.extend((0..plan.slant_parts()).filter_map(part_peak));
             }
         }
     }
     peaks.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.time_s.total_cmp(&a.time_s)).then(b.km.total_cmp(&a.km)));
     peaks
+}
+
+/// The largest slant of one direction in a cell's part.
+fn side_peak(
+    plan: &DetectorPlan,
+    window: &Window<'_>,
+    series: &[SlantScores],
+    (image, cell, part): (usize, usize, usize),
+    side: Range<usize>,
+    low: f32,
+) -> Option<Peak> {
+    let (geometry, parts) = (&plan.geometry, plan.slant_parts());
+    let line = |v: usize| window.images[image].slants[(cell * plan.speeds_ms.len() + v) * parts + part];
+    let score = |v: usize| {
+        let [offset, factor] = series[v].scale[image];
+        offset + factor * line(v).value
+    };
+    let z: Vec<f32> = side.clone().map(score).collect();
+    let k = first_largest(&z).filter(|&k| z[k] > low)?;
+    let line = line(side.start + k);
+    let near = k.saturating_sub(1)..(k + 2).min(z.len());
+    let weight = |j: usize| f64::from((z[j] - 0.5 * z[k]).max(0.0));
+    let total: f64 = near.clone().map(weight).sum();
+    let speed: f64 = near.map(|j| weight(j) * plan.speeds_ms[side.start + j]).sum();
+    let samples = plan.slants.as_ref().map_or(1.0, |s| (s.samples * s.row_step * s.width * s.column_step) as f64);
+    Some(Peak {
+        score: z[k],
+        time_s: image as f64 * geometry.duration_s + (f64::from(line.row) + 0.5) * geometry.seconds_per_row(),
+        km: (f64::from(line.column) + 0.5) * geometry.meters_per_column() / 1000.0,
+        speed_ms: speed / total,
+        image,
+        rise: (f64::from(line.value) / samples.sqrt()) as f32,
+    })
 }
 
 fn first_largest(values: &[f32]) -> Option<usize> {
@@ -73,7 +98,10 @@ fn first_largest(values: &[f32]) -> Option<usize> {
 ///
 /// A peak in a stronger one's shadow is left out. Two peaks of the same direction, at most 100 s apart, belong together where each one's line
 /// passes the other within 0.5 km + 3 m/s times their distance in time. A track holds a peak above `threshold`.
-pub(crate) fn tracks(peaks: &[Peak], threshold: f32) -> Vec<Vec<Peak>> {
+///
+/// `by_sum`: a track counts by what its 20 s bins add up to, [`BIN_COST`] off each but the first, as long as its best peak exceeds 0.7 of the threshold:
+/// many weak peaks in one line are no chance.
+pub(crate) fn tracks(peaks: &[Peak], threshold: f32, by_sum: bool) -> Vec<Vec<Peak>> {
     let mut order: Vec<usize> = (0..peaks.len()).collect();
     order.sort_by(|&a, &b| peaks[a].time_s.total_cmp(&peaks[b].time_s));
     let times: Vec<f64> = order.iter().map(|&i| peaks[i].time_s).collect();
@@ -96,11 +124,28 @@ pub(crate) fn tracks(peaks: &[Peak], threshold: f32) -> Vec<Vec<Peak>> {
     for &i in &order {
         members.entry(groups.root(i)).or_default().push(peaks[i]);
     }
+    let is_listed = |track: &[Peak]| {
+        let best = track.iter().map(|p| p.score).fold(f32::NEG_INFINITY, f32::max);
+        if by_sum { best > 0.7 * threshold && summed_score(track) > threshold } else { best > threshold }
+    };
+    members.retain(|_, track| is_listed(track));
     let mut out = Vec::new();
-    for i in (0..peaks.len()).filter(|&i| keep[i] && peaks[i].score > threshold) {
+    for i in (0..peaks.len()).filter(|&i| keep[i]) {
         out.extend(members.remove(&groups.root(i)));
     }
     out
+}
+
+/// What a 20 s bin of a track costs, in scores on the standard Gumbel law: a peak below it is no evidence.
+const BIN_COST: f32 = 5.0;
+
+fn summed_score(track: &[Peak]) -> f32 {
+    let mut bins: std::collections::BTreeMap<i64, f32> = std::collections::BTreeMap::new();
+    for p in track {
+        let best = bins.entry((p.time_s / 20.0) as i64).or_insert(0.0);
+        *best = best.max(p.score - BIN_COST);
+    }
+    BIN_COST + bins.values().sum::<f32>()
 }
 
 fn casts_shadow(strong: &Peak, weak: &Peak) -> bool {

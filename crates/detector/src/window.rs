@@ -62,7 +62,9 @@ fn check_shape(plan: &DetectorPlan, image: &Measurement) -> Result<(), DetectorE
         ("a measurement's levels", image.level.len(), places),
         ("a measurement's scales", image.scale.len(), places),
         ("a measurement's blocks", image.blocks.len(), plan.block_rows * places),
-        ("a measurement's slants", image.slants.len(), plan.cells * plan.speeds_ms.len()),
+        ("a measurement's constant columns", image.constant.len(), columns),
+        ("a measurement's missing rows", image.missing.len(), plan.block_rows),
+        ("a measurement's slants", image.slants.len(), plan.slant_count()),
     ];
     for (what, found, expected) in shapes {
         if found != expected {

@@ -17,8 +17,8 @@ fn plan() -> Arc<DetectorPlan> {
         slant_step_s: 0.0,
         slant_step_m: 0.0,
         saturated_index: 256,
-        slow_low_quantiles: false,
-        fair_filters: false,
+        slant_parts: 1,
+        improved: false,
         ..DetectorParams::default()
     };
     Arc::new(DetectorPlan::new(GEOMETRY, params).expect("the plan of the golden archive"))

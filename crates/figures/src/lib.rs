@@ -27,12 +27,13 @@ pub mod palette;
 pub mod preview;
 pub mod rate;
 pub mod reduction;
-pub mod report;
+
 pub mod rows;
 pub mod scattergram;
 pub mod series;
 pub mod stack;
 pub mod text;
+pub mod thumbnail;
 pub mod time_axis;
 pub mod waterfall;
 

@@ -242,6 +242,14 @@ impl<R: Read> NpyReader<R> {
         &self.shape
     }
 
+    /// True where elements may be numbers that single precision does not hold.
+    pub fn is_wide(&self) -> bool {
+        match self.dtype.kind {
+            Kind::Float => self.dtype.size > 4,
+            _ => self.dtype.size > 2,
+        }
+    }
+
     /// Reads the next `n` elements, at most as many as are left, into `out` (which is cleared).
     ///
     /// # Errors

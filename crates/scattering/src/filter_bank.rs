@@ -66,6 +66,19 @@ impl FilterBank {
         Self { ratios, centers, widths, wavelets, spectra }
     }
 
+    /// A bank of which nothing but the spectra is known, `(filters, bins)`: centres, widths and ratios are NaN, and there
+    /// are no wavelets.
+    pub fn of_spectra(spectra: Array2<Complex64>) -> Self {
+        let unknown = Array1::from_elem(spectra.nrows(), f64::NAN);
+        Self {
+            ratios: unknown.clone(),
+            centers: unknown.clone(),
+            widths: unknown,
+            wavelets: Array2::zeros((spectra.nrows(), 0)),
+            spectra,
+        }
+    }
+
     /// Number of filters.
     pub fn len(&self) -> usize {
         self.centers.len()

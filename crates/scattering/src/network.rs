@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, ArrayView3, IxDyn};
 
 use crate::backend::cpu::ScatteringKernel;
-use crate::blocks::CoefficientBlock;
+use crate::blocks::{CoefficientBlock, SegmentBlock};
 use crate::filter_bank::FilterBank;
 use crate::options::{Bank, NetworkOptions, Normalize, Oversampling, Pooling};
 use crate::plan::ScatteringPlan;
@@ -141,6 +141,36 @@ impl ScatteringNetwork {
     pub fn transform(&self, segments: ArrayView3<'_, f32>, pooling: Pooling) -> Result<Vec<ArrayD<f32>>> {
         self.check(&segments)?;
         self.shaped(segments.dim(), self.kernel.pooled_by(pooling).transform(segments), None)
+    }
+
+    /// [`Self::transform`] of samples in double precision: what moves little on a large constant keeps its bits.
+    ///
+    /// ```
+    /// # use ndarray::Array3;
+    /// # use scatterfall_scattering::{ScatteringNetwork, options::{Bank, Pooling}};
+    /// let network = ScatteringNetwork::new(&[Bank { octaves: 3, resolution: 2, quality: 4.0 }], 512, 1.0)?;
+    /// let wave = |level: f64| Array3::from_shape_fn((1, 1, 512), |(_, _, k)| level + (1.3 * k as f64).sin());
+    /// let [plain, deep] = [0.0, 1e8].map(|level| network.transform_block(&wave(level).view().into(), Pooling::Max));
+    /// assert!((plain?[0][[0, 0, 2]] - deep?[0][[0, 0, 2]]).abs() < 1e-4);
+    /// # Ok::<(), scatterfall_scattering::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::transform`].
+    pub fn transform_block(&self, segments: &SegmentBlock, pooling: Pooling) -> Result<Vec<ArrayD<f32>>> {
+        self.check(&segments.samples.view())?;
+        let coefficients = self.kernel.pooled_by(pooling).transform_block(&self.plan, segments);
+        self.shaped(segments.dim(), coefficients, None)
+    }
+
+    /// [`Self::scalograms`] of samples in double precision.
+    ///
+    /// # Errors
+    /// As [`Self::transform`].
+    pub fn scalograms_block(&self, segments: &SegmentBlock) -> Result<Vec<ArrayD<f32>>> {
+        self.check(&segments.samples.view())?;
+        let samples = ScatteringKernel::unpooled(&self.plan).transform_block(&self.plan, segments);
+        self.shaped(segments.dim(), samples, Some(self.plan.pooled.len()))
     }
 
     /// Scalograms of `segments` before pooling: as [`Self::transform`] gives, with time as one more axis at the end.

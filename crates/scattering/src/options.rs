@@ -86,6 +86,12 @@ pub enum Pooling {
     Mean,
     /// Largest value.
     Max,
+    /// Smallest value.
+    Min,
+    /// Standard deviation (n).
+    Std,
+    /// NumPy's percentile with linear interpolation, from 1 to 99.
+    Percentile(u8),
 }
 
 /// Normalisation of the wavelets.

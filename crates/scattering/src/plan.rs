@@ -199,6 +199,46 @@ impl ScatteringPlan {
         })
     }
 
+    /// The plan for one channel and filters of one's own: a layer a matrix of spectra, `(filters, bins)`, which are the
+    /// discrete Fourier transforms of its wavelets, not normalised. `taper`: `bins` values that segments are multiplied
+    /// with; those samples are pooled at which it is 1, which have to be one stretch.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where there are no samples, lengths differ, the taper leaves no stretch, or the paths are too many.
+    pub fn of_spectra(spectra: Vec<Array2<Complex64>>, bins: usize, taper: Option<Vec<f64>>) -> Result<Self> {
+        let wrong = |key: &'static str, value: usize, expected: &str| Err(Error::parameter(key, value, expected));
+        if bins == 0 {
+            return wrong("bins", bins, "1 or more samples a segment");
+        }
+        if let Some(other) = spectra.iter().find(|s| s.ncols() != bins) {
+            return wrong("spectra", other.ncols(), "as many bins as a segment has samples");
+        }
+        let paths = spectra.iter().try_fold(1usize, |paths, s| paths.checked_mul(s.nrows()));
+        if paths.is_none_or(|paths| paths > MAX_PATHS) {
+            return wrong("spectra", spectra.len(), "layers of fewer filters: these have too many paths");
+        }
+        let ones: Vec<usize> = match &taper {
+            Some(taper) if taper.len() != bins => return wrong("taper", taper.len(), "a value a sample"),
+            Some(taper) => (0..bins).filter(|&k| taper[k] == 1.0).collect(),
+            None => (0..bins).collect(),
+        };
+        let pooled = match (ones.first(), ones.last()) {
+            (Some(&first), Some(&last)) if last - first + 1 == ones.len() => first..last + 1,
+            _ => return wrong("taper", ones.len(), "one stretch of samples at which the taper is 1"),
+        };
+        Ok(Self {
+            channels: 1,
+            bins,
+            sampling_rate: 1.0,
+            layers: spectra.into_iter().map(|s| Layer { bank: FilterBank::of_spectra(s) }).collect(),
+            pooling: Pooling::Median,
+            oversampling: Oversampling::Full,
+            taper,
+            pooled,
+            order_0: false,
+        })
+    }
+
     /// Filters of each layer.
     pub fn filters(&self) -> Vec<usize> {
         self.layers.iter().map(|l| l.bank.len()).collect()

@@ -183,7 +183,7 @@ fn transform_station(
                 writer.append(orders.map(|r| r.to_slice().unwrap_or(&[])), 0.0, time, number)?;
                 number += 1;
             }
-            ctx.observer.advance(rows.times.len() as u64, (rows.samples.len() * 4) as u64);
+            ctx.observer.advance(rows.times.len() as u64, (rows.samples.samples.len() * 4) as u64);
         }
         let record = |bytes| Record {
             fingerprint: source.fingerprint(),

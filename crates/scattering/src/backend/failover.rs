@@ -200,10 +200,11 @@ impl Backend for Failover {
                 Some(other) => return other,
                 None => {}
             }
-            let (first, second) = segments.view().split_at(Axis(0), segments.dim().0.div_ceil(2));
-            let retried = self.primary.as_mut().map(|primary| {
-                join_blocks(&primary.scatter(plan, &first.to_owned())?, &primary.scatter(plan, &second.to_owned())?)
-            });
+            let (first, second) = segments.split_at(segments.dim().0.div_ceil(2));
+            let retried = self
+                .primary
+                .as_mut()
+                .map(|primary| join_blocks(&primary.scatter(plan, &first)?, &primary.scatter(plan, &second)?));
             match retried {
                 Some(Err(error)) => self.give_up(&error),
                 Some(other) => return other,
@@ -298,7 +299,7 @@ mod tests {
             if segments.dim().0 > self.most {
                 return Err(lost());
             }
-            let order = Array2::from_shape_fn((segments.dim().0, 1), |(i, _)| segments[[i, 0, 0]]);
+            let order = Array2::from_shape_fn((segments.dim().0, 1), |(i, _)| segments.samples[[i, 0, 0]]);
             Ok(CoefficientBlock { orders: vec![order] })
         }
     }
@@ -362,7 +363,7 @@ mod tests {
     #[test]
     fn segments_too() {
         let (_, plan) = plans();
-        let segments = Array3::from_shape_fn((5, 1, 4), |(i, _, _)| i as f32);
+        let segments = SegmentBlock::from(Array3::from_shape_fn((5, 1, 4), |(i, _, _)| i as f32));
         for (most, kind) in [(5, "gpu"), (3, "gpu"), (2, "cpu")] {
             let mut backend = Failover::new(Box::new(Fake { most, ..fake("gpu") }), Box::new(fake("cpu")));
             let block = backend.scatter(&plan, &segments).expect("never fails");

@@ -84,7 +84,7 @@ pub trait Backend: Send {
     /// [`crate::Error::Device`] where the device fails or the ticket is unknown.
     fn collect(&mut self, ticket: Ticket) -> Result<ImageResults>;
 
-    /// Transforms segments `[segment, channel, sample]`; a sample that is not finite makes its channel's coefficients NaN.
+    /// Transforms segments; a sample that is not finite makes its channel's coefficients NaN.
     ///
     /// # Errors
     /// [`crate::Error::Device`] where the device fails.

@@ -133,7 +133,7 @@ impl Backend for CpuBackend {
         let Some((_, kernel)) = &self.segments else {
             return Err(Error::Device("the CPU backend lost its kernels".into()));
         };
-        Ok(self.pool.install(|| all_threads(&self.clock, "scattering", || kernel.transform(segments.view()))))
+        Ok(self.pool.install(|| all_threads(&self.clock, "scattering", || kernel.transform_block(plan, segments))))
     }
 
     /// Of one thread, summed up over threads.
@@ -164,6 +164,7 @@ fn compute(plan: &ImagePlan, kernels: &ImageKernels, clock: &Clock, batch: Vec<P
                 let image = values.index_axis(Axis(0), image);
                 let series = image.column(channel);
                 samples.iter_mut().zip(series.iter().skip(start)).for_each(|(s, v)| *s = *v);
+                0.0
             });
         });
         CoefficientBlock { orders }

@@ -38,8 +38,58 @@ pub(super) fn pool_lanes<S: Simd>(simd: S, power: &[S::f32s], pooling: Pooling, 
             }
             simd.sqrt_f32s(largest)
         }
+        Pooling::Min => {
+            let mut smallest = simd.splat_f32s(f32::INFINITY);
+            for p in power {
+                smallest = simd.min_f32s(smallest, *p);
+            }
+            simd.sqrt_f32s(smallest)
+        }
+        Pooling::Std => return each_lane::<S>(power, out, deviation),
+        Pooling::Percentile(percent) => {
+            return each_lane::<S>(power, out, |moduli| percentile(moduli, f64::from(percent) / 100.0));
+        }
     };
     out.copy_from_slice(pulp::bytemuck::cast_slice(&[pooled]));
+}
+
+/// Pools the moduli of one lane after the other.
+fn each_lane<S: Simd>(power: &[S::f32s], out: &mut [f32], pool: impl Fn(&mut [f32]) -> f32) {
+    let squares = flat::<S>(power);
+    let mut moduli = Vec::with_capacity(power.len());
+    for (lane, out) in out.iter_mut().enumerate().take(S::F32_LANES) {
+        moduli.clear();
+        moduli.extend(squares.iter().skip(lane).step_by(S::F32_LANES).map(|p| p.sqrt()));
+        *out = pool(&mut moduli);
+    }
+}
+
+/// Standard deviation (n), about the mean: squares of values far from zero would cancel.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "bins are far below 2^53")]
+fn deviation(moduli: &mut [f32]) -> f32 {
+    let n = moduli.len() as f64;
+    let mean = moduli.iter().map(|m| f64::from(*m)).sum::<f64>() / n;
+    (moduli.iter().map(|m| (f64::from(*m) - mean).powi(2)).sum::<f64>() / n).sqrt() as f32
+}
+
+/// The value below which a share of the values lies, between the two nearest by linear interpolation; NaN with a NaN.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a place among the values"
+)]
+fn percentile(moduli: &mut [f32], share: f64) -> f32 {
+    if moduli.iter().any(|m| m.is_nan()) {
+        return f32::NAN;
+    }
+    let place = share * (moduli.len() - 1) as f64;
+    let rank = place.floor() as usize;
+    let (_, low, above) = moduli.select_nth_unstable_by(rank, f32::total_cmp);
+    let low = f64::from(*low);
+    // The next larger value is the least of those above; there is none at the end, where nothing is between.
+    let high = above.iter().copied().min_by(f32::total_cmp).map_or(low, f64::from);
+    (low + (high - low) * (place - rank as f64)) as f32
 }
 
 #[inline(always)]
@@ -185,6 +235,18 @@ mod tests {
         }
         assert_eq!(pooled(&[9.0, 1.0, 4.0, 16.0], Pooling::Mean), 2.5, "mean of the roots");
         assert_eq!(pooled(&[9.0, 1.0, 4.0, 16.0], Pooling::Max), 4.0, "largest");
+        assert_eq!(pooled(&[9.0, 1.0, 4.0, 16.0], Pooling::Min), 1.0, "smallest");
+        // numpy.std([3, 1, 2, 4]) and numpy.percentile([3, 1, 2, 4], [25, 90, 99]).
+        assert_eq!(pooled(&[9.0, 1.0, 4.0, 16.0], Pooling::Std), 1.25f32.sqrt(), "deviation");
+        let percentiles = [25, 90, 99].map(|p| pooled(&[9.0, 1.0, 4.0, 16.0], Pooling::Percentile(p)));
+        assert_eq!(percentiles, [1.75, 3.7, 3.97], "percentiles");
+        for pooling in [Pooling::Min, Pooling::Std, Pooling::Percentile(50)] {
+            assert_eq!(
+                pooled(&[4.0], pooling),
+                if pooling == Pooling::Std { 0.0 } else { 2.0 },
+                "one value, {pooling:?}"
+            );
+        }
     }
 
     #[test]

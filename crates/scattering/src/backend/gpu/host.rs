@@ -1,11 +1,13 @@
-//! Signals that single precision does not serve, on a device without double: the CPU's transform takes them.
+//! Signals that single precision does not serve, on a device without double, and those on a level: the CPU's transform
+//! takes them.
 
 use std::sync::Arc;
 
-use ndarray::{Array2, Array3};
+use ndarray::Array2;
 use rayon::ThreadPool;
 
 use crate::backend::cpu::ScatteringKernel;
+use crate::blocks::SegmentBlock;
 use crate::plan::ScatteringPlan;
 
 /// The CPU's transform of single signals.
@@ -25,29 +27,30 @@ impl HostScatter {
     }
 
     /// Replaces the coefficients of the signals `(row, channel)` in `orders`, from the samples that
-    /// `fill(row, channel, samples)` writes.
+    /// `fill(row, channel, samples)` writes, and the level it returns.
     pub(super) fn replace(
         &mut self,
         plan: &ScatteringPlan,
         signals: &[(usize, usize)],
         orders: &mut [Array2<f32>],
-        fill: impl Fn(usize, usize, &mut [f32]),
+        fill: impl Fn(usize, usize, &mut [f32]) -> f64,
     ) {
-        let mut block = Array3::zeros((signals.len(), 1, plan.bins));
-        for (mut out, &(row, channel)) in block.outer_iter_mut().zip(signals) {
+        let mut block = SegmentBlock::zeros((signals.len(), 1, plan.bins));
+        let places = block.samples.outer_iter_mut().zip(&mut block.levels);
+        for ((mut out, level), &(row, channel)) in places.zip(signals) {
             if let Some(samples) = out.as_slice_mut() {
-                fill(row, channel, samples);
+                *level = fill(row, channel, samples);
             }
         }
-        let (_, kernel) = match self.kernel.take() {
+        let (plan, kernel) = match self.kernel.take() {
             Some(known) if known.0 == *plan => self.kernel.insert(known),
             _ => {
                 let single = ScatteringPlan { channels: 1, order_0: false, ..plan.clone() };
                 self.kernel.insert((plan.clone(), ScatteringKernel::new(&single)))
             }
         };
-        let kernel = &*kernel;
-        let results = self.threads.install(|| kernel.transform(block.view()));
+        let (plan, kernel) = (&*plan, &*kernel);
+        let results = self.threads.install(|| kernel.transform_block(plan, &block));
         for (order, result) in orders.iter_mut().skip(usize::from(plan.order_0)).zip(results.orders) {
             let width = result.ncols();
             for (result, &(row, channel)) in result.rows().into_iter().zip(signals) {

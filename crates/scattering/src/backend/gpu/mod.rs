@@ -290,7 +290,7 @@ impl GpuBackend {
         rows: usize,
         signed: &[(usize, usize)],
         orders: &mut [Array2<f32>],
-        fill: impl Fn(usize, usize, &mut [f32]),
+        fill: impl Fn(usize, usize, &mut [f32]) -> f64,
     ) {
         let (signals, doubtful) = (rows * plan.channels, signed.len());
         self.precision.signals += signals as u64;
@@ -302,11 +302,25 @@ impl GpuBackend {
         if double {
             self.precision.double_on_device += doubtful as u64;
         } else if !self.single_only {
-            let begun = Instant::now();
-            self.precision.double_on_host += doubtful as u64;
-            self.host.replace(plan, signed, orders, fill);
-            add(&mut self.timings, "double_on_host", begun);
+            self.on_host(plan, signed, orders, fill);
         }
+    }
+
+    /// Replaces the coefficients of some signals by the CPU's.
+    fn on_host(
+        &mut self,
+        plan: &ScatteringPlan,
+        signals: &[(usize, usize)],
+        orders: &mut [Array2<f32>],
+        fill: impl Fn(usize, usize, &mut [f32]) -> f64,
+    ) {
+        if signals.is_empty() {
+            return;
+        }
+        let begun = Instant::now();
+        self.precision.double_on_host += signals.len() as u64;
+        self.host.replace(plan, signals, orders, fill);
+        add(&mut self.timings, "double_on_host", begun);
     }
 
     /// Starts the transform of a block of segments whose samples are scaled and finite.
@@ -403,6 +417,7 @@ impl Backend for GpuBackend {
             let fill = |row: usize, channel: usize, samples: &mut [f32]| {
                 let (image, start) = (row / segments, row % segments * cut.hop);
                 samples.iter_mut().enumerate().for_each(|(k, s)| *s = values[[image, start + k, channel]]);
+                0.0
             };
             let signed = unscaled(network, 0..images * segments, rest, &mut orders, fill);
             self.settle(network, double, images * segments, &signed, &mut orders, fill);
@@ -424,7 +439,8 @@ impl Backend for GpuBackend {
         let at_once = (SAMPLES_AT_ONCE.min(binding) / each.max(1)).min(binding / outputs.max(1)).max(1);
 
         // Blocks are in standard layout; a view of another one is copied once.
-        let segments = segments.as_standard_layout();
+        let levels = &segments.levels;
+        let segments = segments.samples.as_standard_layout();
         let samples = segments.as_slice().unwrap_or(&[]);
         let mut orders = zeros(plan, rows);
         let double = self.segments.as_ref().is_some_and(|(_, stage)| stage.has_double());
@@ -445,9 +461,14 @@ impl Backend for GpuBackend {
             let fill = |row: usize, channel: usize, samples: &mut [f32]| {
                 let at = (row - first) * each + channel * plan.bins;
                 samples.copy_from_slice(&block[at..at + plan.bins]);
+                levels[[row, channel]]
             };
-            let signed = unscaled(plan, rows.clone(), &words, &mut orders, fill);
+            let mut signed = unscaled(plan, rows.clone(), &words, &mut orders, fill);
+            signed.retain(|&signal| levels[signal] == 0.0);
             self.settle(plan, double, rows.len(), &signed, &mut orders, fill);
+            let every = rows.flat_map(|row| (0..plan.channels).map(move |channel| (row, channel)));
+            let on_levels: Vec<(usize, usize)> = every.filter(|signal| levels[*signal] != 0.0).collect();
+            self.on_host(plan, &on_levels, &mut orders, fill);
         }
         Ok(CoefficientBlock { orders })
     }

@@ -66,12 +66,23 @@ pub(super) fn scalogram_source(fft: &WorkgroupFft, precision: Precision, pooling
     Source::in_precision(precision, ["scalogram", label], &constants, &parts, &fft.program())
 }
 
-/// pool.wgsl's number.
+/// Refuses poolings that pool.wgsl does not know.
+fn check_pooling(pooling: Pooling) -> Result<()> {
+    match pooling {
+        Pooling::Median | Pooling::Mean | Pooling::Max => Ok(()),
+        Pooling::Min | Pooling::Std | Pooling::Percentile(_) => {
+            let value = format!("{pooling:?}").to_lowercase();
+            Err(Error::parameter("network.pooling", value, "median, mean or max on the GPU; or use --backend cpu"))
+        }
+    }
+}
+
+/// pool.wgsl's number, of a pooling that [`check_pooling`] lets through.
 pub(super) fn pooling_number(pooling: Pooling) -> u32 {
     match pooling {
         Pooling::Median => 0,
         Pooling::Mean => 1,
-        Pooling::Max => 2,
+        Pooling::Max | Pooling::Min | Pooling::Std | Pooling::Percentile(_) => 2,
     }
 }
 
@@ -162,6 +173,7 @@ impl ScatterStage {
                 "\"full\" on the GPU; the CPU takes the others too",
             ));
         }
+        check_pooling(plan.pooling)?;
         let way = match segment_fft(plan.bins, &gpu.caps, Precision::Single) {
             Some(fft) => Way::Workgroup(InWorkgroup::new(gpu, plan, &fft, Precision::Single)?),
             None => Way::Long(LongScatter::new(gpu, plan)?),

@@ -28,21 +28,21 @@ pub(super) fn scaled(samples: &[f32], bins: usize) -> Vec<f32> {
 }
 
 /// Fills the segments `rows` of `orders` with the device's coefficients times their signals' scales, and with order 0,
-/// which takes nothing but the samples that `fill(row, channel, samples)` writes. Returns the signals (row and channel)
-/// whose first coefficient has a sign, which single precision did not serve.
+/// which takes nothing but the samples that `fill(row, channel, samples)` writes, and the level it returns. Returns the
+/// signals (row and channel) whose first coefficient has a sign, which single precision did not serve.
 pub(super) fn unscaled(
     plan: &ScatteringPlan,
     rows: std::ops::Range<usize>,
     words: &[f32],
     orders: &mut [Array2<f32>],
-    fill: impl Fn(usize, usize, &mut [f32]),
+    fill: impl Fn(usize, usize, &mut [f32]) -> f64,
 ) -> Vec<(usize, usize)> {
     let mut signed = Vec::new();
     let widths = plan.widths();
     let mut samples = vec![0.0; plan.bins];
     for (number, row) in rows.clone().enumerate() {
         for channel in 0..plan.channels {
-            fill(row, channel, &mut samples);
+            let level = fill(row, channel, &mut samples);
             let scale = power_of_two_below(&samples);
             let signal = number * plan.channels + channel;
             let mut at = 0;
@@ -50,7 +50,7 @@ pub(super) fn unscaled(
                 let mut order = order.row_mut(row);
                 let to = order.iter_mut().skip(channel * width);
                 if plan.order_0 && k == 0 {
-                    to.zip(order_0(&samples)).for_each(|(to, value)| *to = value);
+                    to.zip(order_0(&samples, level)).for_each(|(to, value)| *to = value);
                 } else {
                     let from = words.iter().skip(at + signal * width).take(width);
                     if at == 0 && words.get(signal * width).is_some_and(|first| first.is_sign_negative()) {

@@ -20,6 +20,9 @@ use scatterfall_lane_fft::{self, LaneFft, unit};
 /// to be right to 1e-5.
 const SPECTRUM_FLOOR: f64 = 1e-12;
 
+/// The same for signals on a level, which may be 1e8 times what moves on it and leaks through a filter's side lobes.
+const LEVEL_FLOOR: f64 = 1e-15;
+
 /// The same where scalograms are sampled coarsely, which costs more accuracy than this does.
 const COARSE_FLOOR: f64 = 1e-6;
 
@@ -89,6 +92,15 @@ pub(super) struct Run {
 impl Grids {
     /// Grids for `plan`; `whole`: every scalogram in the order of time. `in_lanes`: several signals side by side.
     pub(super) fn new(plan: &ScatteringPlan, whole: bool, in_lanes: bool) -> Self {
+        Self::with(plan, whole, in_lanes, plan.oversampling, SPECTRUM_FLOOR)
+    }
+
+    /// The same for signals on a level: every sample is computed, from all of a filter's spectrum.
+    pub(super) fn for_levels(plan: &ScatteringPlan, whole: bool, in_lanes: bool) -> Self {
+        Self::with(plan, whole, in_lanes, Oversampling::Full, LEVEL_FLOOR)
+    }
+
+    fn with(plan: &ScatteringPlan, whole: bool, in_lanes: bool, oversampling: Oversampling, floor: f64) -> Self {
         let mut ffts = Ffts { by_length: BTreeMap::new(), plans: Vec::new(), in_lanes };
         let mut lengths = vec![plan.bins];
         let mut layers = Vec::new();
@@ -100,9 +112,9 @@ impl Grids {
             for &n in &lengths {
                 let filters = spectra.rows().into_iter().map(|row| {
                     let spectrum = row.to_vec();
-                    let sampling = match plan.oversampling {
-                        _ if whole => Sampling { points: n, shifts: 1, floor: SPECTRUM_FLOOR },
-                        Oversampling::Full => full(n, &spectrum, in_lanes),
+                    let sampling = match oversampling {
+                        _ if whole => Sampling { points: n, shifts: 1, floor },
+                        Oversampling::Full => full(n, &spectrum, in_lanes, floor),
                         Oversampling::Times(times) => coarse(n, &spectrum, times),
                     };
                     Filter::new(&spectrum, n, &sampling, &pooled, &mut ffts)
@@ -153,14 +165,14 @@ struct Sampling {
 }
 
 /// Every sample, by the cheapest transforms.
-fn full(n: usize, spectrum: &[Complex64], in_lanes: bool) -> Sampling {
-    let width = support(spectrum, SPECTRUM_FLOOR).len();
+fn full(n: usize, spectrum: &[Complex64], in_lanes: bool, floor: f64) -> Sampling {
+    let width = support(spectrum, floor).len();
     let cost = |points: usize| {
         let transform = if in_lanes { scatterfall_lane_fft::cost(points) } else { cost_alone(points) };
         (n / points) * (points * transform + PRODUCT_COST * width)
     };
     let points = (1..=n).filter(|m| n.is_multiple_of(*m) && *m >= width).min_by_key(|m| cost(*m)).unwrap_or(n);
-    Sampling { points, shifts: n / points, floor: SPECTRUM_FLOOR }
+    Sampling { points, shifts: n / points, floor }
 }
 
 /// Cost of a bin's product with the filter, in the units of [`lanes::cost`].

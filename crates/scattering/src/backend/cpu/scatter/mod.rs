@@ -8,9 +8,9 @@
 
 mod grid;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use ndarray::{Array2, ArrayView3, Axis};
+use ndarray::{Array2, ArrayView3, Axis, Slice};
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 use rayon::prelude::*;
 use scatterfall_lane_fft::planned::RealToComplex;
@@ -18,7 +18,7 @@ use scatterfall_lane_fft::planned::num_complex::Complex64;
 
 use self::grid::{Filter, Grids, Input, packed};
 use super::pool::pool_lanes;
-use crate::blocks::CoefficientBlock;
+use crate::blocks::{CoefficientBlock, SegmentBlock};
 use crate::options::Pooling;
 use crate::plan::{ORDER_0_VALUES, ScatteringPlan};
 use scatterfall_lane_fft::{Finish, InPlace, LaneFft, Pair, pairs, pairs_mut};
@@ -44,6 +44,10 @@ pub struct ScatteringKernel {
     /// Transform of the segments themselves, which are real.
     input_fft: Arc<dyn RealToComplex<f64>>,
     grids: Arc<Grids>,
+    /// What signals on a level are transformed with, made when there is one.
+    grids_for_levels: Arc<OnceLock<Arc<Grids>>>,
+    /// Spectrum of the taper, or of ones: bins from 0 to half.
+    level_spectrum: Arc<[Complex64]>,
     in_lanes: bool,
 }
 
@@ -71,13 +75,15 @@ impl ScatteringKernel {
             taper: plan.taper.clone(),
             input_fft: scatterfall_lane_fft::planned::real(plan.bins),
             grids: Arc::new(Grids::new(plan, pooling.is_none(), in_lanes)),
+            grids_for_levels: Arc::default(),
+            level_spectrum: level_spectrum(plan),
             in_lanes,
         }
     }
 
     /// The same tables with another pooling.
     #[must_use]
-    pub(crate) fn pooled_by(&self, pooling: Pooling) -> Self {
+    pub fn pooled_by(&self, pooling: Pooling) -> Self {
         Self { pooling: Some(pooling), ..self.clone() }
     }
 
@@ -89,16 +95,50 @@ impl ScatteringKernel {
         self.transform_into((rows, channels), &mut orders, |row, channel, samples| {
             let source = segments.index_axis(Axis(0), row);
             samples.iter_mut().zip(source.row(channel)).for_each(|(s, v)| *s = *v);
+            0.0
         });
         CoefficientBlock { orders }
     }
 
-    /// Coefficients of so many segments and channels, whose samples `fill(row, channel, samples)` writes.
+    /// Coefficients of segments that may stand on levels; `plan` is what the tables were made for.
+    ///
+    /// A signal's coefficients do not depend on whether the others have a level.
+    pub fn transform_block(&self, plan: &ScatteringPlan, block: &SegmentBlock) -> CoefficientBlock {
+        if block.is_level() {
+            return self.transform(block.samples.view());
+        }
+        let grids = || Arc::new(Grids::for_levels(plan, self.pooling.is_none(), self.in_lanes));
+        let exact = Self { grids: Arc::clone(self.grids_for_levels.get_or_init(grids)), ..self.clone() };
+        let (rows, channels, _) = block.dim();
+        let width = |w: &usize| w * self.values;
+        let mut orders: Vec<Array2<f32>> =
+            self.widths.iter().map(|w| Array2::zeros((rows, channels * width(w)))).collect();
+        exact.transform_into((rows, channels), &mut orders, |row, channel, samples| {
+            let source = block.samples.index_axis(Axis(0), row);
+            samples.iter_mut().zip(source.row(channel)).for_each(|(s, v)| *s = *v);
+            block.levels[[row, channel]]
+        });
+        if block.levels.iter().any(|l| *l == 0.0) {
+            let plain = self.transform(block.samples.view());
+            let without = block.levels.indexed_iter().filter(|(_, level)| **level == 0.0);
+            for ((row, channel), _) in without {
+                for ((to, from), w) in orders.iter_mut().zip(&plain.orders).zip(&self.widths) {
+                    let own = Slice::from(channel * width(w)..(channel + 1) * width(w));
+                    let from = from.row(row);
+                    to.row_mut(row).slice_axis_mut(Axis(0), own).assign(&from.slice_axis(Axis(0), own));
+                }
+            }
+        }
+        CoefficientBlock { orders }
+    }
+
+    /// Coefficients of so many segments and channels, whose samples `fill(row, channel, samples)` writes, returning the
+    /// level they stand on.
     pub(super) fn transform_into(
         &self,
         (rows, channels): (usize, usize),
         orders: &mut [Array2<f32>],
-        fill: impl Fn(usize, usize, &mut [f32]) + Sync,
+        fill: impl Fn(usize, usize, &mut [f32]) -> f64 + Sync,
     ) {
         let signals = rows * channels;
         // A row of an order is its channels' coefficients one after another, so signals are contiguous in every order.
@@ -116,7 +156,7 @@ impl ScatteringKernel {
             let first = group * GROUP;
             let count = GROUP.min(signals - first);
             let fill = |signal: usize, samples: &mut [f32]| {
-                fill((first + signal) / channels, (first + signal) % channels, samples);
+                fill((first + signal) / channels, (first + signal) % channels, samples)
             };
             let task = Task { kernel: self, workspace, count, out: &mut out, fill: &fill };
             if self.in_lanes { arch.dispatch(task) } else { task.with_simd(pulp::Scalar::new()) }
@@ -125,14 +165,18 @@ impl ScatteringKernel {
 }
 
 impl ScatteringKernel {
-    /// Spectrum of the workspace's signal over `scale`, tapered: bins from 0 to half.
-    fn input_spectrum(&self, w: &mut Workspace, scale: f32) {
+    /// Spectrum of the workspace's signal on `level` over `scale`, tapered: bins from 0 to half.
+    fn input_spectrum(&self, w: &mut Workspace, level: f64, scale: f32) {
         for (k, (x, s)) in w.input.iter_mut().zip(&w.signal).enumerate() {
             *x = f64::from(*s) / f64::from(scale) * self.taper.as_ref().map_or(1.0, |t| t[k]);
         }
         // The buffers have the plan's own lengths, so this cannot fail.
         let done = self.input_fft.process_with_scratch(&mut w.input, &mut w.input_spectrum, &mut w.input_fft);
         debug_assert!(done.is_ok(), "buffers of other lengths than the plan's");
+        if level != 0.0 {
+            let level = level / f64::from(scale);
+            w.input_spectrum.iter_mut().zip(&*self.level_spectrum).for_each(|(x, one)| *x += one * level);
+        }
     }
 }
 
@@ -198,7 +242,7 @@ struct Task<'a, F> {
     fill: &'a F,
 }
 
-impl<F: Fn(usize, &mut [f32])> WithSimd for Task<'_, F> {
+impl<F: Fn(usize, &mut [f32]) -> f64> WithSimd for Task<'_, F> {
     type Output = ();
 
     #[inline(always)]
@@ -217,14 +261,14 @@ impl<F: Fn(usize, &mut [f32])> WithSimd for Task<'_, F> {
             w.spectra[0].fill(0.0);
             for (lane, scale) in scale.iter_mut().enumerate().take(here) {
                 let signal = first + lane;
-                fill(signal, &mut w.signal);
+                let level = fill(signal, &mut w.signal);
                 if kernel.order_0 {
-                    let values = order_0(&w.signal);
+                    let values = order_0(&w.signal, level);
                     out[0][signal * ORDER_0_VALUES..(signal + 1) * ORDER_0_VALUES].copy_from_slice(&values);
                 }
-                *scale = power_of_two_below(&w.signal);
+                *scale = scale_of(&w.signal, level);
                 if scale.is_finite() {
-                    kernel.input_spectrum(w, *scale);
+                    kernel.input_spectrum(w, level, *scale);
                     // The signals of a group fill one block of double-precision lanes after another.
                     let block = &mut w.spectra[0][lane / S::F64_LANES * 2 * n * S::F64_LANES..];
                     spread(&w.input_spectrum, n, S::F64_LANES, lane % S::F64_LANES, block);
@@ -489,18 +533,20 @@ fn kept<'w, S: Simd>(w: &'w mut Workspace, filter: &Filter) -> &'w [S::f32s] {
     }
 }
 
-/// Mean and maximum of the absolute samples, standard deviation (n) of the samples; NaN where one is not finite.
+/// Mean and maximum of the absolute samples on `level`, standard deviation (n) of the samples; NaN where one is not
+/// finite.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "stored in single precision")]
-pub(in crate::backend) fn order_0(samples: &[f32]) -> [f32; ORDER_0_VALUES] {
+pub(in crate::backend) fn order_0(samples: &[f32], level: f64) -> [f32; ORDER_0_VALUES] {
     if samples.iter().any(|s| !s.is_finite()) {
         return [f32::NAN; ORDER_0_VALUES];
     }
     let n = samples.len() as f64;
-    let mean_absolute = samples.iter().map(|&s| f64::from(s.abs())).sum::<f64>() / n;
-    let largest = samples.iter().fold(0.0f32, |a, s| a.max(s.abs()));
+    let absolute = || samples.iter().map(|&s| (f64::from(s) + level).abs());
+    let mean_absolute = absolute().sum::<f64>() / n;
+    let largest = absolute().fold(0.0, f64::max);
     let mean = samples.iter().map(|&s| f64::from(s)).sum::<f64>() / n;
     let variance = samples.iter().map(|&s| (f64::from(s) - mean).powi(2)).sum::<f64>() / n;
-    [mean_absolute as f32, largest, variance.sqrt() as f32]
+    [mean_absolute as f32, largest as f32, variance.sqrt() as f32]
 }
 
 /// The largest power of two not above the largest absolute sample; 1 for silence, NaN where a sample is not finite.
@@ -513,6 +559,35 @@ pub(in crate::backend) fn power_of_two_below(samples: &[f32]) -> f32 {
         0.0 => 1.0,
         largest => f32::from_bits(largest.to_bits() & EXPONENT).max(f32::MIN_POSITIVE),
     }
+}
+
+/// A signal's scale: the largest power of two not above its largest absolute sample, or, where it stands on a level
+/// that is far larger, not above that times 2^-30. Squares of either then stay within single precision.
+fn scale_of(samples: &[f32], level: f64) -> f32 {
+    let own = power_of_two_below(samples);
+    if level == 0.0 || own.is_nan() {
+        return own;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "levels are below the largest single")]
+    let level = (level.abs() / f64::from(1 << 30)) as f32;
+    power_of_two_below(&[samples.iter().fold(level, |a, s| a.max(s.abs()))])
+}
+
+/// Bins from 0 to half of the spectrum of a signal that is 1 throughout, tapered.
+#[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
+fn level_spectrum(plan: &ScatteringPlan) -> Arc<[Complex64]> {
+    let half = plan.bins / 2 + 1;
+    let mut spectrum = vec![Complex64::default(); half];
+    match &plan.taper {
+        // Without rounding, so that nothing of a level shows in other bins.
+        None => spectrum[0] = Complex64::new(plan.bins as f64, 0.0),
+        Some(taper) => {
+            let mut whole: Vec<Complex64> = taper.iter().map(|&t| t.into()).collect();
+            scatterfall_lane_fft::planned::forward(plan.bins).process(&mut whole);
+            spectrum.copy_from_slice(&whole[..half]);
+        }
+    }
+    spectrum.into()
 }
 
 #[cfg(test)]

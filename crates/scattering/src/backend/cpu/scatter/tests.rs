@@ -32,6 +32,7 @@ fn definition(plan: &ScatteringPlan, signal: &[f64]) -> Vec<Vec<f64>> {
                 Pooling::Median => (kept[(kept.len() - 1) / 2] + kept[kept.len() / 2]) / 2.0,
                 Pooling::Mean => kept.iter().sum::<f64>() / kept.len() as f64,
                 Pooling::Max => kept[kept.len() - 1],
+                other => unreachable!("{other:?} is not compared here"),
             }
         });
         orders.push(pooled.collect());
@@ -41,7 +42,7 @@ fn definition(plan: &ScatteringPlan, signal: &[f64]) -> Vec<Vec<f64>> {
 }
 
 /// Noise around `offset` times the channel, another scale for every segment.
-fn segments(rows: usize, channels: usize, bins: usize, offset: f32) -> SegmentBlock {
+fn segments(rows: usize, channels: usize, bins: usize, offset: f32) -> Array3<f32> {
     let mut state = 12345u64;
     Array3::from_shape_fn((rows, channels, bins), |(row, channel, _)| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -50,7 +51,7 @@ fn segments(rows: usize, channels: usize, bins: usize, offset: f32) -> SegmentBl
     })
 }
 
-fn worst_error(plan: &ScatteringPlan, segments: &SegmentBlock, got: &CoefficientBlock) -> Vec<f64> {
+fn worst_error(plan: &ScatteringPlan, segments: &Array3<f32>, got: &CoefficientBlock) -> Vec<f64> {
     let (rows, channels, _) = segments.dim();
     let skip = usize::from(plan.order_0);
     let mut worst = vec![0.0f64; plan.layers.len()];
@@ -227,7 +228,7 @@ fn oversampling_comes_near_the_exact_coefficients() {
     let banks =
         "banks = [{ octaves = 5, resolution = 4, quality = 1.0 }, { octaves = 5, resolution = 1, quality = 2.0 }]";
     let (bins, rows) = (1000, 8);
-    let transform = |oversampling: &str, input: &SegmentBlock| {
+    let transform = |oversampling: &str, input: &Array3<f32>| {
         let network = network(&format!("order_0 = false\noversampling = {oversampling}\n{banks}"));
         ScatteringKernel::new(&ScatteringPlan::new(&network, 1, bins, 1.0).expect("valid")).transform(input.view())
     };
@@ -256,6 +257,47 @@ fn oversampling_comes_near_the_exact_coefficients() {
                 "{name}, oversampling {oversampling}: {error} is coarse, better than {before}"
             );
             before = error;
+        }
+    }
+}
+
+#[test]
+fn levels_are_given_back() {
+    for text in ["", "taper_alpha = 0.3", "pooling = 'max'", "oversampling = 2"] {
+        for bins in [96, 129] {
+            let plan = ScatteringPlan::new(&network(&format!("order_0 = true\n{text}")), 2, bins, 1.0).expect("valid");
+            let noise = segments(3, 2, bins, 0.0).mapv(f64::from);
+            let mut samples = noise.clone();
+            samples.index_axis_mut(Axis(1), 1).mapv_inplace(|v| 3e6 + v);
+            let block = SegmentBlock::from(samples.view());
+            let got = ScatteringKernel::new(&plan).transform_block(&plan, &block);
+            for row in 0..3 {
+                let signal = samples.index_axis(Axis(0), row).row(1).to_vec();
+                for (k, want) in definition(&plan, &signal).into_iter().enumerate() {
+                    let largest = want.iter().copied().fold(0.0, f64::max);
+                    let width = plan.widths()[k + 1];
+                    let got = got.orders[k + 1].row(row).to_vec()[width..].to_vec();
+                    let off =
+                        want.iter().zip(&got).map(|(w, g)| (w - f64::from(*g)).abs() / largest).fold(0.0, f64::max);
+                    assert!(off < 1e-5, "order {} of {text:?}, {bins} bins: {off}", k + 1);
+                }
+                let order_0 = got.orders[0].row(row).to_vec()[3..].to_vec();
+                assert!((order_0[0] - 3e6).abs() < 1.0 && order_0[1] >= order_0[0], "the level shows: {order_0:?}");
+                let own = noise.index_axis(Axis(0), row).row(1).to_vec();
+                let mean = own.iter().sum::<f64>() / bins as f64;
+                let deviation = (own.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / bins as f64).sqrt();
+                let kept = f64::from(order_0[2]) / deviation;
+                // A sample is rounded to 2.3e-10 at this level; the smallest deviation is about 3e-3.
+                assert!((kept - 1.0).abs() < 1e-5, "the deviation has the digits that the samples have: {kept}");
+            }
+            // A neighbour without a level is what it is without such neighbours.
+            let plain = ScatteringKernel::new(&plan).transform(block.samples.view());
+            for (got, plain) in got.orders.iter().zip(&plain.orders) {
+                let width = got.ncols() / 2;
+                let own = Slice::from(..width);
+                let (got, plain) = (got.slice_axis(Axis(1), own), plain.slice_axis(Axis(1), own));
+                assert_eq!(got, plain, "{text:?}, {bins} bins");
+            }
         }
     }
 }
