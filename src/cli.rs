@@ -294,7 +294,7 @@ pub(crate) enum Command {
         /// The folder `model` of a run's output folder
         #[arg(long, value_name = "DIR")]
         model: PathBuf,
-        /// Folder of the new images
+        /// Folder of the new images, or file or folder of seismograms
         #[arg(long, value_name = "DIR")]
         input: PathBuf,
         /// Folder for results, not the one that holds the model

@@ -109,6 +109,20 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             if fresh {
                 pipeline::remove_results(&session.config.output.path)?;
             }
+            if model.header.traces.is_some() {
+                let (start_us, end_us) = (session.config.input.start, session.config.input.end);
+                let selection = Selection { start_us, end_us, ..Selection::default() };
+                let inputs = vec![session.config.input.path.clone()];
+                let request = seismogram::Request { inputs, selection, ..seismogram::Request::default() };
+                let mut backend = session.backend()?;
+                let done = pipeline::apply_to_seismograms(&session.context(), backend.as_mut(), &model, &request)?;
+                for station in done.summaries {
+                    let folder = station.output.display();
+                    say(format_args!("{}: {} segments: {folder}", station.name, station.segments));
+                }
+                say_left_out(&done.left_out, &session.config.output.path.join(LEFT_OUT_FILE));
+                return Ok(done.left_out.len());
+            }
             let summary = pipeline::apply(&session.context(), session.backend()?.as_mut(), &model)?;
             session.report(&summary);
             Ok(summary.left_out.len())
@@ -237,11 +251,13 @@ fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize>
     let (inputs, _spooled) = from_standard_input(inputs)?;
     let (start_us, end_us) = (session.config.input.start, session.config.input.end);
     let selection = Selection { channels: channel, stations: station, start_us, end_us };
-    let request = seismogram::Request { inputs, selection, all, catalogue: catalog, f1_hz: f1, waveforms };
+    let request =
+        seismogram::Request { inputs, selection, all, separate: false, catalogue: catalog, f1_hz: f1, waveforms };
     let ctx = session.context();
     let mut backend = session.backend()?;
-    let (stations, left_out) = pipeline::seismogram(&ctx, backend.as_mut(), &request)?;
-    for s in stations {
+    let done = pipeline::seismogram(&ctx, backend.as_mut(), &request)?;
+    let left_out = &done.left_out;
+    for s in &done.summaries {
         let (name, folder) = (&s.name, s.output.display());
         say(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
         if let Some(events) = s.events {
@@ -252,7 +268,7 @@ fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize>
             say(format_args!("report     {}", report.display()));
         }
     }
-    say_left_out(&left_out, &session.config.output.path.join(LEFT_OUT_FILE));
+    say_left_out(left_out, &session.config.output.path.join(LEFT_OUT_FILE));
     Ok(left_out.len())
 }
 

@@ -172,19 +172,19 @@ pub fn seismogram(
     ctx: &Context<'_>,
     backend: &mut dyn Backend,
     request: &seismogram::Request,
-) -> Result<(Vec<seismogram::StationSummary>, Vec<LeftOut>)> {
+) -> Result<seismogram::Transformed> {
     let mut summary = RunSummary::default();
     let done = timed(&mut summary, "seismogram", || seismogram::compute(ctx, backend, request))?;
-    for station in &done.0 {
+    for station in &done.summaries {
         let figures =
             json!({ "segments": station.segments, "left_out_at_gaps": station.left_out, "events": station.events });
         summary.figures.insert(station.name.clone(), figures);
     }
     note_backend(&mut summary, backend);
-    summary.finish_with(ctx.config, done.1.clone(), Some(backend.info()))?;
-    let several = done.0.len() > 1;
-    for station in done.0.iter().filter(|s| request.all && s.segments > 0) {
-        match go_on(ctx, backend, station, &done.1) {
+    summary.finish_with(ctx.config, done.left_out.clone(), Some(backend.info()))?;
+    let several = done.summaries.len() > 1;
+    for station in done.summaries.iter().filter(|s| request.all && s.segments > 0) {
+        match go_on(ctx, backend, station, &done) {
             Err(error @ (Error::Input(_) | Error::Config { .. })) if several => {
                 tracing::warn!("{}: {error}", station.name);
             }
@@ -194,21 +194,71 @@ pub fn seismogram(
     Ok(done)
 }
 
+/// New seismograms through a fitted model: each station of as many channels and the same sampling rate, in a folder of its
+/// own.
+///
+/// # Errors
+/// As [`seismogram`]; [`Error::Input`] where no station fits the model.
+pub fn apply_to_seismograms(
+    ctx: &Context<'_>,
+    backend: &mut dyn Backend,
+    model: &Model,
+    request: &seismogram::Request,
+) -> Result<seismogram::Transformed> {
+    let done = seismogram(ctx, backend, &seismogram::Request { separate: true, ..request.clone() })?;
+    let mut fitting = 0;
+    for station in done.summaries.iter().filter(|s| s.segments > 0) {
+        let wanted = model.header.traces.as_ref().map(|t| (t.channels.len(), t.sampling_rate));
+        if wanted != Some((station.channels, station.sampling_rate)) {
+            tracing::warn!(
+                "{}: {} channels at {} Hz do not fit the model",
+                station.name,
+                station.channels,
+                station.sampling_rate
+            );
+            continue;
+        }
+        fitting += 1;
+        let mut config = ctx.config.clone();
+        config.output.path.clone_from(&station.output);
+        let ctx = &Context { config: &config, pool: Arc::clone(&ctx.pool), ..*ctx };
+        let mut summary = RunSummary::default();
+        timed(&mut summary, "reduce", || apply::reduce(ctx, model, None))?;
+        ctx.check()?;
+        timed(&mut summary, "cluster", || apply::cluster(ctx, model))?;
+        summary.figures.insert("model".into(), json!(model.identity));
+        done.draw_clusters(ctx, station)?;
+        show_station(ctx, backend, &done.left_out, summary)?;
+    }
+    if fitting == 0 {
+        return Err(Error::Input(
+            "no station has as many channels and the sampling rate that the model was fitted on".into(),
+        ));
+    }
+    Ok(done)
+}
+
 /// The way of one station from its stored coefficients on: components, clusters, model, pictures, report.
 fn go_on(
     ctx: &Context<'_>,
     backend: &dyn Backend,
     station: &seismogram::StationSummary,
-    left_out: &[LeftOut],
+    done: &seismogram::Transformed,
 ) -> Result<()> {
     let mut config = ctx.config.clone();
     config.output.path.clone_from(&station.output);
     let ctx = &Context { config: &config, pool: Arc::clone(&ctx.pool), ..*ctx };
     let mut summary = RunSummary::default();
-    let finish = |summary: &mut RunSummary| summary.finish_with(ctx.config, left_out.to_vec(), Some(backend.info()));
     timed(&mut summary, "reduce", || reduce::compute(ctx, None))?;
     ctx.check()?;
     timed(&mut summary, "cluster", || cluster::compute(ctx))?;
+    done.draw_clusters(ctx, station)?;
+    show_station(ctx, backend, &done.left_out, summary)
+}
+
+/// Pictures and report of a station, and its `run.json` before each.
+fn show_station(ctx: &Context<'_>, backend: &dyn Backend, left_out: &[LeftOut], mut summary: RunSummary) -> Result<()> {
+    let finish = |summary: &mut RunSummary| summary.finish_with(ctx.config, left_out.to_vec(), Some(backend.info()));
     ctx.check()?;
     finish(&mut summary)?;
     timed(&mut summary, "visualize", || visualize::compute(ctx))?;

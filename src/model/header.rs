@@ -56,6 +56,9 @@ pub struct Header {
     pub program: String,
     /// The images it is for.
     pub images: Images,
+    /// The seismograms it is for, where it is for seismograms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traces: Option<Traces>,
     /// What it was fitted on.
     pub fit: Fit,
     /// SHA-256 of the other files.
@@ -76,6 +79,19 @@ pub struct Images {
     pub windows: usize,
 }
 
+/// The seismograms that a model is for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traces {
+    /// The channels it was fitted on, `NET.STA.LOC.CHA`; others are as good if they are as many.
+    pub channels: Vec<String>,
+    /// Hz.
+    pub sampling_rate: f64,
+}
+
+/// Section of the configuration that only models of seismograms carry.
+const SEISMOGRAM: &str = "seismogram";
+
 /// What a model was fitted on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,6 +102,15 @@ pub struct Fit {
     pub from: String,
     /// Time of the last.
     pub to: String,
+}
+
+/// What a model is for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// Images of an archive.
+    Images(Images),
+    /// Seismograms.
+    Traces(Traces),
 }
 
 /// The part of a configuration that a model carries.
@@ -99,9 +124,16 @@ pub(crate) fn configuration(config: &Config) -> Table {
 }
 
 impl Header {
-    pub(super) fn new(config: &Config, images: Images, fit: Fit, files: BTreeMap<String, String>) -> Self {
-        let (program, configuration) = (env!("CARGO_PKG_VERSION").to_owned(), configuration(config));
-        Self { format: FORMAT, numbers: NUMBERS, program, images, fit, files, configuration }
+    pub(super) fn new(config: &Config, source: Source, fit: Fit, files: BTreeMap<String, String>) -> Self {
+        let (program, mut configuration) = (env!("CARGO_PKG_VERSION").to_owned(), configuration(config));
+        let (images, traces) = match source {
+            Source::Images(images) => (images, None),
+            Source::Traces(traces) => (Images { width: None, height: None, windows: 0 }, Some(traces)),
+        };
+        if let (Some(section), true) = (config.resolved.get(SEISMOGRAM), traces.is_some()) {
+            configuration.insert(SEISMOGRAM.to_owned(), section.clone());
+        }
+        Self { format: FORMAT, numbers: NUMBERS, program, images, traces, fit, files, configuration }
     }
 
     pub(super) fn write(&self, path: &Path) -> Result<()> {
@@ -173,7 +205,7 @@ pub(super) fn write_colors(config: &Config, path: &Path) -> Result<bool> {
 }
 
 /// What new images are computed with must be what the model was fitted with.
-pub(super) fn check_same(folder: &Path, own: &Config, here: &Config) -> Result<()> {
+pub(super) fn check_same(folder: &Path, own: &Config, here: &Config, of_traces: bool) -> Result<()> {
     let refuse = |key: &str, own: String, here: String| {
         Err(Error::Input(format!(
             "{}: fitted with {key} = {own}, but here it is {here}: leave it out, or fit a model with it",
@@ -187,7 +219,8 @@ pub(super) fn check_same(folder: &Path, own: &Config, here: &Config) -> Result<(
             format!("{} (other colours)", here.value.colormap),
         );
     }
-    for section in SECTIONS.into_iter().filter(|s| *s != "exclude") {
+    let more = of_traces.then_some(SEISMOGRAM);
+    for section in SECTIONS.into_iter().filter(|s| *s != "exclude").chain(more) {
         let of = |config: &Config| config.resolved.get(section).cloned().unwrap_or(Value::Boolean(false));
         if let Some((key, own, here)) = difference(section, &of(own), &of(here)) {
             return refuse(&key, own, here);

@@ -23,13 +23,14 @@ use ndarray::{Array2, Axis};
 
 pub use clusters::{Clusters, NEIGHBOURS, Near};
 pub(crate) use header::configuration;
-pub use header::{FORMAT, Fit, Header, Images};
+pub use header::{FORMAT, Fit, Header, Images, Source, Traces};
 pub use reducer::Reducer;
 
 use crate::archive::Catalogue;
 use crate::config::{Baseline, Config};
 use crate::error::{Error, Result};
 use crate::places::{Geometry, Places};
+use crate::seismogram::SegmentPlan;
 use crate::stages::design;
 use crate::store::day::digest;
 use crate::store::npz::write_npz;
@@ -85,7 +86,7 @@ pub struct Fitted<'a> {
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Store`].
-pub fn write(config: &Config, images: Images, fit: Fit, network: &ScatteringPlan, fitted: &Fitted<'_>) -> Result<()> {
+pub fn write(config: &Config, source: Source, fit: Fit, network: &ScatteringPlan, fitted: &Fitted<'_>) -> Result<()> {
     let folder = folder(&config.output.path);
     design::write_file(&folder.join(NETWORK), network)?;
     fitted.clusters.write_all(&folder.join(CLUSTERS))?;
@@ -109,7 +110,7 @@ pub fn write(config: &Config, images: Images, fit: Fit, network: &ScatteringPlan
     }
     let digests = files.iter().map(|name| Ok(((*name).to_owned(), digest(&folder.join(name))?)));
     let digests = digests.collect::<Result<_>>()?;
-    Header::new(config, images, fit, digests).write(&folder.join(HEADER))
+    Header::new(config, source, fit, digests).write(&folder.join(HEADER))
 }
 
 /// A model that was read back.
@@ -188,7 +189,7 @@ impl Model {
     pub fn config(&self, file: Option<&Path>, overrides: &[String]) -> Result<Config> {
         let layers = self.header.configuration(&self.folder)?;
         let (own, here) = (layers.config(None, &[])?, layers.config(file, overrides)?);
-        header::check_same(&self.folder, &own, &here)?;
+        header::check_same(&self.folder, &own, &here, self.header.traces.is_some())?;
         Ok(here)
     }
 
@@ -218,21 +219,32 @@ impl Model {
         Ok(())
     }
 
+    /// Channels, samples and sampling rate of the segments that the model's network transforms.
+    fn shape(&self, config: &Config) -> Result<(usize, usize, f64)> {
+        if let Some(traces) = &self.header.traces {
+            let rate = traces.sampling_rate;
+            return Ok((traces.channels.len(), SegmentPlan::new(&config.seismogram, rate)?.bins, rate));
+        }
+        let cut = crate::plans::segmentation(config, self.header.images.windows)?;
+        Ok((config.features.names.len(), cut.bins, cut.windows_per_km))
+    }
+
     /// The filter banks that the configuration gives must be the stored ones, and its coefficients those of the
     /// reduction.
     fn check_network(&self, config: &Config) -> Result<()> {
         let path = self.folder.join(NETWORK);
         let mut file = Stored::open(&path)?;
         let other = || Error::store(&path, "filter banks other than the model's configuration gives");
-        let cut = crate::plans::segmentation(config, self.header.images.windows)?;
+        let shape = self.shape(config)?;
         // Before any is computed: a line of configuration can ask for gigabytes of filters, a file must hold them.
         for (k, bank) in config.network.banks.iter().enumerate() {
-            let samples = (bank.octaves * bank.resolution).saturating_mul(cut.bins) as u64;
+            let samples = (bank.octaves * bank.resolution).saturating_mul(shape.1) as u64;
             if file.bytes(&format!("wavelets_{}", k + 1))? < samples.saturating_mul(BYTES_A_SAMPLE) {
                 return Err(other());
             }
         }
-        let network = crate::plans::network(config, &cut)?;
+        let (channels, bins, rate) = shape;
+        let network = ScatteringPlan::new(&config.network, channels, bins, rate)?;
         let columns: Vec<usize> = network.widths().iter().map(|w| w * network.channels).collect();
         if columns != self.reducer.scaling.order_columns {
             let found = format!(

@@ -68,7 +68,7 @@ impl<'a> PreparedReader<'a> {
     }
 
     /// Goes on to sample `position`, through the filter if there is one.
-    pub(super) fn advance(&mut self, position: u64) -> Result<()> {
+    pub(crate) fn advance(&mut self, position: u64) -> Result<()> {
         if self.filter.is_none() {
             self.reader.skip(position.saturating_sub(self.position))?;
             self.position = self.position.max(position);

@@ -7,11 +7,13 @@ use super::rows::{read_matrix, stored_windows};
 use super::{StageRecord, features_config, same_scattering};
 use crate::config::Config;
 use crate::error::Result;
-use crate::model::{self, Fit, Images, Reducer};
+use crate::model::{self, Fit, Images, Reducer, Traces};
 use crate::places::Places;
 use crate::plans::{network, segmentation};
+use crate::seismogram::SegmentPlan;
 use crate::store::day::{NUMBERS, Record, Stage};
 use scatterfall_npz::NpzFile;
+use scatterfall_scattering::plan::ScatteringPlan;
 use scatterfall_timestamps::{day_name, iso};
 
 /// Writes the model, or says why there is none: results without images of this program behind them have none.
@@ -24,8 +26,8 @@ pub(super) fn write_model(
     rows: usize,
     fitted: &model::Fitted<'_>,
 ) -> Result<()> {
-    let images = match images(config, components, places) {
-        Ok(images) => images,
+    let source = match source(config, components, places) {
+        Ok(source) => source,
         Err(Missing::Foreign(what)) => {
             tracing::info!("no model for `scatterfall apply` is written: {what} was not made by this program");
             return Ok(());
@@ -38,11 +40,16 @@ pub(super) fn write_model(
             return Ok(());
         }
     };
-    let cut = segmentation(config, images.windows)?;
-    let network = network(config, &cut)?;
+    let network = match &source {
+        model::Source::Images(images) => network(config, &segmentation(config, images.windows)?)?,
+        model::Source::Traces(traces) => {
+            let bins = SegmentPlan::new(&config.seismogram, traces.sampling_rate)?.bins;
+            ScatteringPlan::new(&config.network, traces.channels.len(), bins, traces.sampling_rate)?
+        }
+    };
     let time = |t: Option<&i64>| t.map_or_else(String::new, |&t| iso(t));
     let fit = Fit { rows, from: time(places.times.iter().min()), to: time(places.times.iter().max()) };
-    model::write(config, images, fit, &network, fitted)
+    model::write(config, source, fit, &network, fitted)
 }
 
 /// Why there is no model.
@@ -53,8 +60,8 @@ enum Missing {
     Other(&'static str),
 }
 
-/// The images behind the components, where every stage between them was computed with this configuration.
-fn images(config: &Config, components: &mut NpzFile, places: &Places) -> std::result::Result<Images, Missing> {
+/// What is behind the components, where every stage between them was computed with this configuration.
+fn source(config: &Config, components: &mut NpzFile, places: &Places) -> std::result::Result<model::Source, Missing> {
     let output = &config.output.path;
     let reduction = model::reduction_file(output);
     let unmixing = read_matrix(components, &reduce::independent_file(output), "unmixing");
@@ -65,8 +72,11 @@ fn images(config: &Config, components: &mut NpzFile, places: &Places) -> std::re
         Some(_) if same => return Err(Missing::Other("the reduction")),
         _ => return Err(Missing::Foreign("the reduction")),
     }
-    let (own, mut size) = (features_config(config), None);
     let days: BTreeSet<String> = places.times.iter().map(|&t| day_name(t)).collect();
+    if let Some(traces) = traces(config, &days)? {
+        return Ok(model::Source::Traces(traces));
+    }
+    let (own, mut size) = (features_config(config), None);
     for day in days {
         let record = |stage: Stage, name| {
             let record = Record::read(&stage.file(output, &day)).ok_or(Missing::Foreign(name))?;
@@ -83,5 +93,29 @@ fn images(config: &Config, components: &mut NpzFile, places: &Places) -> std::re
         size = size.or(features.image_size);
     }
     let windows = stored_windows(config).ok_or(Missing::Foreign("the features"))?;
-    Ok(Images { width: size.map(|s| s.0), height: size.map(|s| s.1), windows })
+    Ok(model::Source::Images(Images { width: size.map(|s| s.0), height: size.map(|s| s.1), windows }))
+}
+
+/// The seismograms that the days are of; none where they are of images.
+fn traces(config: &Config, days: &BTreeSet<String>) -> std::result::Result<Option<Traces>, Missing> {
+    let mut own = config.sections(&["seismogram", "network"]);
+    if let Some(network) = own["network"].as_object_mut() {
+        network.remove("sampling_rate");
+    }
+    let mut found = None;
+    for day in days {
+        let Some(record) = Record::read(&Stage::Scattering.file(&config.output.path, day)) else { return Ok(None) };
+        let stored = &record.source.config;
+        let (Some(channels), Some(sampling_rate)) = (stored["channels"].as_array(), stored["sampling_rate"].as_f64())
+        else {
+            return Ok(None);
+        };
+        let same = ["seismogram", "network"].iter().all(|section| stored[*section] == own[*section]);
+        if record.source.numbers != NUMBERS || !same {
+            return Err(Missing::Other("a day of coefficients"));
+        }
+        let channels = channels.iter().filter_map(|c| c.as_str().map(str::to_owned)).collect();
+        found = Some(Traces { channels, sampling_rate });
+    }
+    Ok(found)
 }

@@ -104,6 +104,13 @@ fn the_whole_way_finds_a_burst_and_writes_a_report() {
     // The burst begins 400 s after 22:13:20.
     assert!(loudest[3].starts_with("2023-11-14T22:20:0") || loudest[3].starts_with("2023-11-14T22:19:59"), "{events}");
     assert_eq!((loudest[6], loudest[9]), ("HHZ", "a quarry"), "channel and catalogue: {events}");
+
+    // The same data through the model that was fitted on it.
+    let (model, again) = (station.join("model"), place.path("again"));
+    let own = ["apply", "--model", text(&model), "--input", text(&input), "--output", text(&again)];
+    program(&[&own[..], &["--backend", "cpu"]].concat()).ends_with(0);
+    let table = |folder: &Path| fs::read_to_string(folder.join("clustering_results/clusters.csv")).expect("labels");
+    assert_eq!(table(&again.join("XX.ABC.")), table(&station), "labels and scores");
 }
 
 #[test]

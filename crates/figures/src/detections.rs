@@ -4,7 +4,7 @@ use super::axis::{Axis, HEADER, Panel, header};
 use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{INK, cluster};
 use super::text::Text;
-use super::time_axis::{FOOTER, draw_time, mark_time, panel_ticks, time_axis};
+use super::time_axis::{FOOTER, draw_time, time_axis};
 use scatterfall_timestamps::Micros;
 
 const LEFT: f64 = 150.0;
@@ -42,7 +42,7 @@ pub fn detections(input: &Detections<'_>) -> Canvas {
     let top = input.threshold.is_finite().then_some(input.threshold);
     let y = Axis::around(finite().chain(top), 0.08);
     let panel = Panel { rect, x: time_axis(from, to.max(from.saturating_add(1_000))), y };
-    mark_time(&panel, &mut canvas, &panel_ticks(&panel));
+    draw_time(&panel, &mut canvas, "time (UTC)");
     panel.draw_y(&mut canvas, &y.ticks(6), "score");
     for time in input.catalogue.iter().filter(|t| (from..=to).contains(*t)) {
         let x = panel.px(*time as f64);
@@ -61,7 +61,6 @@ pub fn detections(input: &Detections<'_>) -> Canvas {
     if input.times.is_empty() {
         panel.note(&mut canvas, "no segments");
     }
-    draw_time(&panel, &mut canvas, "time (UTC)");
     panel.frame(&mut canvas);
     canvas.text("largest deviation from the hour's normal", (rect.left, rect.top - 14.0), Text::new(18.0));
     let words = format!("{} events (bars), {} of a catalogue (lines)", input.events.len(), input.catalogue.len());

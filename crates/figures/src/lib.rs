@@ -15,6 +15,7 @@
 pub mod axis;
 pub mod bank;
 pub mod canvas;
+pub mod cluster_waveforms;
 pub mod clusters;
 pub mod counts;
 pub mod coverage;

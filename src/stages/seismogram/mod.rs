@@ -2,6 +2,7 @@
 
 mod detect;
 mod picture;
+mod representatives;
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,8 @@ pub struct Request {
     pub selection: Selection,
     /// Go on to components, clusters, pictures, report and model, with a folder for every station.
     pub all: bool,
+    /// Every station has a folder of its own, one station too.
+    pub separate: bool,
     /// A catalogue of events to lay over the station's own, QuakeML or CSV.
     pub catalogue: Option<PathBuf>,
     /// Draw the second order at the first-order filter nearest to this frequency.
@@ -51,12 +54,40 @@ pub struct StationSummary {
     pub name: String,
     /// Where its files are.
     pub output: PathBuf,
+    /// Number of its channels.
+    pub channels: usize,
+    /// Hz.
+    pub sampling_rate: f64,
     /// Segments transformed, now or before.
     pub segments: u64,
     /// Segments left out for touching a gap or an overlap.
     pub left_out: u64,
     /// Events found, where they were looked for.
     pub events: Option<usize>,
+}
+
+/// What came of all stations.
+#[derive(Debug)]
+pub struct Transformed {
+    /// The stations that could be transformed.
+    pub summaries: Vec<StationSummary>,
+    /// Files and records that could not be used.
+    pub left_out: Vec<LeftOut>,
+    index: MiniSeedIndex,
+    stations: Vec<Station>,
+}
+
+impl Transformed {
+    /// Draws the waveforms of a station's clusters, once there are any.
+    ///
+    /// # Errors
+    /// Those of reading and writing.
+    pub fn draw_clusters(&self, ctx: &Context<'_>, station: &StationSummary) -> Result<()> {
+        match self.stations.iter().find(|s| s.name() == station.name) {
+            Some(station) => representatives::draw(ctx, &self.index, station),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Transforms every station, and every sampling rate of one. With one of them its files go to the output folder itself,
@@ -66,11 +97,7 @@ pub struct StationSummary {
 /// # Errors
 /// [`Error::Input`] where nothing can be read or nothing is left of the selection, [`Error::Config`] for segments that do
 /// not fit any station.
-pub fn compute(
-    ctx: &Context<'_>,
-    backend: &mut dyn Backend,
-    request: &Request,
-) -> Result<(Vec<StationSummary>, Vec<LeftOut>)> {
+pub fn compute(ctx: &Context<'_>, backend: &mut dyn Backend, request: &Request) -> Result<Transformed> {
     let index = ctx.pool.install(|| MiniSeedIndex::open(&request.inputs))?;
     let left_out = left_out(&index);
     let index = index.select(&request.selection)?;
@@ -81,7 +108,7 @@ pub fn compute(
     let mut summaries = Vec::new();
     let mut first_error = None;
     for station in &stations {
-        let output = match (stations.len(), request.all) {
+        let output = match (stations.len(), request.all || request.separate) {
             (1, false) => ctx.config.output.path.clone(),
             _ => ctx.config.output.path.join(station.name()),
         };
@@ -105,7 +132,7 @@ pub fn compute(
             ctx.config.seismogram.segment_s
         )));
     }
-    Ok((summaries, left_out))
+    Ok(Transformed { summaries, left_out, index, stations })
 }
 
 /// The files that were refused, then the records that were.
@@ -146,6 +173,8 @@ fn transform_station(
     let mut summary = StationSummary {
         name: station.name(),
         output: output.to_path_buf(),
+        channels: station.channels.len(),
+        sampling_rate: station.sampling_rate,
         segments: reader.rows(),
         left_out: reader.left_out(),
         events: None,
