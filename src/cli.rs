@@ -248,6 +248,21 @@ pub(crate) enum Command {
         #[arg(long, value_name = "F.png")]
         preview: Option<PathBuf>,
     },
+    /// Events: what happened, when, where and how fast
+    ///
+    /// Measures every image against the minutes around it, scores cells of fibre and time, lists events (events.csv) and faults
+    /// (health.csv). `run` does this as well.
+    Detect {
+        #[command(flatten)]
+        folders: Folders,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Events and their kinds from stored measurements
+    Events {
+        #[command(flatten)]
+        folders: Folders,
+    },
     /// Stage 1: window features of every image
     Features {
         #[command(flatten)]

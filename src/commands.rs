@@ -9,7 +9,7 @@ use scatterfall::bench;
 use scatterfall::config::Config;
 use scatterfall::model::Model;
 use scatterfall::progress::{Context, Observer, threads};
-use scatterfall::stages::{cluster, design, reduce, report, scatter, seismogram, visualize};
+use scatterfall::stages::{cluster, design, events, reduce, report, scatter, seismogram, visualize};
 use scatterfall::store::atomic::write_bytes;
 use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
@@ -73,6 +73,15 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             let summary = pipeline::clip(&session.context())?;
             session.report(&summary);
             Ok(summary.left_out.len())
+        }
+        Command::Detect { folders, reading } => {
+            let session = Session::new(&common, Settings { folders, reading })?;
+            let summary = pipeline::detect(&session.context())?;
+            session.report(&summary);
+            Ok(summary.left_out.len())
+        }
+        Command::Events { folders } => {
+            alone(&common, folders, "events", |ctx| events::compute(ctx, None, None).map(|_| ()))
         }
         Command::Features { folders, reading } => {
             let session = Session::new(&common, Settings { folders, reading })?;
@@ -380,6 +389,8 @@ impl Session {
         ));
         say_left_out(&summary.left_out, &output.join(LEFT_OUT_FILE));
         for (what, file) in [
+            ("events", "events.csv"),
+            ("health", "health.csv"),
             ("anomalies", "anomalies.csv"),
             ("clusters", "clustering_results/clusters.csv"),
             ("clipped", "waterfall_npz"),

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use scatterfall_detector::DetectorModel;
 use serde_json::json;
 
 use crate::archive::{Catalogue, LeftOut};
@@ -22,7 +23,9 @@ use crate::plans;
 use crate::progress::Context;
 use crate::seismogram::SegmentPlan;
 use crate::shard::{self, Shard};
-use crate::stages::{apply, clip, cluster, design, images, reduce, report, seismogram, strict, transform, visualize};
+use crate::stages::{
+    apply, clip, cluster, design, events, images, measure, reduce, report, seismogram, strict, transform, visualize,
+};
 use crate::store::atomic::remove_unfinished;
 use crate::store::day::Stage;
 use crate::summary::{LEFT_OUT_FILE, RunSummary};
@@ -56,6 +59,7 @@ fn to_clusters(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<(RunSumma
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
     compute_images(ctx, backend, &catalogue, true, &mut summary)?;
     compute_transform(ctx, backend, Some(&days), &mut summary)?;
+    find_events(ctx, &catalogue, &days, None, &mut summary)?;
     timed(&mut summary, "reduce", || reduce::compute(ctx, Some(&days)))?;
     ctx.check()?;
     timed(&mut summary, "cluster", || cluster::compute(ctx))?;
@@ -75,6 +79,11 @@ pub fn apply(ctx: &Context<'_>, backend: &mut dyn Backend, model: &Model) -> Res
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
     compute_images(ctx, backend, &catalogue, true, &mut summary)?;
     compute_transform(ctx, backend, Some(&days), &mut summary)?;
+    let detector = events::read_model(model.folder())?;
+    match &detector {
+        Some(detector) => find_events(ctx, &catalogue, &days, Some(detector), &mut summary)?,
+        None => tracing::info!("the model has no detector: no events are looked for"),
+    }
     timed(&mut summary, "reduce", || apply::reduce(ctx, model, Some(&days)))?;
     ctx.check()?;
     timed(&mut summary, "cluster", || apply::cluster(ctx, model))?;
@@ -150,6 +159,52 @@ pub fn clip(ctx: &Context<'_>) -> Result<RunSummary> {
 /// Those of reading the archive and of [`clip::preview`].
 pub fn preview(ctx: &Context<'_>, path: &Path) -> Result<()> {
     clip::preview(ctx, &read_catalogue(ctx, &mut RunSummary::default())?, path)
+}
+
+/// Events of an archive, where `[detect]` is enabled: measurements of its days, then the list.
+fn find_events(
+    ctx: &Context<'_>,
+    catalogue: &Catalogue,
+    days: &[String],
+    model: Option<&DetectorModel>,
+    summary: &mut RunSummary,
+) -> Result<()> {
+    if !ctx.config.detect.enabled {
+        return Ok(());
+    }
+    let features = plans::images(ctx.config, catalogue.size, false)?.features;
+    let plan = match events::plan_for(ctx.config, (features.rows, features.columns), model) {
+        Ok(plan) => Arc::new(plan),
+        // The settings were checked before: what is left are images of a size that no detector has.
+        Err(e) => {
+            tracing::warn!("no events are looked for: {e}");
+            return Ok(());
+        }
+    };
+    for left in &plan.left_out {
+        tracing::debug!("detector: {} is left out: {}", left.filter, left.reason);
+    }
+    let measured = timed(summary, "detect", || measure::compute(ctx, catalogue, &plan))?;
+    summary.figures.insert("detector_images".into(), json!(measured.images));
+    ctx.check()?;
+    let found = timed(summary, "events", || events::compute(ctx, Some(days), model))?;
+    if found.computed {
+        summary.figures.insert("events".into(), json!({ "listed": found.events, "threshold": found.threshold }));
+    }
+    ctx.check()
+}
+
+/// The stage `detect` alone: measurements, scores and events.
+///
+/// # Errors
+/// As [`run`].
+pub fn detect(ctx: &Context<'_>) -> Result<RunSummary> {
+    let mut summary = RunSummary::default();
+    let catalogue = read_catalogue(ctx, &mut summary)?;
+    let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
+    find_events(ctx, &catalogue, &days, None, &mut summary)?;
+    summary.finish(ctx.config, Some(&catalogue), None)?;
+    Ok(summary)
 }
 
 /// The stage `transform` alone.
@@ -400,7 +455,8 @@ fn planned_windows(ctx: &Context<'_>) -> Result<usize> {
 }
 
 /// Folders below the output folder that a run writes to.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 9] = [
+    "detection",
     "features",
     "wavelets",
     "scattering_coefficients",
@@ -425,7 +481,16 @@ fn remove_unfinished_files(output: &Path) {
 /// # Errors
 /// [`Error::Io`].
 pub fn remove_results(output: &Path) -> Result<()> {
-    const FILES: [&str; 5] = ["catalogue.json", "anomalies.csv", "report.html", LEFT_OUT_FILE, "run.json"];
+    const FILES: [&str; 8] = [
+        "catalogue.json",
+        "anomalies.csv",
+        "events.csv",
+        "events.json",
+        "health.csv",
+        "report.html",
+        LEFT_OUT_FILE,
+        "run.json",
+    ];
     let done = |path: &Path, result: std::io::Result<()>| match result {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, e)),
         _ => Ok(()),

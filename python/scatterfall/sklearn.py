@@ -116,7 +116,8 @@ class ScatteringClusterer(ClusterMixin, BaseEstimator):
     n_components
         Principal components, whitened; fewer where rows or coefficients are fewer.
     scattering
-        A ``Scattering`` estimator; its ``log`` is taken as True where none is given.
+        A ``Scattering`` estimator; by default one that gives logarithms and takes what is below a thousandth of its
+        row's largest for that: the rest is noise, which whitening would make as large as everything else.
     random_state
         Seed of the mixture.
     """
@@ -132,7 +133,7 @@ class ScatteringClusterer(ClusterMixin, BaseEstimator):
         from sklearn.base import clone
 
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
-        self.scattering_ = Scattering(log=True) if self.scattering is None else clone(self.scattering)
+        self.scattering_ = Scattering(log=True, floor=1e-3) if self.scattering is None else clone(self.scattering)
         coefficients = self.scattering_.fit(X).transform(X).astype(np.float64)
         components = min(self.n_components, len(X) - 1, coefficients.shape[1])
         self.pca_ = PCA(components, whiten=True, svd_solver="full").fit(coefficients)

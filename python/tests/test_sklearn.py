@@ -34,7 +34,7 @@ def test_clusters_are_found():
     time = np.arange(256)
     kinds = np.repeat([0, 1, 2], 20)
     x = random.standard_normal((60, 256)) * 0.1
-    x += np.sin(time * np.array([0.05, 0.4, 2.0])[kinds, None] + random.uniform(0, 6, (60, 1)))
+    x += np.sin(time * np.array([0.25, 0.8, 2.2])[kinds, None] + random.uniform(0, 6, (60, 1)))
     labels = ScatteringClusterer(n_clusters=3).fit_predict(x)
     assert all(len(set(labels[kinds == k])) == 1 for k in range(3)) and len(set(labels)) == 3
     assert len(set(labels[random.permutation(60)][:20])) > 1, "negative control"

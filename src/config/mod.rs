@@ -49,6 +49,10 @@ pub struct Config {
     pub reduce: Reduce,
     /// `[cluster]`
     pub cluster: Cluster,
+    /// `[detect]`
+    pub detect: Detect,
+    /// `[kinds]`
+    pub kinds: Kinds,
     /// `[anomaly]`
     pub anomaly: Anomaly,
     /// `[visualize]`
@@ -218,6 +222,46 @@ pub struct Cluster {
     pub agglomerative_linkage: Linkage,
 }
 
+/// The detector of events.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detect {
+    /// Whether `run` looks for events.
+    pub enabled: bool,
+    /// False alarms per day that the threshold is set for.
+    pub false_alarms_per_day: f64,
+    /// A threshold set by hand.
+    pub threshold: Option<f64>,
+    /// Length of a cell.
+    pub cell_km: f64,
+    /// Minutes before and after an image that its background is taken over.
+    pub background_min: f64,
+    /// Speeds along the fibre that are looked for, of both directions.
+    pub speeds_ms: Vec<f64>,
+    /// Seconds that something that moves is followed for.
+    pub slant_s: f64,
+    /// Time step of the block record.
+    pub block_s: f64,
+    /// Distance step of the block record.
+    pub block_km: f64,
+    /// Lengths in time of the boxes.
+    pub box_s: Vec<f64>,
+    /// Lengths along the fibre of the boxes.
+    pub box_km: Vec<f64>,
+    /// Minutes over which slow changes are looked for.
+    pub slow_min: Vec<f64>,
+    /// Events listed at most.
+    pub top: usize,
+}
+
+/// Kinds of events.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kinds {
+    /// Kinds at most.
+    pub clusters: usize,
+    /// File of their names, relative to the output folder.
+    pub names: PathBuf,
+}
+
 /// What a row is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Baseline {
@@ -354,6 +398,8 @@ impl Config {
             seismogram: sections::seismogram(&Section::new(&root, "seismogram"))?,
             reduce: sections::reduce(&Section::new(&root, "reduce"))?,
             cluster: sections::cluster(&root)?,
+            detect: sections::detect(&Section::new(&root, "detect"))?,
+            kinds: sections::kinds(&Section::new(&root, "kinds"))?,
             anomaly: sections::anomaly(&Section::new(&root, "anomaly"))?,
             visualize: sections::visualize(&Section::new(&root, "visualize"))?,
             compute: sections::compute(&Section::new(&root, "compute"))?,

@@ -272,6 +272,34 @@ pub(super) fn cluster(root: &Table) -> Result<Cluster> {
     })
 }
 
+pub(super) fn detect(s: &Section) -> Result<Detect> {
+    let positive = |v: f64| v > 0.0 && v <= 1e6;
+    let length = |key| s.number(key, "a number above 0", positive);
+    let lengths = |key| {
+        let all = s.numbers(key, "a list of numbers above 0", positive)?;
+        if all.is_empty() { Err(Error::config(format!("detect.{key}"), "[]", "at least one number")) } else { Ok(all) }
+    };
+    Ok(Detect {
+        enabled: s.flag("enabled")?,
+        false_alarms_per_day: length("false_alarms_per_day")?,
+        threshold: s.number_if("threshold", "a score above 0", positive)?,
+        cell_km: length("cell_km")?,
+        background_min: length("background_min")?,
+        speeds_ms: s.numbers("speeds_ms", "speeds in m/s, not 0", |v| v != 0.0 && v.abs() <= 1e4)?,
+        slant_s: length("slant_s")?,
+        block_s: length("block_s")?,
+        block_km: length("block_km")?,
+        box_s: lengths("box_s")?,
+        box_km: lengths("box_km")?,
+        slow_min: lengths("slow_min")?,
+        top: s.count("top", 1, MANY)?,
+    })
+}
+
+pub(super) fn kinds(s: &Section) -> Result<Kinds> {
+    Ok(Kinds { clusters: s.count("clusters", 1, 1000)?, names: s.text("names")?.into() })
+}
+
 pub(super) fn anomaly(s: &Section) -> Result<Anomaly> {
     Ok(Anomaly {
         baseline: s.choice("baseline", &[("place", Baseline::Place), ("model", Baseline::Model)])?,

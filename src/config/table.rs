@@ -36,6 +36,25 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("cluster.dbscan", &["eps", "min_samples"]),
     ("cluster.agglomerative", &["clusters", "exact", "linkage"]),
     ("anomaly", &["baseline", "top", "quantile"]),
+    (
+        "detect",
+        &[
+            "enabled",
+            "false_alarms_per_day",
+            "threshold",
+            "cell_km",
+            "background_min",
+            "speeds_ms",
+            "slant_s",
+            "block_s",
+            "block_km",
+            "box_s",
+            "box_km",
+            "slow_min",
+            "top",
+        ],
+    ),
+    ("kinds", &["clusters", "names"]),
     ("visualize", &["methods", "occurrences_km", "accumulate_files", "image_step", "images_per_group"]),
     ("compute", &["backend", "threads", "memory_mib", "batch_images"]),
 ];
@@ -208,6 +227,20 @@ impl<'a> Section<'a> {
     pub(super) fn number(&self, key: &str, expected: &str, accept: fn(f64) -> bool) -> Result<f64> {
         let value = self.number_if(key, expected, accept)?;
         self.required(key, value)
+    }
+
+    /// A list of finite numbers that `accept` takes.
+    pub(super) fn numbers(&self, key: &str, expected: &str, accept: fn(f64) -> bool) -> Result<Vec<f64>> {
+        let items = match self.get(key) {
+            Some(Value::Array(items)) => items,
+            Some(other) => return Err(self.error(key, other, expected)),
+            None => return self.required(key, None),
+        };
+        #[expect(clippy::cast_precision_loss, reason = "whole numbers written for a quantity are small")]
+        let number = |v: &Value| v.as_float().or_else(|| v.as_integer().map(|i| i as f64));
+        let of =
+            |v: &Value| number(v).filter(|n| n.is_finite() && accept(*n)).ok_or_else(|| self.error(key, v, expected));
+        items.iter().map(of).collect()
     }
 
     /// A whole number of at least `least` and at most `most`.

@@ -131,6 +131,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// The folder it was read from.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Reads the folder of a model, checking all of it.
     ///
     /// # Errors

@@ -5,8 +5,10 @@ pub mod clip;
 pub mod cluster;
 pub mod cluster_files;
 pub mod design;
+pub mod events;
 mod fitted;
 pub mod images;
+pub mod measure;
 pub mod reduce;
 mod repeated;
 pub mod report;
@@ -152,6 +154,7 @@ pub(crate) fn stored_days(output: &Path, stage: Stage, wanted: Option<&[String]>
         let command = match stage {
             Stage::Features => "features",
             Stage::Scattering => "transform",
+            Stage::Measurements | Stage::Scores => "detect",
         };
         let folder = stage.folder(output);
         return Err(Error::Input(format!("{}: nothing there; run `scatterfall {command}` first", folder.display())));

@@ -25,6 +25,10 @@ pub enum Stage {
     Features,
     /// Scattering coefficients.
     Scattering,
+    /// What the detector measures of each image.
+    Measurements,
+    /// The detector's scores.
+    Scores,
 }
 
 impl Stage {
@@ -32,6 +36,8 @@ impl Stage {
         match self {
             Self::Features => ("features", "features"),
             Self::Scattering => ("scattering_coefficients", "scattering_coefficients"),
+            Self::Measurements => ("detection", "blocks"),
+            Self::Scores => ("detection", "scores"),
         }
     }
 
@@ -163,9 +169,17 @@ impl Record {
     /// # Errors
     /// [`Error::Io`].
     pub fn write(&self, day_file: &Path) -> Result<()> {
-        match std::fs::remove_file(day_file) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("replace", day_file, e)),
-            _ => {}
+        // Another task may be writing the same day: where its record is this one already, its file is what takes the
+        // name, now or soon. Asked for in this order, as it writes its record first, none of its files is removed.
+        let there = day_file.exists();
+        if Self::read(day_file).as_ref() == Some(self) {
+            return Ok(());
+        }
+        if there {
+            match std::fs::remove_file(day_file) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("replace", day_file, e)),
+                _ => {}
+            }
         }
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');

@@ -1,5 +1,6 @@
 //! The compiled program on tiny archives, and its numbers against other implementations.
 //!
+//! - [`book`]: links, commands, options and keys that the documents name
 //! - [`cli`]: what every command accepts, says and returns
 //! - [`apply`]: new images through a fitted model, and models that are refused
 //! - [`bad_input`]: what is left out, and what ends a run, without harm to what is there
@@ -19,6 +20,7 @@
 mod apply;
 mod bad_input;
 mod bench;
+mod book;
 mod cli;
 mod compare;
 mod fixture;

@@ -22,8 +22,8 @@ use crate::slow::{ColumnBackground, SlowNormals};
 use crate::window::Window;
 use crate::{DetectorError, DetectorParams, Geometry, Measurement};
 
-/// Images up to which an archive is one window: two days of minutes.
-pub const MAX_WINDOW: usize = 2880;
+/// Windows that normals and threshold are fitted to: medians over more days say the same.
+const MAX_FITTED: usize = 10;
 
 /// Margin of a day's window, minutes: the longest reach of a running level.
 const MARGIN_MIN: f64 = 60.0;
@@ -120,22 +120,32 @@ impl<D: Days + ?Sized> Loader<'_, D> {
 }
 
 /// Days of each window: all at once where they are few.
-fn window_days<D: Days + ?Sized>(days: &D) -> Vec<Range<usize>> {
+fn window_days<D: Days + ?Sized>(days: &D, max_images: usize) -> Vec<Range<usize>> {
     let total: usize = (0..days.count()).map(|d| days.images(d)).sum();
-    if total <= MAX_WINDOW {
+    if total <= max_images {
         return std::iter::once(0..days.count()).collect();
     }
     (0..days.count()).map(|d| d..d + 1).collect()
 }
 
-/// Calls `visit` with each window and the days of its core (number and images).
+/// At most `count` of the windows, evenly spaced.
+fn evenly(windows: Vec<Range<usize>>, count: usize) -> Vec<Range<usize>> {
+    let n = windows.len();
+    if n <= count {
+        return windows;
+    }
+    (0..count).map(|i| windows[(2 * i + 1) * n / (2 * count)].clone()).collect()
+}
+
+/// Calls `visit` with at most `max_windows` evenly spaced windows and the days of their core (number and images).
 fn for_each_window<D: Days + ?Sized>(
     plan: &DetectorPlan,
     loader: &mut Loader<'_, D>,
+    max_windows: usize,
     mut visit: impl FnMut(&Window<'_>, &[(usize, usize)]) -> Result<(), DetectorError>,
 ) -> Result<(), DetectorError> {
     let margin = plan.geometry.images_in(MARGIN_MIN);
-    for core_days in window_days(loader.days) {
+    for core_days in evenly(window_days(loader.days, plan.params.window_images), max_windows) {
         loader.kept.retain(|day, _| day + 1 >= core_days.start && *day <= core_days.end);
         let before = core_days.start.checked_sub(1).map(|d| loader.get(d)).transpose()?;
         let core: Vec<_> = core_days.clone().map(|d| loader.get(d)).collect::<Result<_, _>>()?;
@@ -242,14 +252,14 @@ pub fn fit<D: Days + ?Sized>(
 ) -> Result<DetectorModel, DetectorError> {
     let mut loader = Loader { days, kept: BTreeMap::new() };
     let mut counts = ColumnCounts::new(plan.geometry.columns);
-    for_each_window(plan, &mut loader, |window, _| {
+    for_each_window(plan, &mut loader, usize::MAX, |window, _| {
         let rows = plan.geometry.rows;
         window.images[window.core.clone()].iter().filter(|m| m.is_usable(rows)).for_each(|image| counts.add(image));
         Ok(())
     })?;
     let columns = counts.background();
     let mut windows = Vec::new();
-    for_each_window(plan, &mut loader, |window, _| {
+    for_each_window(plan, &mut loader, MAX_FITTED, |window, _| {
         windows.push(fit_window(plan, window, &columns));
         Ok(())
     })?;
@@ -258,7 +268,7 @@ pub fn fit<D: Days + ?Sized>(
     }
     let mut normals = merge(windows, columns);
     let mut filters = Vec::new();
-    for_each_window(plan, &mut loader, |window, _| {
+    for_each_window(plan, &mut loader, MAX_FITTED, |window, _| {
         let scored = score_window(plan, window, &normals, false).filters;
         let cells = scored.chunks_exact(plan.filter_count());
         let places = window.images[window.core.clone()].iter().flat_map(|m| (0..plan.cells).map(move |c| (m, c)));
@@ -276,11 +286,9 @@ pub fn fit<D: Days + ?Sized>(
     };
     let scores: Vec<f32> = filters.chunks_exact(count).map(largest).collect();
     let probability = (threshold.false_alarms_per_day / plan.cells_per_day()).min(0.5);
-    // The median sits among events where they fill a third of the cells.
-    let upper = if plan.params.improved { 0.3 } else { 0.5 };
     // The largest of filters that each follow the standard law is above what one of them reaches.
     let least = if plan.params.improved { Gumbel { mode: 0.0, scale: 1.0 }.exceeded_with(probability) } else { 0.0 };
-    let fitted = || Gumbel::through_low_quantiles(scores, upper).exceeded_with(probability).max(least);
+    let fitted = || Gumbel::through_low_quantiles(scores).exceeded_with(probability).max(least);
     Ok(DetectorModel {
         geometry: plan.geometry,
         params: plan.params.clone(),
@@ -310,7 +318,7 @@ pub fn detect<D: Days + ?Sized>(
 ) -> Result<Vec<Event>, DetectorError> {
     let mut loader = Loader { days, kept: BTreeMap::new() };
     let mut windows: Vec<Vec<Event>> = Vec::new();
-    for_each_window(plan, &mut loader, |window, sizes| {
+    for_each_window(plan, &mut loader, usize::MAX, |window, sizes| {
         let scored = score_window(plan, window, &model.normals, true);
         windows.push(find_events(plan, window, &scored, model.threshold as f32));
         let mut first = 0;
@@ -356,4 +364,29 @@ fn day_scores(plan: &DetectorPlan, window: &Window<'_>, filters: &[f32], part: R
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fitted_windows_are_evenly_spaced() {
+        let days = |n: usize| (0..n).map(|d| d..d + 1).collect::<Vec<_>>();
+        assert_eq!(evenly(days(3), 10), days(3), "few are all taken");
+        let of_month: Vec<usize> = evenly(days(30), 10).iter().map(|w| w.start).collect();
+        assert_eq!(of_month, [1, 4, 7, 10, 13, 16, 19, 22, 25, 28], "ten of thirty");
+    }
+
+    #[test]
+    fn medians_of_counts_are_medians() {
+        let mut counts = vec![0; 10];
+        for v in [7, 2, 2, 9] {
+            counts[v] += 1;
+        }
+        assert_eq!(median_of_counts(&counts), 4.5, "mean of the two middle values");
+        counts[9] += 1;
+        assert_eq!(median_of_counts(&counts), 7.0, "an odd number");
+        assert_eq!(median_of_counts(&[0, 0]), 0.0, "none");
+    }
 }

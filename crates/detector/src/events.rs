@@ -127,6 +127,9 @@ const BROAD_SHARE: f32 = 0.6;
 const CARRY_S: f64 = 90.0;
 const HOLE_S: f64 = 6.0;
 
+/// Shortest track, seconds.
+const MIN_TRACK_S: f64 = 8.0;
+
 struct Finder<'a> {
     plan: &'a DetectorPlan,
     window: &'a Window<'a>,
@@ -310,6 +313,10 @@ impl<'a> Finder<'a> {
         let times = (0..count).map(|k| line.from_s + k as f64 * half).map(|t| (t, line.at(t)));
         let seen: Vec<(f64, f64)> = times.filter(|&(_, x)| x >= 0.0 && x < km).collect();
         let (first, last) = (*seen.first()?, *seen.last()?);
+        // What is over so soon is a spot, and the blocks' work.
+        if self.plan.params.improved && last.0 + step - first.0 < MIN_TRACK_S {
+            return None;
+        }
         for &(t, x) in &seen {
             let (r, c) = self.block(claims, t, x);
             let taken = &mut claims.taken.values[r * self.plan.block_columns + c];

@@ -174,36 +174,54 @@ pub(crate) fn row_median(row: &[f32], range: (f32, f32), guess: f32) -> f32 {
     let n = row.len();
     let (low_rank, high_rank) = ((n.max(1) - 1) / 2, n / 2);
     let (mut low, mut high) = range;
-    for offset in [-0.125, 0.125] {
-        let at = guess + offset;
-        if at > low && at < high {
-            if count_below(row, at) <= low_rank { low = at } else { high = at }
-        }
-    }
-    while high - low > 2e-5 {
-        let middle = 0.5 * (low + high);
-        if count_below(row, middle) <= low_rank { low = middle } else { high = middle }
+    let (mut below_low, mut below_high) = (0, n);
+    let offsets = [-0.125, 0.125].map(|offset| guess + offset);
+    let mut probes = offsets.into_iter();
+    // A bracket this narrow, or with a single value in it, leaves nothing to choose.
+    while high - low > 2e-5 && below_high - below_low > 1 {
+        let at = probes.next().filter(|at| *at > low && *at < high).unwrap_or(0.5 * (low + high));
+        let below = count_below(row, at);
+        if below <= low_rank { (low, below_low) = (at, below) } else { (high, below_high) = (at, below) }
     }
     // The lower middle value is the smallest from `low` on; the upper one is it too or the smallest from `high` on.
-    let (mut lower, mut upper) = (f32::INFINITY, f32::INFINITY);
-    for &v in row {
-        lower = if v >= low && v < lower { v } else { lower };
-        upper = if v >= high && v < upper { v } else { upper };
-    }
+    let (lower, upper) = (smallest_from(row, low), smallest_from(row, high));
     if low_rank == high_rank || count_below(row, high) > high_rank { lower } else { 0.5 * (lower + upper) }
+}
+
+/// The smallest value that is not below `limit`.
+#[inline(always)]
+fn smallest_from(row: &[f32], limit: f32) -> f32 {
+    let mut lanes = [f32::INFINITY; 32];
+    let (chunks, rest) = row.as_chunks::<32>();
+    for chunk in chunks {
+        for j in 0..32 {
+            let v = if chunk[j] >= limit { chunk[j] } else { f32::INFINITY };
+            lanes[j] = if v < lanes[j] { v } else { lanes[j] };
+        }
+    }
+    rest.iter().filter(|v| **v >= limit).chain(&lanes).fold(f32::INFINITY, |m, &v| if v < m { v } else { m })
 }
 
 #[inline(always)]
 fn count_below(row: &[f32], limit: f32) -> usize {
-    let mut counts = [0u32; 32];
-    let chunks = row.chunks_exact(32);
-    let rest = chunks.remainder().iter().filter(|v| **v < limit).count();
+    const LANES: usize = 64;
+    let mut counts = [0.0f32; LANES];
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    let rest = rest.iter().filter(|v| **v < limit).count();
     for chunk in chunks {
-        for j in 0..32 {
-            counts[j] += u32::from(chunk[j] < limit);
+        for j in 0..LANES {
+            // Counts in single precision are exact far beyond a row's length, and stay in the lanes of the comparison.
+            counts[j] += if chunk[j] < limit { 1.0 } else { 0.0 };
         }
     }
-    rest + counts.iter().sum::<u32>() as usize
+    let mut half = LANES / 2;
+    while half > 0 {
+        for j in 0..half {
+            counts[j] += counts[j + half];
+        }
+        half /= 2;
+    }
+    rest + counts[0] as usize
 }
 
 #[cfg(test)]

@@ -36,14 +36,14 @@ mod tracks;
 pub mod whiten;
 mod window;
 
-pub use assemble::{DayScores, Days, DetectorModel, MAX_WINDOW, Threshold, detect, fit};
+pub use assemble::{DayScores, Days, DetectorModel, Threshold, detect, fit};
 pub use error::DetectorError;
 pub use events::{Event, Path, Reason, find_events};
 pub use health::{Fault, Finding, HealthScan};
 pub use kinds::{Kinds, agglomerate, descriptor};
 pub use measure::{Image, MIN_SCALE, Measurement, Measurer, Reference, is_gap};
 pub use merge::merge_events;
-pub use params::{DetectorParams, Geometry};
+pub use params::{DetectorParams, Geometry, MAX_WINDOW};
 pub use plan::{BlockBox, DetectorPlan, LeftOut, SlowBox};
 pub use score::{FilterScale, Gumbel, Normals, Scored, fair_scales, fit_window, score_window};
 pub use slant_normals::{SlantNormals, SlantScores};

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::DetectorError;
 
+/// Images up to which an archive is one window: two days of minutes.
+pub const MAX_WINDOW: usize = 2880;
+
 /// Size of an image and what it spans.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Geometry {
@@ -87,6 +90,8 @@ pub struct DetectorParams {
     pub slow_min: Vec<f64>,
     /// The background is the median over this many minutes before and after an image.
     pub background_min: f64,
+    /// Images up to which an archive is fitted and scored at once; a longer one goes day by day.
+    pub window_images: usize,
     /// Pixels from this index on are saturated: they count no more than their surroundings (250 m). 256 switches this off.
     pub saturated_index: u16,
     /// Takes what was found better than the first definition: normals from low quantiles, filters on one Gumbel scale, gain steps by their shape,
@@ -113,6 +118,7 @@ impl Default for DetectorParams {
             slow_m: vec![70.0, 140.0, 230.0],
             slow_min: vec![5.0, 15.0],
             background_min: 10.0,
+            window_images: MAX_WINDOW,
             saturated_index: 254,
             improved: true,
         }

@@ -59,13 +59,13 @@ pub struct Gumbel {
 }
 
 impl Gumbel {
-    /// The law through the quantiles 0.1 and `upper` (0.5 or less): events only add to scores, and even where they fill a third of the cells
+    /// The law through the quantiles 0.1 and 0.5: events only add to scores, and even where they fill a third of the cells
     /// they hardly move the lower half.
-    pub fn through_low_quantiles(mut values: Vec<f32>, upper: f64) -> Self {
+    pub fn through_low_quantiles(mut values: Vec<f32>) -> Self {
         values.par_sort_unstable_by(f32::total_cmp);
-        let (a, b) = (quantile(&values, 0.1), quantile(&values, upper));
+        let (a, b) = (quantile(&values, 0.1), quantile(&values, 0.5));
         let g = |q: f64| -(-q.ln()).ln();
-        let scale = (b - a) / (g(upper) - g(0.1));
+        let scale = (b - a) / (g(0.5) - g(0.1));
         Self { mode: a - scale * g(0.1), scale }
     }
 
@@ -292,7 +292,7 @@ fn keep_largest(best: &mut Vec<f32>, scores: &[f32]) {
 
 /// Scales that put every filter on the standard Gumbel law, so that none wins by its heavier tail.
 pub fn fair_scales(filters: &[f32], count: usize) -> Vec<FilterScale> {
-    let law = |f: usize| Gumbel::through_low_quantiles(filters.iter().skip(f).step_by(count).copied().collect(), 0.5);
+    let law = |f: usize| Gumbel::through_low_quantiles(filters.iter().skip(f).step_by(count).copied().collect());
     let laws: Vec<Gumbel> = (0..count).into_par_iter().map(law).collect();
     let of_law = |l: &Gumbel| {
         // A filter that hardly varies has nothing to say.

@@ -8,7 +8,7 @@ use pulp::NullaryFnOnce;
 
 use crate::columns::ColumnStatistics;
 use crate::filters::{Border, median, median_filter, row_median};
-use crate::plan::DetectorPlan;
+use crate::plan::{DetectorPlan, odd};
 
 /// Bounds of a whitened pixel, standard deviations.
 pub const CLIP: (f32, f32) = (-4.0, 8.0);
@@ -112,44 +112,107 @@ impl NullaryFnOnce for Rows<'_> {
     #[inline(always)]
     fn call(self) -> (Whitened, Vec<f32>) {
         let Rows { plan, input, jumps } = self;
-        let (rows, columns) = (plan.geometry.rows, plan.geometry.columns);
+        let columns = plan.geometry.columns;
         let inverse: Vec<f32> = input.scale.iter().map(|s| 1.0 / s).collect();
-        let mut z = vec![0.0f32; columns];
-        let mut medians = Vec::with_capacity(rows);
-        let mut row_means = vec![0.0f32; rows * plan.block_columns];
+        let mut medians = Vec::with_capacity(plan.geometry.rows);
+        let mut row_means = vec![0.0f32; plan.geometry.rows * plan.block_columns];
         let mut reducer = plan.slants.as_deref().map(Reducer::new);
+        let mut surroundings = Surroundings::new(plan);
+        let mut step = Vec::new();
         let (mut part, mut guess) = (0, 0.0);
-        let saturation_reach = (125.0 / plan.geometry.meters_per_column()) as usize;
-        for r in 0..rows {
-            while r >= plan.part_edges[part + 1] {
-                part += 1;
-            }
-            let jump = &jumps[part * columns..(part + 1) * columns];
-            if input.missing[r] {
-                z.iter_mut().zip(jump).for_each(|(z, j)| *z = -j);
-            } else {
-                let source = &input.plane[r * columns..(r + 1) * columns];
-                for x in 0..columns {
-                    z[x] = unit(source[x], input.background[x], inverse[x]) - jump[x];
+        for rows in plan.row_edges.windows(2).map(|e| e[0]..e[1]) {
+            step.clear();
+            step.resize(rows.len() * columns, 0.0f32);
+            for (z, r) in step.chunks_exact_mut(columns).zip(rows.clone()) {
+                while r >= plan.part_edges[part + 1] {
+                    part += 1;
                 }
-                let limit = plan.params.saturated_index;
-                if u16::from(source.iter().fold(0, |m: u8, &v| m.max(v))) >= limit {
-                    hold_saturated(source, limit, saturation_reach, &mut z);
+                whiten_row(plan, &input, r, &inverse, &jumps[part * columns..(part + 1) * columns], z);
+                let means = &mut row_means[r * plan.block_columns..(r + 1) * plan.block_columns];
+                for (mean, e) in means.iter_mut().zip(plan.column_edges.windows(2)) {
+                    *mean = sum(&z[e[0]..e[1]]) / (e[1] - e[0]) as f32;
                 }
             }
-            // A jump is at most the clip's width, so that no pixel leaves this range.
-            guess = row_median(&z, (-17.0, 21.0), guess);
-            medians.push(guess);
-            let means = &mut row_means[r * plan.block_columns..(r + 1) * plan.block_columns];
-            for (mean, e) in means.iter_mut().zip(plan.column_edges.windows(2)) {
-                *mean = sum(&z[e[0]..e[1]]) / (e[1] - e[0]) as f32;
+            let mut common = 0.0;
+            if plan.params.improved {
+                let means = &row_means[rows.start * plan.block_columns..rows.end * plan.block_columns];
+                common = surroundings.set(plan, means, &input.missing[rows.clone()]);
+                for (z, r) in step.chunks_exact_mut(columns).zip(rows.clone()) {
+                    let keep = if input.missing[r] { 0.0 } else { 1.0 };
+                    z.iter_mut().zip(&surroundings.level).for_each(|(z, l)| *z = keep * (*z - l));
+                }
             }
-            if let Some(reducer) = &mut reducer {
-                reducer.add(&z, guess);
+            for z in step.chunks_exact(columns) {
+                // A jump and a level are at most the clip's width, so that no pixel leaves this range.
+                guess = row_median(z, (-33.0, 37.0), guess);
+                medians.push(guess + common);
+                if let Some(reducer) = &mut reducer {
+                    reducer.add(z, guess);
+                }
             }
         }
         let samples = reducer.map_or_else(Vec::new, Reducer::finish);
         (Whitened { samples, row_means }, medians)
+    }
+}
+
+/// Whitens one row into `z`.
+#[inline(always)]
+fn whiten_row(plan: &DetectorPlan, input: &Whitening<'_>, r: usize, inverse: &[f32], jump: &[f32], z: &mut [f32]) {
+    let columns = plan.geometry.columns;
+    if input.missing[r] {
+        z.iter_mut().zip(jump).for_each(|(z, j)| *z = -j);
+        return;
+    }
+    let source = &input.plane[r * columns..(r + 1) * columns];
+    // Over zipped slices, so that no check of an index stands in the way of the SIMD lanes.
+    let normal = input.background.iter().zip(inverse).zip(jump);
+    for ((z, &v), ((&background, &inverse), &jump)) in z.iter_mut().zip(source).zip(normal) {
+        *z = unit(v, background, inverse) - jump;
+    }
+    let limit = plan.params.saturated_index;
+    if u16::from(source.iter().fold(0, |m: u8, &v| m.max(v))) >= limit {
+        hold_saturated(source, limit, (125.0 / plan.geometry.meters_per_column()) as usize, z);
+    }
+}
+
+/// Length that a level must rise over to be no slant, metres: gusts, ships and near earthquakes would light lines of all speeds.
+const SURROUNDINGS_M: f64 = 2000.0;
+
+/// The level of the 2 km around each column in one time step: the running median of the places, linear between their middles.
+struct Surroundings {
+    width: usize,
+    /// First of the two places that a column lies between, and its distance from it.
+    between: Vec<(usize, f32)>,
+    level: Vec<f32>,
+}
+
+impl Surroundings {
+    fn new(plan: &DetectorPlan) -> Self {
+        let (columns, places) = (plan.geometry.columns, plan.block_columns);
+        let at = |x: usize| {
+            let at = ((x as f64 + 0.5) * places as f64 / columns as f64 - 0.5).clamp(0.0, (places - 1) as f64);
+            let first = (at as usize).min(places.saturating_sub(2));
+            (first, (at - first as f64) as f32)
+        };
+        let width = odd(SURROUNDINGS_M * places as f64 / plan.geometry.length_m);
+        Self { width, between: (0..columns).map(at).collect(), level: vec![0.0; columns] }
+    }
+
+    /// Takes the means of a step's rows (rows x places) and returns the level that is common to all places.
+    fn set(&mut self, plan: &DetectorPlan, row_means: &[f32], missing: &[bool]) -> f32 {
+        let places = plan.block_columns;
+        let mut mean = vec![0.0f32; places];
+        let there = missing.iter().filter(|m| !**m).count().max(1) as f32;
+        for (row, _) in row_means.chunks_exact(places).zip(missing).filter(|(_, m)| !**m) {
+            mean.iter_mut().zip(row).for_each(|(m, v)| *m += v / there);
+        }
+        let mut around = median_filter(&mean, self.width, Border::Nearest);
+        for (level, &(first, fraction)) in self.level.iter_mut().zip(&self.between) {
+            let (a, b) = (around[first], around[(first + 1).min(places - 1)]);
+            *level = a + fraction * (b - a);
+        }
+        median(&mut around)
     }
 }
 

@@ -98,6 +98,24 @@ fn a_line_is_one_event_with_its_speed() {
 }
 
 #[test]
+fn the_border_of_days_cuts_no_event() {
+    // Days of 10 images, each a window of its own with its neighbours as margins.
+    let params = DetectorParams { window_images: 10, ..DetectorParams::default() };
+    let by_day = Arc::new(DetectorPlan::new(GEOMETRY, params).expect("a plan"));
+    let measured = measure(&by_day, line(13.0, 300.0), 64);
+    let days: Vec<Vec<Measurement>> = measured.chunks(10).map(<[Measurement]>::to_vec).collect();
+    assert_eq!(days.len(), 3, "the line goes on over a border");
+    let found = events(&by_day, &days);
+    let moving: Vec<&Event> = found.iter().filter(|e| e.path == Path::Slants).collect();
+    assert_eq!(moving.len(), 1, "{found:#?}");
+    assert!(moving[0].time_from_us < time_us(9) && moving[0].time_to_us > time_us(12), "{moving:#?}");
+    let whole = events(&plan(GEOMETRY), &[measured]);
+    let of_whole = whole.iter().find(|e| e.path == Path::Slants).expect("a track");
+    let (v, w) = (moving[0].speed_ms.expect("a speed"), of_whole.speed_ms.expect("a speed"));
+    assert!((v - w).abs() < 0.5, "speed {v} by day, {w} at once");
+}
+
+#[test]
 fn a_mirrored_fibre_has_mirrored_events() {
     let plan = plan(GEOMETRY);
     let found = events(&plan, &[measure(&plan, line(18.0, 400.0), 64)]);

@@ -13,7 +13,7 @@ mod rows;
 mod writer;
 
 pub use error::{Error, Result};
-pub use npy::{Dtype, Element, FromStored, NpyReader, Time, header};
+pub use npy::{Dtype, Element, F16, FromStored, NpyReader, Time, header};
 pub use reader::NpzFile;
 pub use rows::GrowingArrays;
 pub use writer::NpzWriter;

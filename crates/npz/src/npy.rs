@@ -26,6 +26,7 @@ macro_rules! element {
     };
 }
 element!(u8, "|u1");
+element!(u16, "<u2");
 element!(i32, "<i4");
 element!(i64, "<i8");
 element!(f32, "<f4");
@@ -51,6 +52,40 @@ macro_rules! complex_element {
 }
 complex_element!(f32, "<c8");
 complex_element!(f64, "<c16");
+
+/// A number in half precision, as its bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct F16(pub u16);
+
+impl F16 {
+    /// The nearest number in half precision (half to even); what is too large becomes infinite.
+    pub fn from_f32(value: f32) -> Self {
+        let bits = value.to_bits();
+        let sign = ((bits >> 16) & 0x8000) as u16;
+        let magnitude = bits & 0x7fff_ffff;
+        if magnitude > 0x7f80_0000 {
+            return Self(sign | 0x7e00);
+        }
+        // From 65,520 on the nearest number is beyond the largest.
+        if magnitude >= 0x477f_f000 {
+            return Self(sign | 0x7c00);
+        }
+        if magnitude < 0x3880_0000 {
+            // Below 2^-14 numbers are multiples of 2^-24; adding 0.5 rounds to them in single precision, half to even.
+            let shifted = f32::from_bits(magnitude) + 0.5;
+            return Self(sign | (shifted.to_bits() - 0.5f32.to_bits()) as u16);
+        }
+        let odd = (magnitude >> 13) & 1;
+        Self(sign | ((magnitude - 0x3800_0000 + 0x0fff + odd) >> 13) as u16)
+    }
+}
+
+impl Element for F16 {
+    const DESCR: &'static str = "<f2";
+    fn put(self, out: &mut Vec<u8>) {
+        self.0.put(out);
+    }
+}
 
 /// Microseconds since 1970, written as `datetime64[us]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

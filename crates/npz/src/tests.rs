@@ -55,3 +55,27 @@ fn whole_arrays_and_broken_files() {
         assert!(whole.is_err(), "cut after {n} bytes");
     }
 }
+
+#[test]
+fn half_precision_is_numpys() {
+    // numpy.float16(x).view(numpy.uint16)
+    for (value, bits) in [
+        (0.0, 0x0000),
+        (-0.0, 0x8000),
+        (1.0, 0x3c00),
+        (-2.0, 0xc000),
+        (0.1, 0x2e66),
+        (65504.0, 0x7bff),
+        (65519.9, 0x7bff),
+        (65520.0, 0x7c00),
+        (1e9, 0x7c00),
+        (6e-8, 0x0001),
+        (2e-8, 0x0000),
+        (6.1e-5, 0x03ff),
+        (1.000_488_3, 0x3c00),
+        (f32::INFINITY, 0x7c00),
+    ] {
+        assert_eq!(F16::from_f32(value).0, bits, "{value}");
+    }
+    assert_eq!(F16::from_f32(f32::NAN).0 & 0x7e00, 0x7e00, "no number stays none");
+}

@@ -16,6 +16,8 @@ const MAX_EVENTS: usize = 3000;
 /// Kinds of a seismogram's events: in no catalogue, or in one.
 const UNKNOWN: i32 = 0;
 const KNOWN: i32 = 1;
+/// Kinds that a table names, but `names.toml` does not, are numbered from here.
+const NAMED: i32 = 1000;
 
 /// The lines of a table by the names of its columns.
 struct Table<'a> {
@@ -59,10 +61,14 @@ fn text_of(path: &Path) -> Result<Option<String>> {
 ///
 /// # Errors
 /// Those of reading; [`Error::Store`] for a file that is no such table.
-pub(super) fn events(output: &Path) -> Result<(Vec<Event>, usize)> {
+pub(super) fn events(output: &Path, names: &mut Vec<KindName>) -> Result<(Vec<Event>, usize)> {
     let detected = output.join("events.csv");
     let mut events = match text_of(&detected)? {
-        Some(text) => detector_events(&text).ok_or_else(|| not_a_table(&detected, "events"))?,
+        Some(text) => {
+            let mut events = detector_events(&text, names).ok_or_else(|| not_a_table(&detected, "events"))?;
+            add_reasons(output, &mut events)?;
+            events
+        }
         None => {
             let path = output.join("anomalies.csv");
             let Some(text) = text_of(&path)? else { return Ok((Vec::new(), 0)) };
@@ -79,7 +85,7 @@ fn not_a_table(path: &Path, stage: &str) -> Error {
     Error::store(path, format!("not a table of events; run `scatterfall {stage}` again"))
 }
 
-fn detector_events(text: &str) -> Option<Vec<Event>> {
+fn detector_events(text: &str, names: &mut Vec<KindName>) -> Option<Vec<Event>> {
     let table = Table::read(text);
     let event = |(i, line): (usize, &Vec<Cow<'_, str>>)| {
         let time = (table.time(line, "time_from")?, table.time(line, "time_to")?);
@@ -91,7 +97,7 @@ fn detector_events(text: &str) -> Option<Vec<Event>> {
         let kind = if seismic {
             Some(if known { KNOWN } else { UNKNOWN })
         } else {
-            table.number(line, "kind").map(|k| k as i32)
+            table.field(line, "kind").map(|k| kind_number(k, names))
         };
         Some(Event {
             number: table.number(line, "event").map_or(i as u32 + 1, |n| n as u32),
@@ -114,6 +120,33 @@ fn detector_events(text: &str) -> Option<Vec<Event>> {
         })
     };
     table.lines.iter().enumerate().map(event).collect()
+}
+
+/// The number of a kind that a table tells by number or by name; a name that has none yet is given one.
+fn kind_number(text: &str, names: &mut Vec<KindName>) -> i32 {
+    if let Ok(number) = text.parse() {
+        return number;
+    }
+    if let Some(known) = names.iter().find(|n| n.name == text) {
+        return known.kind;
+    }
+    let kind = names.iter().map(|n| n.kind).fold(NAMED, i32::max) + 1;
+    names.push(KindName { kind, name: text.to_owned() });
+    kind
+}
+
+/// The reasons of `events.json`, by the events' numbers; without the file the page finds words of its own.
+fn add_reasons(output: &Path, events: &mut [Event]) -> Result<()> {
+    let Some(text) = text_of(&output.join("events.json"))? else { return Ok(()) };
+    let list: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
+    let reasons: BTreeMap<u64, &str> =
+        list.iter().filter_map(|e| Some((e["event"].as_u64()?, e["reason"].as_str()?))).collect();
+    for event in events.iter_mut().filter(|e| e.reason.is_empty()) {
+        if let Some(reason) = reasons.get(&u64::from(event.number)) {
+            (*reason).clone_into(&mut event.reason);
+        }
+    }
+    Ok(())
 }
 
 /// What a seismogram's event is, in words: onset, channels, band, the catalogue's name for it.
@@ -166,8 +199,16 @@ pub(super) fn health(output: &Path) -> Result<Vec<Defect>> {
     let Some(text) = text_of(&output.join("health.csv"))? else { return Ok(Vec::new()) };
     let table = Table::read(&text);
     let defect = |line: &Vec<Cow<'_, str>>| {
-        let what = ["what", "kind", "defect", "state"].iter().find_map(|c| table.field(line, c))?;
-        let words = ["words", "detail", "reason", "remark"].iter().find_map(|c| table.field(line, c));
+        let what = match table.field(line, "kind")? {
+            // The page tells gaps from the images themselves.
+            "gap" => return None,
+            "gain_step" => "stepped",
+            "missing_rows" => "blank",
+            "repeated_image" => "repeated",
+            other => other,
+        };
+        let images = table.number(line, "images").map(|n| format!("{n} images"));
+        let words = [images, table.field(line, "value").map(|v| format!("size {v}"))];
         Some(Defect {
             what: what.to_owned(),
             time: (table.time(line, "time_from")?, table.time(line, "time_to")?),
@@ -175,7 +216,7 @@ pub(super) fn health(output: &Path) -> Result<Vec<Defect>> {
                 table.number(line, "distance_from_km").unwrap_or(0.0),
                 table.number(line, "distance_to_km").unwrap_or(0.0),
             ),
-            words: words.unwrap_or_default().to_owned(),
+            words: words.into_iter().flatten().collect::<Vec<_>>().join(", "),
         })
     };
     Ok(table.lines.iter().filter_map(defect).collect())
@@ -213,20 +254,30 @@ mod tests {
         let text = "event,time_from,time_to,distance_from_km,distance_to_km,peak_time,peak_km,score,path,speed_ms,image_file,kind\n\
                     1,2025-05-15T00:00:56.7,2025-05-15T00:01:24.2,8.758,9.285,2025-05-15T00:01:05.9,8.924,42.29,slants,18.1,\"a,b.png\",1\n\
                     2,2025-05-15T00:02:00Z,2025-05-15T00:02:30Z,0,20,2025-05-15T00:02:10Z,3,9,wide,,b.png,2\n";
-        let events = detector_events(text).expect("a table");
+        let events = detector_events(text, &mut Vec::new()).expect("a table");
         assert_eq!((events[0].number, events[0].file.as_str(), events[0].kind), (1, "a,b.png", 1), "the first");
         assert!(events[0].rise_db.is_nan() && events[1].speed_ms.is_nan(), "what is not told is not invented");
         assert_eq!(events[1].path, Found::Wide, "its path");
-        assert!(detector_events("event\n1\n").is_none(), "another table");
+        assert!(detector_events("event\n1\n", &mut Vec::new()).is_none(), "another table");
         let seismic = "event,time_from,time_to,onset,peak_time,score,channels,band_from_hz,band_to_hz,catalogue\n\
                        1,2025-05-15T00:00:00Z,2025-05-15T00:01:00Z,2025-05-15T00:00:12Z,2025-05-15T00:00:30Z,9.5,HHZ,1,4,\n";
-        let seismic = detector_events(seismic).expect("a table");
+        let seismic = detector_events(seismic, &mut Vec::new()).expect("a table");
         assert_eq!((seismic[0].kind, seismic[0].path), (UNKNOWN, Found::Row), "no place, no kind");
         assert!(
             seismic[0].reason.starts_with("onset 2025-05-15 00:00:12, on HHZ, strongest from 1"),
             "{}",
             seismic[0].reason
         );
+    }
+
+    #[test]
+    fn kinds_are_known_by_number_or_name() {
+        let mut names = vec![KindName { kind: 3, name: "train".to_owned() }];
+        assert_eq!(kind_number("7", &mut names), 7, "a number");
+        assert_eq!(kind_number("train", &mut names), 3, "a name of names.toml");
+        let other = kind_number("ship", &mut names);
+        assert!(other > NAMED && kind_number("ship", &mut names) == other, "one number per name");
+        assert_eq!(names.len(), 2, "and its name is kept");
     }
 
     #[test]

@@ -11,9 +11,6 @@ use crate::store::day::Stage;
 use scatterfall_npz::{NpzFile, Time};
 use scatterfall_timestamps::Micros;
 
-/// Rows of a stored day that are read at a time.
-const CHUNK: usize = 4096;
-
 /// The files `detection/STEM_YYYYMMDD.npz`, by day.
 fn detection_files(output: &Path, stem: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(output.join("detection")) else { return Vec::new() };
@@ -45,56 +42,49 @@ pub(super) fn level(config: &Config, axis: &TimeAxis, image_us: Micros) -> Resul
     if files.is_empty() { feature_levels(config, axis, image_us) } else { block_levels(config, axis, image_us, &files) }
 }
 
-/// The rows of one day's `level`: how many there are, blocks per row, rows per image.
-fn block_shape(shape: &[usize], images: usize) -> Option<(usize, usize, usize)> {
-    let (rows, blocks) = match *shape {
-        [rows, blocks] => (rows, blocks),
-        [images, rows, blocks] => (images * rows, blocks),
-        _ => return None,
-    };
-    (images > 0 && rows % images == 0 && blocks > 0).then_some((rows, blocks, rows / images))
-}
-
 fn block_levels(config: &Config, axis: &TimeAxis, image_us: Micros, files: &[PathBuf]) -> Result<Option<Grid>> {
     let mut map: Option<(LevelMap, usize)> = None;
     for path in files {
         let mut file = NpzFile::open(path)?;
+        let wrong = |what: String| Error::store(path, format!("{what}; run `scatterfall detect` again"));
         let (_, times) = file.read::<Time>("times")?;
-        let mut level = file.stream("level")?;
-        let Some((rows, blocks, per_image)) = block_shape(level.shape(), times.len()) else {
-            return Err(Error::store(
-                path,
-                format!("level has the shape {:?}; run `scatterfall detect` again", level.shape()),
-            ));
+        let (shape, level) = file.read::<f32>("level")?;
+        let (_, scale) = file.read::<f32>("scale")?;
+        let mut blocks = file.stream("blocks")?;
+        let [images, steps, places] = blocks.shape()[..] else {
+            return Err(wrong(format!("blocks has the shape {:?}", blocks.shape())));
         };
-        // One time per image: its rows follow evenly; one time per row: the rows tell theirs.
-        let step = if per_image > 1 { image_us / per_image as i64 } else { row_step(&times, image_us) };
+        let fits = shape == [images, places] && scale.len() == level.len() && times.len() == images;
+        if !fits || steps == 0 || places == 0 {
+            return Err(wrong(format!("blocks has the shape {:?}, level {shape:?}", blocks.shape())));
+        }
+        let step = (image_us / steps as i64).max(1);
         let (map, known) = map.get_or_insert_with(|| {
             let (from, to) = fibre(config);
-            (LevelMap::new(axis, &even_edges(from, to, blocks), step), blocks)
+            (LevelMap::new(axis, &even_edges(from, to, places), step), places)
         });
-        if *known != blocks {
-            return Err(Error::store(path, format!("{blocks} blocks, not {known} as the days before")));
+        if *known != places {
+            return Err(wrong(format!("{places} places, not {known} as the days before")));
         }
         let mut values: Vec<f32> = Vec::new();
-        for first in (0..rows).step_by(CHUNK) {
-            let n = CHUNK.min(rows - first);
-            level.read(n * blocks, &mut values).map_err(|e| Error::store(path, format!("level: {e}")))?;
-            for (i, row) in values.chunks_exact(blocks).enumerate() {
-                let row_number = first + i;
-                let start = times[row_number / per_image].0 + (row_number % per_image) as i64 * step;
-                map.add(start, step, row);
+        for (i, time) in times.iter().enumerate() {
+            blocks.read(steps * places, &mut values).map_err(|e| Error::store(path, format!("blocks: {e}")))?;
+            let (level, scale) = (&level[i * places..][..places], &scale[i * places..][..places]);
+            for (k, row) in values.chunks_exact_mut(places).enumerate() {
+                to_decibels(row, level, scale, config);
+                map.add(time.0 + k as i64 * step, step, row);
             }
         }
     }
     Ok(map.map(|(map, _)| map.finish()))
 }
 
-/// The most frequent step between rows; what an image spans where there is none.
-fn row_step(times: &[Time], image_us: Micros) -> Micros {
-    let mut steps: Vec<Micros> = times.windows(2).map(|w| w[1].0 - w[0].0).filter(|s| *s > 0).collect();
-    steps.sort_unstable();
-    steps.get(steps.len() / 2).copied().unwrap_or(image_us).min(image_us)
+/// Whitened means into dB: times the noise, plus the background, both in index units.
+fn to_decibels(row: &mut [f32], level: &[f32], scale: &[f32], config: &Config) {
+    let db_per_index = ((config.value.db_max - config.value.db_min) / 255.0) as f32;
+    for ((value, level), scale) in row.iter_mut().zip(level).zip(scale) {
+        *value = (level + *value * scale) * db_per_index;
+    }
 }
 
 /// One level per image and window: the mean (else the median or the maximum) in dB, averaged to a quarter of a kilometre.

@@ -70,7 +70,7 @@ fn fingerprint(config: &Config, run: &Value) -> Result<String> {
         content(output.join("anomalies.csv"))?,
         content(output.join("events.csv"))?,
         content(output.join("health.csv"))?,
-        content(names_file(output))?,
+        content(names_file(config))?,
         content(super::cluster_files::folder(output).join("summary.json"))?,
         content(visualize::record_file(output))?,
     ];
@@ -98,8 +98,9 @@ fn write(
     let held = images_held(config, results)?;
     let images = if held.is_empty() { results.image_times() } else { held };
     let axis = TimeAxis::new(&images, results.duration);
-    let (events, events_beyond) = found::events(output)?;
     let fibre = results.has_distance();
+    let mut names = found::names(&names_file(config), fibre || !output.join("events.csv").is_file())?;
+    let (events, events_beyond) = found::events(output, &mut names)?;
     let page = Page {
         title: title(config),
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -114,7 +115,7 @@ fn write(
         waveforms: Vec::new(),
         events,
         events_beyond,
-        names: found::names(&names_file(output), fibre || !output.join("events.csv").is_file())?,
+        names,
         threshold: results.summary["threshold"].as_f64(),
         false_alarms_per_day: None,
         health: found::health(output)?,
@@ -126,8 +127,8 @@ fn write(
 }
 
 /// Where the user's names of kinds are kept.
-fn names_file(output: &Path) -> PathBuf {
-    output.join("names.toml")
+fn names_file(config: &Config) -> PathBuf {
+    config.output.path.join(&config.kinds.names)
 }
 
 /// The fibre, or the channels of a seismogram.

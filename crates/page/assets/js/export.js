@@ -30,7 +30,7 @@ const tomlString = (text) => `"${[...text].map((c) => {
 }).join("")}"`;
 
 function namesToml() {
-  const lines = kindNumbers.filter((k) => names.get(k)).map((k) => `${tomlString(String(k))} = ${tomlString(names.get(k))}`);
+  const lines = kindNumbers.filter((k) => k > 0 && names.get(k)).map((k) => `${tomlString(String(k))} = ${tomlString(names.get(k))}`);
   return `# Names of the kinds of events; "ignore" leaves a kind out of the list.\n${lines.join("\n")}\n`;
 }
 

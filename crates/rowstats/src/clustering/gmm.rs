@@ -1,6 +1,6 @@
 //! Gaussian mixtures by expectation maximisation.
 
-use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::covariance::{Covariance, Covariances};
 use super::density::{Density, EmSums, maximised};

@@ -35,6 +35,23 @@ pub fn indices(pixels: &Pixels, map: &Colormap) -> Vec<u8> {
     out
 }
 
+/// Colours to indices, image after image; it remembers the colours that it had to search for. One per thread.
+pub struct Indexer(value::Quantiser);
+
+impl Indexer {
+    /// An indexer for a colour map.
+    pub fn new(map: &Colormap) -> Self {
+        Self(value::Quantiser::new(map))
+    }
+
+    /// Index of the nearest colour of every pixel, row by row, and the mean distance to it (8-bit RGB units).
+    pub fn index(&mut self, pixels: &Pixels) -> (Vec<u8>, f32) {
+        let mut out = Vec::new();
+        let residual = self.0.quantise(pixels, &mut out);
+        (out, residual)
+    }
+}
+
 /// Gabor response of every pixel of an image of `rows` x `columns` indices, row by row.
 pub fn gabor_response(index: &[u8], rows: usize, columns: usize) -> Vec<f32> {
     gabor::Gabor::new(&GaborKernel::new(), rows, columns).response(index)
