@@ -10,13 +10,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use rayon::prelude::*;
 use scatterfall::config::Config;
 use scatterfall::pipeline;
-use scatterfall::progress::{Context, Silent, threads};
+use scatterfall::progress::{Context, threads};
 use scatterfall_scattering::backend::cpu::CpuBackend;
 use scatterfall_synth::{SynthArchive, SynthOptions};
 
@@ -88,8 +87,7 @@ fn whole_run(folder: &Path, archive: &Path, n: usize) -> Outcome<[f64; 2]> {
     );
     let config = Config::from_text(&text)?;
     let pool = threads(&config.compute)?;
-    let stop = AtomicBool::new(false);
-    let ctx = Context { config: &config, pool: Arc::clone(&pool), observer: &Silent, stop: &stop, strict: false };
+    let ctx = Context::on(&config, Arc::clone(&pool));
     let stages = pipeline::run(&ctx, &mut CpuBackend::new(pool))?.stages;
     std::fs::remove_dir_all(&output)?;
     let seconds = |names: &[&str]| names.iter().filter_map(|name| stages.get(*name)).sum::<f64>();

@@ -5,12 +5,11 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use ndarray::{Array1, Array2, Array3};
 use scatterfall::config::Config;
-use scatterfall::progress::{Context, Silent, threads};
+use scatterfall::progress::Context;
 use scatterfall::stages::{report, visualize};
 use scatterfall::store::atomic::write_bytes;
 use scatterfall::store::npz::write_npz;
@@ -35,9 +34,7 @@ fn main() -> Result<()> {
         images(&config.input.path)?;
         results(&config.output.path)?;
     }
-    let stop = AtomicBool::new(false);
-    let ctx =
-        Context { config: &config, pool: threads(&config.compute)?, observer: &Silent, stop: &stop, strict: false };
+    let ctx = Context::new(&config)?;
     for name in ["visualizations/record.json", "report.html"] {
         let _ = std::fs::remove_file(config.output.path.join(name));
     }

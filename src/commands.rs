@@ -205,7 +205,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             Ok(0)
         }
         Command::Devices => {
-            say(backend::devices::describe().trim_end());
+            say(scatterfall::devices::describe().trim_end());
             Ok(0)
         }
         Command::Visualize { folders } => {
@@ -399,13 +399,7 @@ impl Session {
     }
 
     fn context(&self) -> Context<'_> {
-        Context {
-            config: &self.config,
-            pool: Arc::clone(&self.pool),
-            observer: &self.progress,
-            stop: &self.stop,
-            strict: self.strict,
-        }
+        Context::on(&self.config, Arc::clone(&self.pool)).observer(&self.progress).stop(&self.stop).strict(self.strict)
     }
 
     fn backend(&self) -> Result<Box<dyn Backend>> {

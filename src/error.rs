@@ -54,6 +54,20 @@ pub enum Error {
     /// No usable compute device, or the device failed.
     #[error("{0}")]
     Device(String),
+    /// The operating system does not start the threads that are asked for.
+    #[error("cannot start {} threads: {reason}; set compute.threads lower", if *.threads == 0 { "all".to_owned() } else { .threads.to_string() })]
+    Threads {
+        /// Threads asked for; 0: one for each core.
+        threads: usize,
+        /// The operating system's answer.
+        reason: String,
+    },
+    /// A worker of the program panicked: a mistake in the program, not in its input.
+    #[error("a worker of the program failed; please report it")]
+    Worker,
+    /// Two backends give results that differ by more than they may.
+    #[error("{0}")]
+    Disagreement(String),
     /// A shader does not compile or does not fit the device.
     #[error("shader {name}: {reason}")]
     Shader {
@@ -85,7 +99,12 @@ impl From<scatterfall_scattering::Error> for Error {
         match error {
             Scattering::Parameter { parameter, value, expected } => Self::config(parameter, value, expected),
             Scattering::Shader { name, reason } => Self::Shader { name, reason },
-            Scattering::Device(text) => Self::Device(text),
+            Scattering::NoAdapter => Self::Device(format!(
+                "{error}: install a Vulkan, Metal or DirectX 12 driver (`scatterfall devices` lists what is there), or use \
+                 --backend cpu"
+            )),
+            Scattering::Device(_) => Self::Device(format!("{error}; update the driver or use --backend cpu")),
+            error if error.is_device() => Self::Device(format!("{error}; use --backend cpu")),
             other => Self::Input(other.to_string()),
         }
     }
@@ -98,6 +117,9 @@ impl From<scatterfall_rowstats::Error> for Error {
             Rowstats::Parameter { parameter, value, expected } => Self::config(parameter, value, expected),
             // What a source of rows reports is this program's own, and comes back as it was.
             Rowstats::Source(error) => error.downcast::<Self>().map_or_else(|e| Self::Input(e.to_string()), |own| *own),
+            Rowstats::OrderColumns { .. } => Self::Input(format!(
+                "{error}: the days were computed with different networks or features; run again with --fresh"
+            )),
             other => Self::Input(other.to_string()),
         }
     }
@@ -115,6 +137,9 @@ impl From<scatterfall_npz::Error> for Error {
         match error {
             Npz::Io { action, path, source } => Self::io(action, path, source),
             Npz::Format { path, reason } => Self::store(path, reason),
+            Npz::NotNpz { path, reason } => {
+                Self::store(path, format!("not an .npz file ({reason}); remove it and run again"))
+            }
             other => Self::Input(other.to_string()),
         }
     }

@@ -20,6 +20,7 @@ mod commands;
 pub mod config;
 pub mod decode;
 pub mod detect;
+pub mod devices;
 pub mod error;
 pub mod formats;
 pub mod init;

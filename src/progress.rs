@@ -42,6 +42,50 @@ pub struct Context<'a> {
     pub strict: bool,
 }
 
+/// What stops a run that nobody stops.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+impl<'a> Context<'a> {
+    /// A context with the threads that the configuration asks for. Nobody hears of its progress and nobody stops it;
+    /// files that are left out are no error.
+    ///
+    /// ```
+    /// use scatterfall::config::Config;
+    /// use scatterfall::progress::Context;
+    ///
+    /// let config = Config::from_text("compute.threads = 1")?;
+    /// let context = Context::new(&config)?.strict(true);
+    /// assert!(context.strict && context.check().is_ok());
+    /// # Ok::<(), scatterfall::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Threads`] where the operating system refuses the threads.
+    pub fn new(config: &'a Config) -> Result<Self> {
+        Ok(Self::on(config, threads(&config.compute)?))
+    }
+
+    /// As [`Self::new`], on threads that are there already.
+    pub fn on(config: &'a Config, pool: Arc<ThreadPool>) -> Self {
+        Self { config, pool, observer: &Silent, stop: &NEVER, strict: false }
+    }
+
+    /// The same context, whose progress `observer` hears of.
+    pub fn observer(self, observer: &'a dyn Observer) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// The same context, which stops at the next block of work once `stop` is set.
+    pub fn stop(self, stop: &'a AtomicBool) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// The same context; with `strict` any file that is left out is an error.
+    pub fn strict(self, strict: bool) -> Self {
+        Self { strict, ..self }
+    }
+}
+
 impl Context<'_> {
     /// An error once the run was asked to stop; called between blocks of work.
     ///
@@ -58,14 +102,12 @@ impl Context<'_> {
 /// The threads that `[compute]` asks for.
 ///
 /// # Errors
-/// [`Error::Device`] where the operating system refuses them.
+/// [`Error::Threads`] where the operating system refuses them.
 pub fn threads(compute: &Compute) -> Result<Arc<ThreadPool>> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(compute.threads)
         .thread_name(|i| format!("worker {i}"))
         .build()
-        .map_err(|e| {
-            Error::Device(format!("cannot start {} threads: {e}; set compute.threads lower", compute.threads))
-        })?;
+        .map_err(|e| Error::Threads { threads: compute.threads, reason: e.to_string() })?;
     Ok(Arc::new(pool))
 }

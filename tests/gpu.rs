@@ -3,13 +3,12 @@
 #![cfg(feature = "gpu")]
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use ndarray::{Array3, ArrayView2, Axis};
 use scatterfall::archive::Catalogue;
 use scatterfall::config::{BackendChoice, Config};
 use scatterfall::plans;
-use scatterfall::progress::{Context, Silent};
+use scatterfall::progress::Context;
 use scatterfall_scattering::backend::cpu::CpuBackend;
 use scatterfall_scattering::backend::gpu::{DeviceLimits, GpuBackend, Precisions};
 use scatterfall_scattering::backend::{Backend, ImageResults};
@@ -617,8 +616,8 @@ fn decoding_goes_on_while_the_device_works() {
         output.display().to_string()
     );
     let config = Config::from_text(&text).expect("valid");
-    let (mut gpu, stop) = (gpu(DeviceLimits::Default), AtomicBool::new(false));
-    let ctx = Context { config: &config, pool: threads(), observer: &Silent, stop: &stop, strict: false };
+    let mut gpu = gpu(DeviceLimits::Default);
+    let ctx = Context::on(&config, threads());
     let catalogue = Catalogue::read(&config.input, &config.output.path).expect("an archive");
     let summary = scatterfall::stages::images::compute(&ctx, &mut gpu, &catalogue, true).expect("computed");
     let trace = &summary.trace;

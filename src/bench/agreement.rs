@@ -87,7 +87,7 @@ pub(super) fn check(all: &[Agreement]) -> Result<()> {
         return Ok(());
     }
     let list = wrong.join(", ");
-    Err(Error::Device(format!(
+    Err(Error::Disagreement(format!(
         "CPU and GPU disagree: {list}; use --backend cpu and report the graphics card and driver"
     )))
 }

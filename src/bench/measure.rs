@@ -15,7 +15,7 @@ use crate::decode;
 use crate::error::{Error, Result};
 use crate::pipeline;
 use crate::plans;
-use crate::progress::{Context, Silent};
+use crate::progress::Context;
 use scatterfall_scattering::backend::cpu::CpuBackend;
 use scatterfall_scattering::backend::{self, Backend, ImageResults};
 use scatterfall_scattering::blocks::{Pixels, SegmentBlock};
@@ -51,11 +51,15 @@ const MONTH: f64 = 43_200.0;
 /// Measures.
 ///
 /// # Errors
-/// Those of the stages; [`Error::Device`] where both backends' results differ by more than they may.
+/// Those of the stages; [`Error::Disagreement`] where both backends' results differ by more than they may.
 pub fn run(ctx: &Context<'_>, input: &Input, options: &Options) -> Result<Report> {
     let all = ctx.pool.current_num_threads();
-    let one =
-        Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| Error::Device(e.to_string()))?);
+    let one = Arc::new(
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .map_err(|e| Error::Threads { threads: 1, reason: e.to_string() })?,
+    );
     let (gpu, no_gpu) = open_gpu(options.gpu, Arc::clone(&ctx.pool))?;
     let samples = if gpu.as_ref().is_some_and(|g| g.is_software()) { SAMPLES_SOFTWARE } else { SAMPLES };
     let bench = Bench::new(ctx, input, options, samples)?;
@@ -271,8 +275,7 @@ impl<'a> Bench<'a> {
         // A run from files to clusters.
         let config = self.config.clone();
         let [reduce, cluster, whole, to_coefficients] = self.repeat(ctx, || {
-            let context =
-                Context { config: &config, pool: Arc::clone(pool), observer: &Silent, stop: ctx.stop, strict: false };
+            let context = Context::on(&config, Arc::clone(pool)).stop(ctx.stop);
             // What a run warns of was said, or is a benchmark's own.
             let quiet = tracing::subscriber::NoSubscriber::default();
             let run = || pipeline::run_to_clusters(&context, backend);

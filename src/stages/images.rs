@@ -107,7 +107,7 @@ pub fn compute(
 
 /// A thread that panicked is a fault of the program; it ends the run as an error like any other.
 fn joined<T>(result: thread::Result<Result<T>>) -> Result<T> {
-    result.unwrap_or_else(|_| Err(Error::Device("a worker of the program failed; please report it".into())))
+    result.unwrap_or_else(|_| Err(Error::Worker))
 }
 
 fn jobs<'a>(ctx: &Context<'_>, catalogue: &'a Catalogue, with_scattering: bool) -> Result<(Vec<Job<'a>>, usize)> {

@@ -19,7 +19,15 @@ pub enum Error {
         /// The operating system's answer.
         source: std::io::Error,
     },
-    /// A file that is not an .npz file, or an array in it that cannot be read.
+    /// A file that is not an .npz file.
+    #[error("{path}: not an .npz file ({reason})")]
+    NotNpz {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An array of a file that is missing or cannot be read.
     #[error("{path}: {reason}")]
     Format {
         /// The file.

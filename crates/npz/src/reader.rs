@@ -23,7 +23,7 @@ impl NpzFile {
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
         let zip = ZipArchive::new(BufReader::with_capacity(1 << 18, file))
-            .map_err(|e| Error::format(path, format!("not an .npz file ({e}); remove it and run again")))?;
+            .map_err(|e| Error::NotNpz { path: path.to_path_buf(), reason: e.to_string() })?;
         Ok(Self { path: path.to_path_buf(), zip })
     }
 

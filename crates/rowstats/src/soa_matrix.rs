@@ -56,10 +56,10 @@ impl SoaMatrix {
     /// Lays out all rows of a matrix that must be finite and have at least one row and column.
     pub(crate) fn finite(matrix: ArrayView2<'_, f64>) -> Result<Self> {
         if matrix.is_empty() {
-            return Err(Error::Rows(format!("nothing to cluster: a matrix of {:?}", matrix.dim())));
+            return Err(Error::Empty { rows: matrix.nrows(), columns: matrix.ncols() });
         }
         if let Some(row) = matrix.rows().into_iter().position(|r| r.iter().any(|x| !x.is_finite())) {
-            return Err(Error::Rows(format!("row {row} to cluster is not finite")));
+            return Err(Error::NotFinite { row });
         }
         Ok(Self::new(matrix, 0..matrix.nrows()))
     }

@@ -17,12 +17,53 @@ pub enum Error {
         /// What would be accepted.
         expected: String,
     },
-    /// Arrays whose shapes do not suit each other or the plan.
-    #[error("{0}")]
-    Shape(String),
-    /// No usable compute device, or the device failed.
+    /// Segments of another length than the network was made for.
+    #[error("segments of {found} samples for a network of {expected}; make a network for this length")]
+    SegmentLength {
+        /// Samples per segment of the input.
+        found: usize,
+        /// Samples per segment of the network.
+        expected: usize,
+    },
+    /// Arrays that should fit each other do not: a mistake of a backend.
+    #[error("arrays of contradicting shapes: {0}")]
+    Shape(#[from] ndarray::ShapeError),
+    /// A graphics device is asked for, and there is none.
+    #[error("no graphics adapter found")]
+    NoAdapter,
+    /// A graphics device is asked for, and none of those that are there serves the choice.
+    #[error("{reason}")]
+    NoSuitableAdapter {
+        /// What was found instead.
+        reason: String,
+    },
+    /// A graphics device is asked for of a build without the feature `gpu`.
+    #[error("this program was built without the `gpu` feature")]
+    NoGpuFeature,
+    /// What is asked for does not fit the device's limits; the CPU has none of them.
+    #[error("{what} of {size} {unit}: the device takes up to {limit}")]
+    DeviceLimit {
+        /// What is too large.
+        what: String,
+        /// Its size.
+        size: u64,
+        /// The most that the device takes.
+        limit: u64,
+        /// What both are counted in.
+        unit: &'static str,
+    },
+    /// The device or its driver reports a failure.
     #[error("{0}")]
     Device(String),
+    /// A batch is collected that was not submitted, or not in its turn: a mistake of the caller.
+    #[error("batch {0} was not submitted, or is collected out of order")]
+    Ticket(u64),
+    /// An image of another size than the plan's is in a batch: a mistake of the caller.
+    #[error("an image of {bytes} bytes in a batch of others")]
+    ImageSize {
+        /// Length of its pixels.
+        bytes: usize,
+    },
     /// A shader does not compile or does not fit the device.
     #[error("shader {name}: {reason}")]
     Shader {
@@ -37,5 +78,19 @@ impl Error {
     /// A parameter that cannot be used.
     pub(crate) fn parameter(parameter: &'static str, value: impl ToString, expected: impl Into<String>) -> Self {
         Self::Parameter { parameter, value: value.to_string(), expected: expected.into() }
+    }
+
+    /// True where another device may do what this one could not.
+    pub fn is_device(&self) -> bool {
+        match self {
+            Self::NoAdapter
+            | Self::NoSuitableAdapter { .. }
+            | Self::NoGpuFeature
+            | Self::DeviceLimit { .. }
+            | Self::Device(_)
+            | Self::Shader { .. }
+            | Self::Shape(_) => true,
+            Self::Parameter { .. } | Self::SegmentLength { .. } | Self::Ticket(_) | Self::ImageSize { .. } => false,
+        }
     }
 }

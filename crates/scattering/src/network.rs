@@ -137,7 +137,7 @@ impl ScatteringNetwork {
     /// A channel with a sample that is not finite gives NaN; the others are not touched by it.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the last axis is not as long as [`Self::bins`]; [`Error::Parameter`] as for [`Self::new`].
+    /// [`Error::SegmentLength`] where the last axis is not as long as [`Self::bins`]; [`Error::Parameter`] as for [`Self::new`].
     pub fn transform(&self, segments: ArrayView3<'_, f32>, pooling: Pooling) -> Result<Vec<ArrayD<f32>>> {
         self.check(&segments)?;
         self.shaped(segments.dim(), self.kernel.pooled_by(pooling).transform(segments), None)
@@ -196,9 +196,7 @@ impl ScatteringNetwork {
     fn check(&self, segments: &ArrayView3<'_, f32>) -> Result<()> {
         let (bins, own) = (segments.dim().2, self.plan.bins);
         if bins != own {
-            return Err(Error::Shape(format!(
-                "segments of {bins} samples for a network of {own}; make a network for this length"
-            )));
+            return Err(Error::SegmentLength { found: bins, expected: own });
         }
         Ok(())
     }
@@ -215,7 +213,7 @@ impl ScatteringNetwork {
             let shape: Vec<usize> =
                 [rows, channels].into_iter().chain(filters[..=k].iter().copied()).chain(time).collect();
             let values = order.into_raw_vec_and_offset().0;
-            ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|e| Error::Shape(e.to_string()))
+            Ok(ArrayD::from_shape_vec(IxDyn(&shape), values)?)
         };
         coefficients.orders.into_iter().enumerate().map(with_axes).collect()
     }

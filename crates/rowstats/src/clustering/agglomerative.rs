@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::chain::nearest_neighbour_chain;
+use super::linkage::Linkage;
 use super::representatives::Representatives;
 use super::spanning::{minimum_spanning_tree, root};
 use super::tree::Tree;
@@ -11,19 +12,6 @@ use crate::{Error, Result};
 
 /// Most representatives: their 8 million distances take 64 MiB and a few seconds.
 const MOST_REPRESENTATIVES: usize = 4096;
-
-/// Distance between clusters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Linkage {
-    /// Growth of the sum of squares within clusters when they join (its root, scaled as in SciPy).
-    Ward,
-    /// Distance of the two farthest rows.
-    Complete,
-    /// Mean distance between rows.
-    Average,
-    /// Distance of the two nearest rows.
-    Single,
-}
 
 /// What to compute and with how much memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,7 +54,7 @@ impl Agglomerative {
     /// Fewer clusters than asked for come out when there are fewer distinct rows.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for no cluster asked for, or with `exact` when the distances do not fit; [`Error::Rows`] for
+    /// [`Error::Parameter`] for no cluster asked for, or with `exact` when the distances do not fit; [`Error::Empty`] or [`Error::NotFinite`] for
     /// no row, no column, or rows that are not finite.
     pub fn fit(rows: ArrayView2<'_, f64>, options: &AgglomerativeOptions) -> Result<Self> {
         if options.clusters == 0 {

@@ -3,7 +3,7 @@
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use super::agglomerative::Linkage;
+use super::linkage::Linkage;
 
 /// Joins of all members into one, as (member, member, distance) with one member of each cluster, in no order.
 ///

@@ -38,7 +38,7 @@ impl Dbscan {
     /// Clusters finite rows (rows x columns).
     ///
     /// # Errors
-    /// [`Error::Parameter`] unless `eps` is positive and finite, [`Error::Rows`] for no row, no column, rows that are
+    /// [`Error::Parameter`] unless `eps` is positive and finite, [`Error::Empty`] or [`Error::NotFinite`] for no row, no column, rows that are
     /// not finite, or more than 2^32 of them.
     pub fn fit(rows: ArrayView2<'_, f64>, options: &DbscanOptions) -> Result<Self> {
         if !(options.eps > 0.0 && options.eps.is_finite()) {
@@ -87,20 +87,18 @@ impl Dbscan {
 /// core rows everything is noise.
 ///
 /// # Errors
-/// [`Error::Rows`] for rows that are not finite or shapes that contradict.
+/// [`Error::NotFinite`], [`Error::Length`], [`Error::Columns`].
 pub fn assign_to_core(
     core: ArrayView2<'_, f64>,
     labels: &[i32],
     eps: f64,
     rows: ArrayView2<'_, f64>,
 ) -> Result<Vec<i32>> {
-    if core.nrows() != labels.len() || (core.nrows() > 0 && core.ncols() != rows.ncols()) {
-        return Err(Error::Rows(format!(
-            "core rows of shape {:?} with {} labels for rows of {} columns",
-            core.dim(),
-            labels.len(),
-            rows.ncols()
-        )));
+    if core.nrows() != labels.len() {
+        return Err(Error::Length { what: "labels", found: labels.len(), expected: core.nrows() });
+    }
+    if core.nrows() > 0 && core.ncols() != rows.ncols() {
+        return Err(Error::Columns { found: rows.ncols(), expected: core.ncols() });
     }
     if core.nrows() == 0 {
         return Ok(vec![NOISE; rows.nrows()]);

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Array3};
 use rayon::prelude::*;
 
-use super::gmm::{Covariance, Covariances};
+use super::covariance::{Covariance, Covariances};
 use super::kmeans::nearest;
 use crate::math::{dot, exp, ln, sum, vectorised};
 use crate::soa_matrix::{CHUNK, Chunk, SoaMatrix, added};

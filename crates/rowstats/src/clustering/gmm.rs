@@ -1,7 +1,8 @@
 //! Gaussian mixtures by expectation maximisation.
 
-use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
+use super::covariance::{Covariance, Covariances};
 use super::density::{Density, EmSums, maximised};
 use super::kmeans::{KMeans, KMeansOptions};
 use super::{renumber, spread};
@@ -13,32 +14,6 @@ const START_ROWS: usize = 16_384;
 
 /// Starts that all rows refine.
 const REFINED: usize = 2;
-
-/// Structure of the covariances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Covariance {
-    /// A matrix for each component.
-    Full,
-    /// A diagonal matrix for each component.
-    Diag,
-    /// One matrix for all components.
-    Tied,
-    /// One variance for each component.
-    Spherical,
-}
-
-/// The covariances in scikit-learn's shapes, for k components and d columns.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Covariances {
-    /// k x d x d.
-    Full(Array3<f64>),
-    /// k x d.
-    Diag(Array2<f64>),
-    /// d x d.
-    Tied(Array2<f64>),
-    /// k.
-    Spherical(Array1<f64>),
-}
 
 /// What to compute and when to stop.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -143,7 +118,7 @@ impl Gmm {
     /// Fits on finite rows (rows x columns).
     ///
     /// # Errors
-    /// [`Error::Rows`] for no row, no column or rows that are not finite, [`Error::Parameter`] for no component asked for.
+    /// [`Error::Empty`], [`Error::NotFinite`], [`Error::Parameter`] for no component asked for.
     pub fn fit(rows: ArrayView2<'_, f64>, options: &GmmOptions) -> Result<Self> {
         if options.components == 0 {
             return Err(Error::parameter("components", 0, "at least one component"));
@@ -161,7 +136,7 @@ impl Gmm {
         }
         candidates.iter_mut().for_each(|c| c.iterate(&all, options));
         rank(&mut candidates, all.columns());
-        let best = candidates.into_iter().next().ok_or_else(|| Error::Rows("a mixture without a start".into()))?;
+        let best = candidates.into_iter().next().ok_or_else(|| Error::NoStart)?;
         best.finished(rows, &all, options)
     }
 
@@ -196,14 +171,10 @@ impl Gmm {
     /// Most likely component and log-likelihood of each row.
     ///
     /// # Errors
-    /// [`Error::Rows`] when the rows are not finite or have other columns than the means.
+    /// [`Error::NotFinite`], [`Error::Columns`].
     pub fn evaluate(&self, rows: ArrayView2<'_, f64>) -> Result<Evaluation> {
         if rows.ncols() != self.means.ncols() {
-            return Err(Error::Rows(format!(
-                "rows of {} columns for components of {}",
-                rows.ncols(),
-                self.means.ncols()
-            )));
+            return Err(Error::Columns { found: rows.ncols(), expected: self.means.ncols() });
         }
         if rows.nrows() == 0 {
             return Ok(Evaluation { labels: Vec::new(), scores: Vec::new() });

@@ -66,7 +66,7 @@ impl KMeans {
     /// Fits on finite rows (rows x columns).
     ///
     /// # Errors
-    /// [`Error::Rows`] for no row, no column, rows that are not finite, or no cluster asked for.
+    /// [`Error::Empty`], [`Error::NotFinite`], [`Error::Parameter`] for no cluster asked for.
     pub fn fit(rows: ArrayView2<'_, f64>, options: &KMeansOptions) -> Result<Self> {
         let mut fitted = Self::fit_chunked(&SoaMatrix::finite(rows)?, options)?;
         let order = renumber(&mut fitted.labels, fitted.centers.nrows());
@@ -84,14 +84,10 @@ impl KMeans {
     /// The nearest centre of each row (the lower one of equally near ones), and the distance from it.
     ///
     /// # Errors
-    /// [`Error::Rows`] when the rows are not finite or have other columns than the centres.
+    /// [`Error::NotFinite`], [`Error::Columns`].
     pub fn assign(&self, rows: ArrayView2<'_, f64>) -> Result<(Vec<i32>, Vec<f64>)> {
         if rows.ncols() != self.centers.ncols() {
-            return Err(Error::Rows(format!(
-                "rows of {} columns for clusters of {}",
-                rows.ncols(),
-                self.centers.ncols()
-            )));
+            return Err(Error::Columns { found: rows.ncols(), expected: self.centers.ncols() });
         }
         if rows.nrows() == 0 {
             return Ok((Vec::new(), Vec::new()));
@@ -116,12 +112,11 @@ impl KMeans {
                 best = Some(run);
             }
         }
-        let mut best = best.ok_or_else(|| Error::Rows("k-means without a start".into()))?;
+        let mut best = best.ok_or_else(|| Error::NoStart)?;
         best.iterate(rows, options.max_iterations, 0.0);
         let (labels, squares) = nearest(rows, &best.centers);
         let clusters = best.centers.len() / rows.columns();
-        let centers = Array2::from_shape_vec((clusters, rows.columns()), best.centers)
-            .map_err(|e| Error::Rows(format!("centres of k-means: {e}")))?;
+        let centers = Array2::from_shape_vec((clusters, rows.columns()), best.centers)?;
         Ok(Self {
             centers,
             labels,

@@ -6,20 +6,24 @@
 
 mod agglomerative;
 mod chain;
+mod covariance;
 mod dbscan;
 mod density;
 mod gmm;
 mod kmeans;
+mod linkage;
 mod neighbours;
 mod quality;
 mod representatives;
 mod spanning;
 mod tree;
 
-pub use agglomerative::{Agglomerative, AgglomerativeOptions, Linkage};
+pub use agglomerative::{Agglomerative, AgglomerativeOptions};
+pub use covariance::{Covariance, Covariances};
 pub use dbscan::{Dbscan, DbscanOptions, assign_to_core};
-pub use gmm::{Covariance, Covariances, Criterion, Evaluation, Gmm, GmmOptions, Selection};
+pub use gmm::{Criterion, Evaluation, Gmm, GmmOptions, Selection};
 pub use kmeans::{KMeans, KMeansOptions};
+pub use linkage::Linkage;
 pub use neighbours::Neighbours;
 pub use quality::{inertia, means, silhouette};
 

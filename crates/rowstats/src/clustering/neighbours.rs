@@ -15,7 +15,7 @@ impl Neighbours {
     /// Indexes finite rows (rows x columns).
     ///
     /// # Errors
-    /// [`Error::Rows`] for no row, no column, rows that are not finite, or more than 2^32 of them.
+    /// [`Error::Empty`], [`Error::NotFinite`].
     pub fn new(rows: ArrayView2<'_, f64>) -> Result<Self> {
         Ok(Self { tree: Tree::new(rows)? })
     }
@@ -26,14 +26,10 @@ impl Neighbours {
     /// has distance 0.
     ///
     /// # Errors
-    /// [`Error::Rows`] for rows of another number of columns.
+    /// [`Error::Columns`] for rows of another number of columns.
     pub fn mean_distances(&self, rows: ArrayView2<'_, f64>, count: usize) -> Result<Vec<f64>> {
         if rows.ncols() != self.tree.columns() {
-            return Err(Error::Rows(format!(
-                "rows of {} columns for neighbours of {}",
-                rows.ncols(),
-                self.tree.columns()
-            )));
+            return Err(Error::Columns { found: rows.ncols(), expected: self.tree.columns() });
         }
         let wanted = count.min(self.tree.rows());
         let of_row = |i: usize| {

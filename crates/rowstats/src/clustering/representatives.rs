@@ -59,8 +59,7 @@ impl Representatives {
 }
 
 fn matrix(values: Vec<f64>, columns: usize) -> Result<Array2<f64>> {
-    Array2::from_shape_vec((values.len() / columns, columns), values)
-        .map_err(|e| Error::Rows(format!("representatives: {e}")))
+    Array2::from_shape_vec((values.len() / columns, columns), values).map_err(Error::from)
 }
 
 /// Nearest centre of each row.

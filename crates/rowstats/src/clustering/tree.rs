@@ -36,10 +36,10 @@ impl Tree {
     pub(super) fn new(rows: ArrayView2<'_, f64>) -> Result<Self> {
         let (n, columns) = rows.dim();
         if rows.is_empty() || u32::try_from(n).is_err() {
-            return Err(Error::Rows(format!("no neighbours among {n} rows of {columns} columns")));
+            return Err(Error::Empty { rows: n, columns });
         }
         if let Some(row) = rows.rows().into_iter().position(|r| r.iter().any(|x| !x.is_finite())) {
-            return Err(Error::Rows(format!("row {row} to cluster is not finite")));
+            return Err(Error::NotFinite { row });
         }
         let rows = rows.as_standard_layout();
         let data = rows.as_slice().unwrap_or(&[]);

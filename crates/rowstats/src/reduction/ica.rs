@@ -63,19 +63,18 @@ impl Ica {
     /// take part (all of them finite).
     ///
     /// # Errors
-    /// [`Error::Rows`] when shapes contradict or no row takes part. Not converging is no error: see `converged`.
+    /// [`Error::Columns`], [`Error::Length`], [`Error::NoRowTakesPart`]. Not converging is no error: see `converged`.
     pub fn fit(scores: ArrayView2<'_, f64>, fitted: &[bool], pca: &Pca, options: &IcaOptions) -> Result<Self> {
         let k = pca.components.nrows();
-        if scores.ncols() != k || scores.nrows() != fitted.len() {
-            return Err(Error::Rows(format!(
-                "independent components: scores of {:?} for {} rows and {k} components",
-                scores.dim(),
-                fitted.len()
-            )));
+        if scores.ncols() != k {
+            return Err(Error::Columns { found: scores.ncols(), expected: k });
+        }
+        if scores.nrows() != fitted.len() {
+            return Err(Error::Length { what: "flags", found: fitted.len(), expected: scores.nrows() });
         }
         let rows = White::new(scores, fitted);
         if rows.0.rows() == 0 {
-            return Err(Error::Rows("independent components: no row to fit on".into()));
+            return Err(Error::NoRowTakesPart { not_finite: 0, excluded: fitted.len() });
         }
         if pca.explained_variance[0] <= 0.0 {
             return Ok(Self::assembled(pca, &Mat::zeros(k, k), Outcome { change: 0.0, iterations: 0 }, 1, options));
@@ -88,7 +87,7 @@ impl Ica {
                 best = Some((matrix, outcome));
             }
         }
-        let (matrix, outcome) = best.ok_or_else(|| Error::Rows("independent components: no start".into()))?;
+        let (matrix, outcome) = best.ok_or_else(|| Error::NoStart)?;
         Ok(Self::assembled(pca, &matrix, outcome, starts, options))
     }
 

@@ -56,21 +56,20 @@ pub struct Scores {
 /// Whitened scores of every row of `source`, those that took no part in the fit included.
 ///
 /// # Errors
-/// Those of `source`; [`Error::Rows`] when a block does not have the columns that the scaling was fitted on.
+/// Those of `source`; [`Error::OrderColumns`] when a block does not have the columns that the scaling was fitted on.
 pub fn scores(source: &dyn RowSource, scaling: &Scaling, pca: &Pca) -> Result<Scores> {
     let k = pca.components.nrows();
     let (mut values, mut fitted) = (Vec::new(), Vec::new());
     source.for_each_block(&mut |orders, mask| {
         let block = pca.transform(scaling, orders)?;
         if mask.len() != block.nrows() {
-            return Err(Error::Rows(format!("{} flags for {} rows of coefficients", mask.len(), block.nrows())));
+            return Err(Error::Length { what: "flags", found: mask.len(), expected: block.nrows() });
         }
         fitted.extend(block.rows().into_iter().zip(mask).map(|(row, &used)| used && !row[0].is_nan()));
         values.extend(block);
         Ok(())
     })?;
-    let values = Array2::from_shape_vec((fitted.len(), k), values)
-        .map_err(|e| Error::Rows(format!("scores of {} rows and {k} components: {e}", fitted.len())))?;
+    let values = Array2::from_shape_vec((fitted.len(), k), values)?;
     Ok(Scores { values, fitted })
 }
 
@@ -85,14 +84,11 @@ impl<'a> Block<'a> {
     fn new(orders: &'a [ArrayView2<'_, f32>], columns: &[usize]) -> Result<Self> {
         let found: Vec<usize> = orders.iter().map(|o| o.ncols()).collect();
         if found != columns {
-            return Err(Error::Rows(format!(
-                "coefficients with {found:?} columns an order, expected {columns:?}: the days were computed with \
-                 different networks or features; run again with --fresh"
-            )));
+            return Err(Error::OrderColumns { found, expected: columns.to_vec() });
         }
         let rows = orders.first().map_or(0, |o| o.nrows());
-        if orders.iter().any(|o| o.nrows() != rows) {
-            return Err(Error::Rows("orders with different numbers of rows".into()));
+        if let Some(other) = orders.iter().find(|o| o.nrows() != rows) {
+            return Err(Error::Length { what: "rows of an order", found: other.nrows(), expected: rows });
         }
         Ok(Self { orders: orders.iter().map(|o| o.as_standard_layout()).collect(), rows })
     }

@@ -53,7 +53,7 @@ impl Moments {
     /// Reads `source` once.
     ///
     /// # Errors
-    /// Those of the source; [`Error::Rows`] when no row can take part or the blocks disagree on their columns.
+    /// Those of the source; [`Error::NoRowTakesPart`], [`Error::OrderColumns`].
     pub fn accumulate(source: &dyn RowSource, floor: f64) -> Result<Self> {
         let mut accumulator = Accumulator::new(source.order_columns(), floor)?;
         source.for_each_block(&mut |orders, mask| {
@@ -90,7 +90,7 @@ impl Accumulator {
     fn new(order_columns: &[usize], floor: f64) -> Result<Self> {
         let columns: usize = order_columns.iter().sum();
         if columns == 0 {
-            return Err(Error::Rows("coefficients without a single column".into()));
+            return Err(Error::Empty { rows: 0, columns: 0 });
         }
         let starts: Vec<usize> = (0..columns).step_by(TILE).collect();
         let extent = |start: usize| TILE.min(columns - start);
@@ -121,7 +121,7 @@ impl Accumulator {
     /// Takes the rows of one block in, whatever their number.
     fn push(&mut self, block: &Block<'_>, mask: &[bool]) -> Result<()> {
         if mask.len() != block.rows {
-            return Err(Error::Rows(format!("{} flags for {} rows of coefficients", mask.len(), block.rows)));
+            return Err(Error::Length { what: "flags", found: mask.len(), expected: block.rows });
         }
         let slices = block.slices();
         let mut next = 0;
@@ -204,10 +204,7 @@ impl Accumulator {
         self.merge();
         let mut moments = self.moments;
         if moments.rows == 0 {
-            return Err(Error::Rows(format!(
-                "no row to fit on: {} rows are not finite, {} are excluded",
-                moments.not_finite, moments.excluded
-            )));
+            return Err(Error::NoRowTakesPart { not_finite: moments.not_finite, excluded: moments.excluded });
         }
         moments.comoments = Array2::zeros((self.columns, self.columns));
         for tile in &self.tiles {

@@ -72,7 +72,7 @@ impl Pca {
     /// the largest.
     ///
     /// # Errors
-    /// [`Error::Rows`] when the eigenvalue iteration fails (coefficients beyond the range of f64).
+    /// [`Error::Eigenvectors`] when the eigenvalue iteration fails (coefficients beyond the range of f64).
     pub fn fit(moments: &Moments, scaling: &Scaling, components: usize) -> Result<Self> {
         let columns = moments.mean.len();
         let mean = (&moments.mean - &scaling.offset) * &scaling.factor;
@@ -130,7 +130,7 @@ impl Pca {
     /// One matrix an order in, rows x components out.
     ///
     /// # Errors
-    /// [`Error::Rows`] when the orders do not have the columns of the fit.
+    /// [`Error::OrderColumns`] when the orders do not have the columns of the fit.
     pub fn transform(&self, scaling: &Scaling, orders: &[ArrayView2<'_, f32>]) -> Result<Array2<f64>> {
         let block = Block::new(orders, &scaling.order_columns)?;
         let slices = block.slices();
@@ -157,7 +157,7 @@ impl Pca {
                 }
             }
         });
-        Array2::from_shape_vec((block.rows, k), scores).map_err(|e| Error::Rows(format!("scores of a block: {e}")))
+        Ok(Array2::from_shape_vec((block.rows, k), scores)?)
     }
 }
 
@@ -194,7 +194,7 @@ pub(super) fn eigen(matrix: &Mat<f64>) -> Result<(Vec<f64>, Mat<f64>)> {
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     )
-    .map_err(|e| Error::Rows(format!("no eigenvectors of the covariance of the coefficients: {e:?}")))?;
+    .map_err(|_| Error::Eigenvectors)?;
     let descending = (0..n).rev().map(|i| values.column_vector()[i]).collect();
     Ok((descending, vectors))
 }

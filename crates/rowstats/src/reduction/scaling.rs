@@ -70,7 +70,7 @@ impl Scaling {
     /// The scaled coefficient matrix of a block (rows x columns of all orders); rows that are not finite become NaN.
     ///
     /// # Errors
-    /// [`Error::Rows`](crate::Error::Rows) when the orders do not have the columns of the fit.
+    /// [`Error::OrderColumns`](crate::Error::OrderColumns) when the orders do not have the columns of the fit.
     pub fn matrix(&self, orders: &[ArrayView2<'_, f32>]) -> Result<Array2<f64>> {
         let block = Block::new(orders, &self.order_columns)?;
         let slices = block.slices();

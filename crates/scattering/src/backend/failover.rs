@@ -105,7 +105,7 @@ impl Failover {
 
 /// True for errors of the device; a wrong configuration is wrong everywhere.
 fn is_recoverable(error: &Error) -> bool {
-    matches!(error, Error::Device(_) | Error::Shader { .. })
+    error.is_device()
 }
 
 fn compute(backend: &mut dyn Backend, plan: &ImagePlan, batch: Vec<Pixels>) -> Result<ImageResults> {
@@ -124,8 +124,7 @@ fn halves(backend: &mut dyn Backend, plan: &ImagePlan, batch: &[Pixels]) -> Resu
 }
 
 fn join(first: ImageResults, second: ImageResults) -> Result<ImageResults> {
-    let values =
-        concatenate(Axis(0), &[first.features.values.view(), second.features.values.view()]).map_err(other_shape)?;
+    let values = concatenate(Axis(0), &[first.features.values.view(), second.features.values.view()])?;
     let residual = [first.features.residual, second.features.residual].concat();
     let coefficients = match (first.coefficients, second.coefficients) {
         (Some(first), Some(second)) => Some(join_blocks(&first, &second)?),
@@ -137,12 +136,8 @@ fn join(first: ImageResults, second: ImageResults) -> Result<ImageResults> {
 fn join_blocks(first: &CoefficientBlock, second: &CoefficientBlock) -> Result<CoefficientBlock> {
     let pairs = first.orders.iter().zip(&second.orders);
     let orders =
-        pairs.map(|(a, b)| concatenate(Axis(0), &[a.view(), b.view()]).map_err(other_shape)).collect::<Result<_>>()?;
+        pairs.map(|(a, b)| concatenate(Axis(0), &[a.view(), b.view()])).collect::<std::result::Result<_, _>>()?;
     Ok(CoefficientBlock { orders })
-}
-
-fn other_shape(error: ndarray::ShapeError) -> Error {
-    Error::Device(format!("two halves of a batch have other shapes: {error}"))
 }
 
 impl Backend for Failover {
@@ -180,7 +175,7 @@ impl Backend for Failover {
 
     fn collect(&mut self, ticket: Ticket) -> Result<ImageResults> {
         let Some(held) = self.held.pop_front().filter(|h| h.ticket == ticket) else {
-            return Err(Error::Device(format!("batch {} was not submitted, or is collected out of order", ticket.0)));
+            return Err(Error::Ticket(ticket.0));
         };
         let error = match (held.state, &mut self.primary) {
             (State::Done(results), _) => return Ok(results),

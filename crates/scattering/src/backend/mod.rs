@@ -3,8 +3,8 @@
 //! A backend takes whole batches at stage level: images in, features (and coefficients) out; segments in, coefficients
 //! out. Nothing here knows files or the command line.
 
+mod color_hash;
 pub mod cpu;
-pub mod devices;
 pub mod failover;
 #[cfg(feature = "gpu")]
 pub mod gpu;
@@ -152,5 +152,5 @@ pub fn open_gpu(choice: BackendChoice, pool: Arc<ThreadPool>) -> Result<Box<dyn 
 /// [`crate::Error::Device`], always.
 #[cfg(not(feature = "gpu"))]
 pub fn open_gpu(_: BackendChoice, _: Arc<ThreadPool>) -> Result<Box<dyn Backend>> {
-    Err(crate::Error::Device("this program was built without the `gpu` feature: use --backend cpu".into()))
+    Err(crate::Error::NoGpuFeature)
 }

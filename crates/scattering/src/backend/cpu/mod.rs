@@ -139,7 +139,7 @@ impl Backend for CpuBackend {
     fn collect(&mut self, ticket: Ticket) -> Result<ImageResults> {
         match self.done.pop_front() {
             Some((t, results)) if t == ticket => Ok(results),
-            _ => Err(Error::Device(format!("batch {} was not submitted, or is collected out of order", ticket.0))),
+            _ => Err(Error::Ticket(ticket.0)),
         }
     }
 

@@ -4,24 +4,18 @@
 //! slot of its own, answers it. Any other colour is searched for, once as long as its place among the colours searched
 //! for so far is not needed by another.
 
+use super::super::color_hash::{COLOR, packed, slot, table};
 use crate::blocks::Pixels;
 use scatterfall_colormap::Colormap;
 
-/// Bits of a hash: tables of 4,096 slots of 4 and 8 bytes stay in the first and second cache.
-const BITS: u32 = 12;
-const SLOTS: usize = 1 << BITS;
-
-/// Factors of the hash that are tried.
-const TRIES: u32 = 4096;
-
-/// The bits of a slot that are its colour; the others are its index.
-const COLOR: u32 = 0x00FF_FFFF;
+/// Slots of both tables: with 4,096 of 4 and 8 bytes they stay in the first and second cache.
+const SLOTS: usize = 1 << 12;
 
 /// A colour map with the answers found so far. One a thread.
 #[derive(Clone)]
 pub(super) struct Quantiser {
     map: Colormap,
-    /// Spreads the map's colours over the slots: the top bits of the product mix all three channels.
+    /// Spreads the map's colours over the slots.
     factor: u32,
     /// Colours of the map with their indices. A slot without one holds another slot's, which no colour of its own matches.
     exact: Box<[u32; SLOTS]>,
@@ -39,13 +33,7 @@ struct Searched {
 
 impl Quantiser {
     pub(super) fn new(map: &Colormap) -> Self {
-        let colors: [u32; 256] = std::array::from_fn(|index| packed(map.color(index as u8)));
-        let factor = factor(&colors);
-        let mut exact = Box::new([colors[0]; SLOTS]);
-        // Of equal colours the lowest index counts, as in a search.
-        for (index, &color) in (0..=u8::MAX).zip(&colors).rev() {
-            exact[slot(color, factor)] = color | u32::from(index) << 24;
-        }
+        let (exact, factor) = table::<SLOTS>(map);
         let nothing = Searched { color: 0, index: 0, distance2: 0 };
         Self { map: map.clone(), factor, exact, searched: Box::new([nothing; SLOTS]) }
     }
@@ -53,7 +41,7 @@ impl Quantiser {
     /// Index and distance of a colour that is not among the exact ones.
     #[inline(never)]
     fn search(&mut self, color: u32) -> (u8, f64) {
-        let searched = &mut self.searched[slot(color, self.factor)];
+        let searched = &mut self.searched[slot::<SLOTS>(color, self.factor)];
         if searched.color != color || searched.distance2 == 0 {
             let [r, g, b, _] = color.to_le_bytes();
             let (index, distance2) = self.map.nearest([r, g, b]);
@@ -71,7 +59,7 @@ impl Quantiser {
         let (mut last, mut answer) = (u32::MAX, (0, 0.0));
         for (out, rgb) in out.iter_mut().zip(pixels.rgb.as_chunks::<3>().0) {
             let color = packed(*rgb);
-            let exact = self.exact[slot(color, self.factor)];
+            let exact = self.exact[slot::<SLOTS>(color, self.factor)];
             if exact & COLOR == color {
                 *out = (exact >> 24) as u8;
                 continue;
@@ -84,41 +72,6 @@ impl Quantiser {
         }
         (distance / (pixels.rows * pixels.columns).max(1) as f64) as f32
     }
-}
-
-/// A colour's 24 bits.
-fn packed([r, g, b]: [u8; 3]) -> u32 {
-    u32::from_le_bytes([r, g, b, 0])
-}
-
-fn slot(color: u32, factor: u32) -> usize {
-    (color.wrapping_mul(factor) >> (u32::BITS - BITS)) as usize
-}
-
-/// The first of some factors that gives every colour a slot of its own, or the one that loses the fewest: a colour
-/// without a slot is searched for, which is slower and no less right.
-fn factor(colors: &[u32; 256]) -> u32 {
-    let mut different = *colors;
-    different.sort_unstable();
-    let different = different.chunk_by(|a, b| a == b).map(|equal| equal[0]);
-    let mut best = (usize::MAX, 1);
-    for k in 0..TRIES {
-        let factor = 0x9E37_79B1_u32.wrapping_mul(2 * k + 1);
-        let mut taken = [0u64; SLOTS / 64];
-        let mut lost = 0;
-        for color in different.clone() {
-            let slot = slot(color, factor);
-            lost += (taken[slot / 64] >> (slot % 64) & 1) as usize;
-            taken[slot / 64] |= 1 << (slot % 64);
-        }
-        if lost < best.0 {
-            best = (lost, factor);
-        }
-        if lost == 0 {
-            break;
-        }
-    }
-    best.1
 }
 
 #[cfg(test)]
@@ -170,7 +123,7 @@ mod tests {
             let quantiser = Quantiser::new(&map);
             for index in 0..=u8::MAX {
                 let color = packed(map.color(index));
-                let found = quantiser.exact[slot(color, quantiser.factor)];
+                let found = quantiser.exact[slot::<SLOTS>(color, quantiser.factor)];
                 assert_eq!(found & COLOR, color, "{name}: colour {index}");
                 assert_eq!((found >> 24) as u8, map.nearest(map.color(index)).0, "{name}: index {index}");
             }

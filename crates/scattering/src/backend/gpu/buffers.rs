@@ -25,7 +25,7 @@ impl Pool {
     /// The buffer `name` with at least `bytes` bytes.
     ///
     /// # Errors
-    /// [`Error::Device`] where it is longer than the device allows or has memory for.
+    /// [`Error::DeviceLimit`] where it is longer than the device allows, [`Error::Device`] where memory is short.
     pub(super) fn get(&mut self, gpu: &Gpu, name: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
         // An empty binding is not allowed.
         let size = bytes.max(4).next_multiple_of(4);
@@ -35,11 +35,7 @@ impl Pool {
             return Ok(buffer.clone());
         }
         if size > gpu.caps.binding_bytes.min(gpu.caps.buffer_bytes) {
-            let most = gpu.caps.binding_bytes >> 20;
-            return Err(Error::Device(format!(
-                "{name} would take {} MiB; the device binds {most} MiB at once",
-                size >> 20
-            )));
+            return Err(too_long(gpu, name, size));
         }
         // The old one goes first: the device may not hold both.
         self.buffers.remove(name);
@@ -63,6 +59,16 @@ impl Pool {
     }
 }
 
+/// A number of things for which a kernel's 32-bit index is too short.
+pub(super) fn too_many(n: usize) -> Error {
+    Error::DeviceLimit { what: "a batch".into(), size: n as u64, limit: u32::MAX.into(), unit: "numbers" }
+}
+
+fn too_long(gpu: &Gpu, name: &str, bytes: u64) -> Error {
+    let limit = gpu.caps.binding_bytes.min(gpu.caps.buffer_bytes) >> 20;
+    Error::DeviceLimit { what: format!("the buffer `{name}`"), size: bytes.div_ceil(1 << 20), limit, unit: "MiB" }
+}
+
 fn create(gpu: &Gpu, name: &str, size: u64, usage: BufferUsages, mapped_at_creation: bool) -> Result<wgpu::Buffer> {
     let buffer =
         gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some(name), size, usage, mapped_at_creation });
@@ -80,12 +86,7 @@ pub(super) fn table<T: bytemuck::NoUninit>(
     let bytes: &[u8] = bytemuck::cast_slice(values);
     let size = (bytes.len() as u64).max(16).next_multiple_of(4);
     if usage.contains(BufferUsages::STORAGE) && size > gpu.caps.binding_bytes {
-        let most = gpu.caps.binding_bytes >> 20;
-        let advice = "use fewer filters, shorter segments or --backend cpu";
-        return Err(Error::Device(format!(
-            "{name} take {} MiB; the device binds {most} MiB at once: {advice}",
-            size >> 20
-        )));
+        return Err(too_long(gpu, name, size));
     }
     let buffer = create(gpu, name, size, usage | BufferUsages::COPY_DST, false)?;
     gpu.queue.write_buffer(&buffer, 0, bytes);

@@ -116,7 +116,7 @@ fn row(adapter: &wgpu::Adapter) -> AdapterRow {
 /// `auto` takes discrete before integrated and nothing else; `gpu` insists.
 ///
 /// # Errors
-/// [`Error::Device`] where `gpu` is asked for and there is no adapter at all.
+/// [`Error::NoAdapter`] where `gpu` is asked for and there is no adapter at all.
 pub fn choose(choice: BackendChoice, adapters: &[AdapterRow]) -> Result<(Option<usize>, String)> {
     let wanted: &[&str] = match choice {
         BackendChoice::Cpu => return Ok((None, "the configuration asks for the CPU".into())),
@@ -129,11 +129,7 @@ pub fn choose(choice: BackendChoice, adapters: &[AdapterRow]) -> Result<(Option<
             let a = &adapters[at];
             Ok((Some(at), format!("{} ({}, {}) is the first {} adapter", a.name, a.api, a.driver, a.kind)))
         }
-        (None, BackendChoice::Gpu) => Err(Error::Device(
-            "no graphics adapter found: install a Vulkan, Metal or DirectX 12 driver (`scatterfall devices` lists what is there), \
-             or use --backend cpu"
-                .into(),
-        )),
+        (None, BackendChoice::Gpu) => Err(Error::NoAdapter),
         (None, _) if adapters.is_empty() => Ok((None, "there is no graphics adapter".into())),
         (None, _) => {
             let names: Vec<_> = adapters.iter().map(|a| format!("{} ({})", a.name, a.kind)).collect();
@@ -186,9 +182,8 @@ impl Gpu {
             required_limits: required.clone(),
             ..Default::default()
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| {
-            Error::Device(format!("cannot open the graphics device: {e}; update its driver or use --backend cpu"))
-        })?;
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|e| Error::Device(format!("cannot open the graphics device: {e}")))?;
         let failure = Arc::new(Mutex::new(None));
         let lost = Arc::new(AtomicBool::new(false));
         let note = Arc::clone(&failure);
@@ -255,7 +250,7 @@ mod tests {
         assert_eq!(auto(&all[..1]), None, "no software adapter");
         assert_eq!(auto(&[]), None, "nor none");
         assert_eq!(choose(BackendChoice::Gpu, &all[..1]).expect("insists").0, Some(0), "software where it must be");
-        assert!(matches!(choose(BackendChoice::Gpu, &[]), Err(Error::Device(_))), "an error with advice");
+        assert!(matches!(choose(BackendChoice::Gpu, &[]), Err(Error::NoAdapter)), "there is nothing to take");
         assert_eq!(choose(BackendChoice::Cpu, &all).expect("never fails").0, None, "the CPU");
     }
 }

@@ -1,16 +1,15 @@
 //! From pixels to feature windows: the kernels of one feature plan and their dispatches.
 
-use std::collections::BTreeSet;
-
 use wgpu::BufferUsages;
 
-use super::buffers::{Pool, table};
+use super::buffers::{Pool, table, too_many};
 use super::device::{Caps, Gpu};
 use super::fft::{WorkgroupFft, twiddles};
 use super::kernels::{Kernel, Precision, Source};
 use super::long::{LongFft, LongShape, tiles};
 use super::params::{ImageParams, LongParams, QuantileParams, ResidualParams, ValueParams, WindowParams};
 use super::recorder::Recorder;
+use crate::backend::color_hash;
 use crate::options::Feature;
 use crate::plan::{FeaturePlan, GaborKernel};
 use crate::{Error, Result};
@@ -114,7 +113,8 @@ enum Frequency {
 impl ImageStage {
     pub(super) fn new(gpu: &Gpu, plan: &FeaturePlan) -> Result<Self> {
         if plan.rows > MOST_ROWS {
-            return Err(Error::Device(format!("the GPU takes images of up to {MOST_ROWS} rows: use --backend cpu")));
+            let (size, limit) = (plan.rows as u64, MOST_ROWS as u64);
+            return Err(Error::DeviceLimit { what: "images".into(), size, limit, unit: "rows" });
         }
         let wants = |features: &[Feature]| plan.features.iter().any(|f| features.contains(f));
         let (colors, factor) = colors(&plan.colormap);
@@ -183,7 +183,7 @@ impl ImageStage {
         let index = &pool.get(gpu, "index", 4 * (columns * words) as u64)?;
         let statistics = &pool.get(gpu, "columns", 4 * (columns * sizes::PLANES) as u64)?;
         let distances = &pool.get(gpu, "distances", 4 * (images * tiles) as u64)?;
-        let number = |n: usize| u32::try_from(n).map_err(|_| Error::Device(format!("{n} is too large for the device")));
+        let number = |n: usize| u32::try_from(n).map_err(|_| too_many(n));
         let shape = ImageParams {
             images: number(images)?,
             rows: number(plan.rows)?,
@@ -246,7 +246,7 @@ impl ImageStage {
     #[expect(clippy::cast_possible_truncation, reason = "single precision")]
     fn window_params(&self, shape: ImageParams) -> Result<WindowParams> {
         let plan = &self.plan;
-        let number = |n: usize| u32::try_from(n).map_err(|_| Error::Device(format!("{n} is too large for the device")));
+        let number = |n: usize| u32::try_from(n).map_err(|_| too_many(n));
         Ok(WindowParams {
             images: shape.images,
             rows: shape.rows,
@@ -313,38 +313,11 @@ impl Frequency {
 }
 
 /// value.wgsl's colours: the hash table, then the map; and the factor of the hash.
-///
-/// Of many factors the first that gives every colour a slot of its own is taken, or the one that loses the fewest: a colour
-/// without a slot is searched for, which is slower and no less right.
 fn colors(map: &Colormap) -> (Vec<u32>, u32) {
-    const TRIES: u32 = 4096;
-    let color = |index: u8| {
-        let [r, g, b] = map.color(index);
-        u32::from_le_bytes([r, g, b, 0])
-    };
-    let slot = |color: u32, factor: u32| (color.wrapping_mul(factor) >> (32 - sizes::HASH_BITS)) as usize;
-    let different: BTreeSet<u32> = (0..=u8::MAX).map(color).collect();
-    let taken = |factor: u32| different.iter().map(|&c| slot(c, factor)).collect::<BTreeSet<_>>().len();
-    let mut best = (0, 1);
-    for k in 0..TRIES {
-        let factor = 0x9E37_79B1u32.wrapping_mul(2 * k + 1);
-        let slots = taken(factor);
-        if slots > best.0 {
-            best = (slots, factor);
-        }
-        if slots == different.len() {
-            break;
-        }
-    }
-    let factor = best.1;
-    // An empty slot holds a colour that belongs to another one, so that nothing matches there.
-    let mut table = vec![color(0); 1 << sizes::HASH_BITS];
-    for index in (0..=u8::MAX).rev() {
-        // Falling, so that of equal colours the lowest index stays.
-        table[slot(color(index), factor)] = color(index) | u32::from(index) << 24;
-    }
-    table.extend((0..=u8::MAX).map(color));
-    (table, factor)
+    let (table, factor) = color_hash::table::<{ 1 << sizes::HASH_BITS }>(map);
+    let mut entries = table.to_vec();
+    entries.extend((0..=u8::MAX).map(|index| color_hash::packed(map.color(index))));
+    (entries, factor)
 }
 
 /// gabor.wgsl's taps: (even, odd) for taps -RADIUS to RADIUS, three zeros before and after.

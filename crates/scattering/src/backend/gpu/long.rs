@@ -113,8 +113,9 @@ pub(super) struct LongFft {
 impl LongFft {
     pub(super) fn new(gpu: &Gpu, shape: LongShape) -> Result<Self> {
         if 8 * shape.m as u64 > gpu.caps.binding_bytes {
-            let most = gpu.caps.binding_bytes >> 20;
-            return Err(Error::Device(format!("{} samples do not fit {most} MiB: use --backend cpu", shape.n)));
+            let (size, limit) = (8 * shape.m as u64, gpu.caps.binding_bytes);
+            let what = format!("a transform of {} samples", shape.n);
+            return Err(Error::DeviceLimit { what, size: size.div_ceil(1 << 20), limit: limit >> 20, unit: "MiB" });
         }
         let mut steps: Vec<(usize, Kernel)> = Vec::new();
         for &radix in &shape.radices {

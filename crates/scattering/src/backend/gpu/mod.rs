@@ -118,12 +118,12 @@ impl GpuBackend {
         match choose(choice, &rows)? {
             (Some(at), reason) => {
                 if rows[at].kind == "software" {
-                    tracing::warn!("{} computes on the CPU, far slower than --backend cpu", rows[at].name);
+                    tracing::warn!("{} computes on the CPU, far slower than the CPU backend", rows[at].name);
                 }
                 tracing::info!("GPU backend: {reason}");
                 Self::on(at, limits, threads)
             }
-            (None, reason) => Err(Error::Device(reason)),
+            (None, reason) => Err(Error::NoSuitableAdapter { reason }),
         }
     }
 
@@ -211,7 +211,7 @@ impl GpuBackend {
         let images = batch.len();
         let f = &plan.features;
         if let Some(wrong) = batch.iter().find(|p| p.rgb.len() != 3 * f.rows * f.columns) {
-            return Err(Error::Device(format!("an image of {} bytes in a batch of others", wrong.rgb.len())));
+            return Err(Error::ImageSize { bytes: wrong.rgb.len() });
         }
 
         let output_bytes = 4 * (images * (f.windows * f.features.len() + 1)) as u64;
@@ -401,7 +401,7 @@ impl Backend for GpuBackend {
 
     fn collect(&mut self, ticket: Ticket) -> Result<ImageResults> {
         let Some(pending) = self.pending.pop_front().filter(|p| p.ticket == ticket) else {
-            return Err(Error::Device(format!("batch {} was not submitted, or is collected out of order", ticket.0)));
+            return Err(Error::Ticket(ticket.0));
         };
         let Pending { slot, submission, images, plan, bytes, double, .. } = pending;
         let words = self.finish(slot, submission, bytes)?;

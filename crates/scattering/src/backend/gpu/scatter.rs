@@ -2,7 +2,7 @@
 
 use wgpu::BufferUsages;
 
-use super::buffers::{Pool, table};
+use super::buffers::{Pool, table, too_many};
 use super::device::{Caps, Gpu};
 use super::doubt::Doubt;
 use super::fft::{WorkgroupFft, twiddles, twiddles_double};
@@ -170,7 +170,7 @@ impl ScatterStage {
             return Err(Error::parameter(
                 "network.oversampling",
                 "1, 2 or 4",
-                "\"full\" on the GPU; or use --backend cpu",
+                "\"full\" on the GPU; the CPU takes the others too",
             ));
         }
         check_pooling(plan.pooling)?;
@@ -347,7 +347,7 @@ const SPECTRA_DOUBLE: [&str; 2] = ["double spectra", "other double spectra"];
 const NOISE: [&str; 2] = ["noise", "other noise"];
 
 fn number(n: usize) -> Result<u32> {
-    u32::try_from(n).map_err(|_| Error::Device(format!("{n} is too large for the device")))
+    u32::try_from(n).map_err(|_| too_many(n))
 }
 
 /// Signals that are worked on at once, of all that are asked for.

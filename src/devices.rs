@@ -1,9 +1,9 @@
 //! What there is to compute on, in words: the table of `scatterfall devices`.
 
 #[cfg(feature = "gpu")]
-use super::gpu::{AdapterRow, adapters, choose};
+use scatterfall_scattering::backend::BackendChoice;
 #[cfg(feature = "gpu")]
-use crate::backend::BackendChoice;
+use scatterfall_scattering::backend::gpu::{AdapterRow, adapters, choose};
 
 /// A table of this machine's graphics adapters, and which of them `auto` and `gpu` would take, and why.
 #[cfg(feature = "gpu")]
@@ -53,7 +53,7 @@ fn report(rows: &[AdapterRow]) -> String {
         lines.push(match choose(choice, rows) {
             Ok((Some(at), reason)) => format!("--backend {name:4} takes {}: {reason}", rows[at].name),
             Ok((None, reason)) => format!("--backend {name:4} takes the CPU: {reason}"),
-            Err(error) => format!("--backend {name:4} fails: {error}"),
+            Err(error) => format!("--backend {name:4} fails: {}", crate::Error::from(error)),
         });
     }
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
@@ -81,7 +81,7 @@ fn column(row: &AdapterRow) -> [String; 11] {
 #[cfg(all(test, feature = "gpu"))]
 mod tests {
     use super::*;
-    use crate::backend::gpu::Caps;
+    use scatterfall_scattering::backend::gpu::Caps;
 
     #[test]
     fn the_table_says_what_is_taken_and_why() {
