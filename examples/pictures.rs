@@ -22,6 +22,7 @@ use scatterfall_figures::scattergram::{Scattergram, extents, nearest_filter, sca
 use scatterfall_figures::stack::{Mark, Stack};
 use scatterfall_figures::waterfall::{Scene, Waterfall};
 use scatterfall_lane_fft::planned::num_complex::Complex64;
+use scatterfall_recognize::TimeAxis;
 use scatterfall_timestamps::parse_compact;
 
 const MINUTE: i64 = 60_000_000;
@@ -192,6 +193,8 @@ fn waterfall_pictures(folder: &Path) -> Result<()> {
         max_residual: 40.0,
         duration_s: 60.0,
         distance_km: scene.distance_km,
+        time_axis: TimeAxis::Down,
+        problem: None,
     };
     preview(&shown).save(&folder.join("preview.png"))
 }
