@@ -30,7 +30,8 @@ pub fn events(scores: &[f64], places: &Places, geometry: &Geometry, threshold: f
     let duration = micros(geometry.duration_s);
     let reach = micros(1.5 * geometry.duration_s);
     let lowest = scores.iter().copied().filter(|s| s.is_finite()).fold(f64::INFINITY, f64::min);
-    let stands_out = |s: f64| s.is_finite() && s >= threshold && s > lowest;
+    // A score that only ties with the threshold stands out where others lie below it.
+    let stands_out = |s: f64| s.is_finite() && (s > threshold || (s == threshold && s > lowest));
     let mut rows: Vec<usize> = (0..scores.len()).filter(|&i| stands_out(scores[i])).collect();
     rows.sort_by_key(|&i| (places.times[i], i));
     let place: Vec<f64> = rows.iter().map(|&i| geometry.place(places.distance[i])).collect();

@@ -476,9 +476,13 @@ const FOLDERS: [&str; 9] = [
 /// Removes what a killed run left half-written, where this run may not write it again.
 fn remove_unfinished_files(output: &Path) {
     remove_unfinished(output);
-    // There may be a file an image in the last one; each is written again with its day.
+    // There may be a file per image in the last one; each is written again with its day.
     for folder in FOLDERS.iter().filter(|f| **f != "waterfall_npz") {
-        remove_unfinished(&output.join(folder));
+        for entry in walkdir::WalkDir::new(output.join(folder)).follow_links(false).into_iter().flatten() {
+            if entry.file_type().is_dir() {
+                remove_unfinished(entry.path());
+            }
+        }
     }
 }
 

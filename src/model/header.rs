@@ -177,7 +177,8 @@ impl Header {
     pub(super) fn configuration(&self, folder: &Path) -> Result<Layers> {
         let path = folder.join(HEADER);
         let mut base = self.configuration.clone();
-        if let Some(other) = base.keys().find(|name| !SECTIONS.contains(&name.as_str())) {
+        if let Some(other) = base.keys().find(|name| !SECTIONS.contains(&name.as_str()) && name.as_str() != SEISMOGRAM)
+        {
             return Err(Error::store(path, format!("a model has no configuration of [{other}]")));
         }
         // A map of the model's own is beside it, wherever the file was that it came from.

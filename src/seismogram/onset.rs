@@ -6,13 +6,18 @@ const MARGIN: f64 = 0.05;
 /// The sample at which a signal begins: where the samples before and after are best told apart by their variance.
 ///
 /// Akaike's information criterion of two stationary parts without an autoregressive model, least at the onset:
-/// AIC(k) = k ln var(x\[..k\]) + (n - k - 1) ln var(x\[k..\]) (Maeda 1985). None for fewer than 20 samples, or silence.
+/// AIC(k) = k ln var(x\[..k\]) + (n - k - 1) ln var(x\[k..\]) (Maeda 1985). The samples end a margin after the largest
+/// deviation, since the end of a coda would be as good a border. None for fewer than 20 samples, or silence.
 pub(crate) fn onset(samples: &[f64]) -> Option<usize> {
     let n = samples.len();
     let margin = ((n as f64 * MARGIN) as usize).max(5);
     if n < 20 || n <= 2 * margin || !samples.iter().all(|x| x.is_finite()) {
         return None;
     }
+    let mean = samples.iter().sum::<f64>() / n as f64;
+    let peak = (0..n).max_by(|&a, &b| (samples[a] - mean).abs().total_cmp(&(samples[b] - mean).abs()))?;
+    let n = (peak + 2 * margin).clamp(2 * margin + 1, n);
+    let samples = &samples[..n];
     let mut sums = Vec::with_capacity(n + 1);
     sums.push((0.0, 0.0));
     let (mut sum, mut squares) = (0.0, 0.0);

@@ -570,7 +570,7 @@ fn seismograms_with_bad_files_among_them() {
         record[32..36].copy_from_slice(&[0x7f, 0xff, 0x7f, 0xff]);
     }
     fs::write(folder.join("fast.mseed"), fast).expect("written");
-    run(&folder.join("fast.mseed")).fails(1, &["no continuous piece is as long as a segment"]);
+    run(&folder.join("fast.mseed")).fails(1, &["no continuous data is as long as a segment"]);
 }
 
 #[test]

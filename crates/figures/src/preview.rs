@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 
-use super::axis::{Axis, HEADER, Panel, color_bar, header};
+use super::axis::{Axis, Panel, color_bar, header};
 use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{Rgb, SOFT, WHITE, table};
 use super::text::{Text, fit_text};
@@ -10,6 +10,8 @@ use scatterfall_colormap::Colormap;
 use scatterfall_recognize::TimeAxis;
 use scatterfall_timestamps::{Micros, iso};
 
+/// Height of the title, the second line, and the ruler's numbers below them.
+const HEADER: f64 = 104.0;
 const WIDTH: u32 = 1600;
 const LEFT: f64 = 100.0;
 const RIGHT: f64 = 1440.0;
@@ -113,14 +115,16 @@ pub fn preview(input: &Preview<'_>) -> Canvas {
 /// Marks pixels along the top and the left edge of the screenshot, so that edges can be read off.
 fn rulers(canvas: &mut Canvas, shot: Rect, (width, height): (f64, f64)) {
     let (across, down) = (Axis::linear(0.0, width.max(1.0)), Axis::linear(0.0, height.max(1.0)));
-    for tick in across.ticks(14) {
+    // As many numbers as there is room for.
+    let room = |length: f64, each: f64, most: usize| ((length / each) as usize).clamp(1, most);
+    for tick in across.ticks(room(shot.width(), 70.0, 14)) {
         let x = shot.left + across.place(tick.at) * shot.width();
         canvas.line(&[(x, shot.top - 7.0), (x, shot.top)], Stroke::new(SOFT, 1.5));
         if x > shot.left + 1.0 && x < shot.right - 30.0 {
             canvas.text(&tick.label, (x + 3.0, shot.top - 16.0), Text::new(13.0).color(SOFT));
         }
     }
-    for tick in down.ticks(8) {
+    for tick in down.ticks(room(shot.height(), 40.0, 8)) {
         let y = shot.top + down.place(tick.at) * shot.height();
         canvas.line(&[(shot.left - 7.0, y), (shot.left, y)], Stroke::new(SOFT, 1.5));
         canvas.text(&tick.label, (shot.left - 48.0, y - 7.0), Text::new(13.0).color(SOFT));
