@@ -346,7 +346,7 @@ fn pictures(t: &mut Taken) {
     for name in wanted {
         let lower = name.to_lowercase();
         let ours: &[&str] = match lower.as_str() {
-            l if l == "all" => &["cluster_counts", "waterfall_clusters", "features_clusters"],
+            "all" => &["cluster_counts", "waterfall_clusters", "features_clusters"],
             l if l.contains("count") => &["cluster_counts"],
             l if l.contains("feature") => &["features_clusters"],
             l if l.contains("waterfall") || l.contains("blackdot") || l.contains("image") => &["waterfall_clusters"],

@@ -172,7 +172,7 @@ fn decode_all<'a>(
 ) -> Result<(Duration, Duration)> {
     let input = &ctx.config.input;
     let used = used_columns(ctx.config, plan.columns);
-    let whole = used == [0..plan.columns];
+    let whole = used == std::slice::from_ref(&(0..plan.columns));
     let mut waited = Duration::ZERO;
     let nanoseconds = AtomicU64::new(0);
     let spent = || Duration::from_nanos(nanoseconds.load(Ordering::Relaxed));

@@ -196,7 +196,7 @@ fn plane(
     let config = ctx.config;
     let pixels = decode::waterfall(&image.path, config)?;
     let (plane, mut residual) = indexer.index(&pixels);
-    if *used != [0..features.columns] {
+    if used != std::slice::from_ref(&(0..features.columns)) {
         residual = residual_of(features, &pixels, used);
     }
     match too_far(f64::from(residual), config.value.max_residual) {

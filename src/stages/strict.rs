@@ -77,7 +77,7 @@ pub(super) fn used_columns(config: &Config, columns: usize) -> Vec<Range<usize>>
 
 /// Mean distance to the colour map over some columns of an image.
 pub(super) fn residual_of(plan: &FeaturePlan, pixels: &Pixels, used: &[Range<usize>]) -> f32 {
-    if *used == [0..pixels.columns] {
+    if used == std::slice::from_ref(&(0..pixels.columns)) {
         return residual(&plan.colormap, pixels);
     }
     let columns: usize = used.iter().map(ExactSizeIterator::len).sum();
@@ -112,8 +112,12 @@ mod tests {
         let part = Config::from_text("[exclude]\ndistance_km = [[11.5, 20.0]]").expect("valid");
         let plan = |config: &Config| crate::plans::features(config, rows, columns).expect("valid");
         let of = |config: &Config| residual_of(&plan(config), &pixels, &used_columns(config, columns));
-        assert_eq!(used_columns(&whole, columns), [0..columns], "nothing excluded");
-        assert_eq!(used_columns(&part, columns), [0..57], "pixels whose middle lies before 11.5 km");
+        assert_eq!(used_columns(&whole, columns), std::slice::from_ref(&(0..columns)), "nothing excluded");
+        assert_eq!(
+            used_columns(&part, columns),
+            std::slice::from_ref(&(0..57)),
+            "pixels whose middle lies before 11.5 km"
+        );
         assert!(of(&whole) > 40.0, "white is far from every colour of the map: {}", of(&whole));
         assert_eq!(of(&part), 0.0, "the sound part has the map's colours");
     }

@@ -104,7 +104,7 @@ pub(crate) struct FileScan {
 /// Where the samples are finite; NaN and infinity are no measurements, and seen as a gap.
 pub(crate) fn finite_ranges(samples: &Samples) -> Vec<Range<usize>> {
     match samples {
-        Samples::Int32(v) => vec![0..v.len()],
+        Samples::Int32(v) => std::iter::once(0..v.len()).collect(),
         Samples::Float32(v) => ranges(v.iter().map(|x| x.is_finite())),
         Samples::Float64(v) => ranges(v.iter().map(|x| x.is_finite())),
     }

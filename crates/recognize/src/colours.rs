@@ -213,9 +213,8 @@ fn without_bar(fits: &[Fit], shown: Option<(&ColourMap, bool, f64)>, maps: &[Col
         "; no colour bar tells which end is the high one, so the map's usual one"
     };
     let why = format!("mean distance {own:.1}, of the next ({rest}) {next:.1}{way}");
-    let confidence = if own <= OWN && next >= own + 4.0 * OWN {
-        Confidence::Sure
-    } else if own <= EXACT && next >= APART * own + 1.5 {
+    let exact = own <= OWN && next >= own + 4.0 * OWN;
+    let confidence = if exact || (own <= EXACT && next >= APART * own + 1.5) {
         Confidence::Sure
     } else if own <= BLURRED && next >= 1.4 * own && next - own >= 3.0 {
         Confidence::Likely

@@ -78,8 +78,8 @@ fn framed((w, h, plot): (usize, usize, Vec<Rgb>), map: &ColourMap, ground: Rgb, 
         (put)(left - 1, y, ink);
         (put)(left + w, y, ink);
     }
-    for i in 0..w * h {
-        (put)(left + i % w, top + i / w, plot[i]);
+    for (i, &color) in plot.iter().enumerate().take(w * h) {
+        (put)(left + i % w, top + i / w, color);
     }
     for i in 0..40 {
         (put)(left + 2 * i, 8 + i % 5, ink);

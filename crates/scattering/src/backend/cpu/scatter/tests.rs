@@ -87,7 +87,7 @@ fn agrees_with_the_definition() {
         (two.to_owned(), 211), // a prime that lanes do not take
         (two.to_owned(), 1),
     ] {
-        let plan = ScatteringPlan::new(&network(&format!("{text}")), 2, bins, 10.0).expect("valid");
+        let plan = ScatteringPlan::new(&network(&text), 2, bins, 10.0).expect("valid");
         // 19 signals: a full group of lanes and a part of one.
         // A taper makes a hump of an offset, which single precision then carries through the second layer.
         let offset = if text.contains("taper") { 0.0 } else { 20.0 };
