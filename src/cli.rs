@@ -301,7 +301,7 @@ pub(crate) enum Command {
     /// Events: what happened, when, where and how fast
     ///
     /// Measures every image against the minutes around it, scores cells of fibre and time, lists events (events.csv) and faults
-    /// (health.csv). `run` does this as well with detect.enabled = true.
+    /// (health.csv). `run` does this as well unless detect.enabled is false.
     Detect {
         #[command(flatten)]
         folders: Folders,

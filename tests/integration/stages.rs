@@ -32,7 +32,7 @@ fn as_single_stages(settings: &[&str]) {
     let place = days();
     let settings = [settings, &PICTURES].concat();
     let apart = place.path("apart");
-    for stage in ["features", "transform", "reduce", "cluster", "visualize"] {
+    for stage in ["features", "transform", "detect", "events", "reduce", "cluster", "visualize"] {
         place.cmd_into(&apart, stage, &settings).ends_with(0);
     }
     place.run(&settings).ends_with(0);
