@@ -254,7 +254,7 @@ pub fn seismogram(
 /// own.
 ///
 /// # Errors
-/// As [`seismogram`]; [`Error::Input`] where no station fits the model.
+/// As [`seismogram()`]; [`Error::Input`] where no station fits the model.
 pub fn apply_to_seismograms(
     ctx: &Context<'_>,
     backend: &mut dyn Backend,

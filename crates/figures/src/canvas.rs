@@ -192,7 +192,7 @@ impl Canvas {
     /// The finished picture.
     ///
     /// # Errors
-    /// [`Error::Input`] where a drawing call failed, which means a fault of this program.
+    /// [`Error::Drawing`] where a drawing call failed, which means a fault of this program.
     pub fn finish(&self) -> Result<RgbImage> {
         if self.failed {
             return Err(Error::Drawing);

@@ -15,7 +15,7 @@ const LEVELS: usize = 64;
 /// thinner than a pixel stay.
 ///
 /// # Errors
-/// [`Error::Input`] where there are no such columns or the indices are fewer than the image's pixels.
+/// [`Error::Thumbnail`] where there are no such columns or the indices are fewer than the image's pixels.
 pub fn thumbnail(
     image: &Waterfall<'_>,
     columns: Range<usize>,

@@ -1,7 +1,7 @@
 //! Fourier transforms of several signals side by side, one a lane of the vector unit.
 //!
 //! A mixed-radix transform in place, decimated in frequency: radices 8, 4, 2, 3, 5 and any other prime up to
-//! [`LARGEST_PRIME`]. A sample is a vector of real and one of imaginary parts, so no step ever moves data between lanes.
+//! 67. A sample is a vector of real and one of imaginary parts, so no step ever moves data between lanes.
 //! A pass leaves transforms that are independent of each other; as soon as they are short enough for the first-level
 //! cache, each goes through all further passes before the next. The result is not brought into order: who takes it asks
 //! where its values stand ([`LaneFft::order`]) or takes each from the last pass's registers ([`Finish`]).
