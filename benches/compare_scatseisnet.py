@@ -44,7 +44,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     rng = np.random.default_rng(7)
-    print(f"scatseisnet {scatseisnet.__version__}, median pooling, 3 channels; milliseconds a segment, medians of {args.rounds} rounds")
+    print(f"scatseisnet {scatseisnet.__version__}, median pooling, 3 channels; milliseconds per segment, medians of {args.rounds} rounds")
     with tempfile.TemporaryDirectory() as folder:
         for name, (banks, bins, rate, ours, theirs) in CASES.items():
             data = rng.standard_normal((ours, 3, bins)).astype(np.float32)

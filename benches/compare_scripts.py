@@ -107,11 +107,11 @@ def main():
                 subprocess.run([args.binary, "transform", *common, "--backend", "cpu"], check=True)
                 times.append((time.perf_counter() - start) / args.images)
     one = statistics.median(theirs)
-    print(f"scripts, one process: {one:.3f} s an image")
+    print(f"scripts, one process: {one:.3f} s per image")
     for threads, times in ours.items():
         each = statistics.median(times)
         name = f"{threads} thread" if threads else "all threads"
-        print(f"scatterfall, {name}: {each * 1e3:.1f} ms an image, {one / each:.0f} times as many images a second")
+        print(f"scatterfall, {name}: {each * 1e3:.1f} ms per image, {one / each:.0f} times as many images per second")
 
 
 if __name__ == "__main__":

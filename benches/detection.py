@@ -117,7 +117,7 @@ def main():
     parser.add_argument("--images", type=int, default=180)
     parser.add_argument("--work", type=pathlib.Path, help="folder for archives and features (default: a temporary one)")
     parser.add_argument("--features", nargs="+", default=SETS, help="sets of features, names joined by commas")
-    parser.add_argument("--lengths", nargs="+", type=float, default=[1.0, 3.0], help="km a segment")
+    parser.add_argument("--lengths", nargs="+", type=float, default=[1.0, 3.0], help="kilometres per segment")
     parser.add_argument("--order-0", nargs="+", choices=["true", "false"], default=["true"])
     parser.add_argument("--scalings", nargs="+", default=["balanced", "standard", "none"])
     parser.add_argument("--components", nargs="+", type=int, default=[12])

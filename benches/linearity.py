@@ -16,7 +16,7 @@ import tempfile
 
 STEPS = {
     "images": [(n, n, []) for n in (12, 24, 48, 96)],
-    "windows an image": [((1719 - 3) // s + 1, 24, [f"features.step={s}", "segments.bins=40"]) for s in (8, 4, 2, 1)],
+    "windows per image": [((1719 - 3) // s + 1, 24, [f"features.step={s}", "segments.bins=40"]) for s in (8, 4, 2, 1)],
     "paths of two layers": [
         (4 * r + 4 * r * 2 * r, 24, [f"network.banks=[{{octaves=4,resolution={r},quality=1.0}},{{octaves=2,resolution={r},quality=1.0}}]"])
         for r in (2, 4, 6, 8)

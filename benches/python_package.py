@@ -39,5 +39,5 @@ for name, (first, second, bins) in CASES.items():
         a = seconds(lambda: theirs.transform(x.copy(), reduce_type=function)) / len(x)
         b = seconds(lambda: mine.transform(x, reduce_type=function)) / len(x)
         c = seconds(lambda: own.transform(x.astype(np.float32), pooling)) / len(x)
-        print(f"{name} {pooling:6}: scatseisnet {1e3 * a:6.2f} ms a segment, twin {1e3 * b:6.2f} ({a / b:5.1f} x), "
+        print(f"{name} {pooling:6}: scatseisnet {1e3 * a:6.2f} ms per segment, twin {1e3 * b:6.2f} ({a / b:5.1f} x), "
               f"ScatteringNetwork {1e3 * c:6.2f} ({a / c:5.1f} x)")
