@@ -8,7 +8,6 @@ pub mod design;
 pub mod events;
 mod fitted;
 pub mod images;
-pub mod measure;
 pub mod reduce;
 mod repeated;
 pub mod report;
