@@ -23,10 +23,10 @@ use crate::plans;
 use crate::progress::Context;
 use crate::seismogram::SegmentPlan;
 use crate::shard::{self, Shard};
+use crate::stages::images::{Goals, ImagesSummary};
 use crate::stages::{
     apply, clip, cluster, design, events, images, reduce, report, seismogram, strict, transform, visualize,
 };
-use crate::stages::images::{Goals, ImagesSummary};
 use crate::store::atomic::remove_unfinished;
 use crate::store::day::Stage;
 use crate::summary::{LEFT_OUT_FILE, RunSummary};
@@ -409,7 +409,8 @@ fn note_pass(ctx: &Context<'_>, done: &ImagesSummary, summary: &mut RunSummary) 
         json!({ "decode": waits.decode.as_secs_f64(), "compute": waits.compute.as_secs_f64(), "write": waits.write.as_secs_f64() }),
     );
     summary.figures.insert("detector_images".into(), json!(done.measured));
-    let share = done.decoding.as_secs_f64() / (ctx.pool.current_num_threads() as f64 * done.wall.as_secs_f64()).max(1e-9);
+    let share =
+        done.decoding.as_secs_f64() / (ctx.pool.current_num_threads() as f64 * done.wall.as_secs_f64()).max(1e-9);
     summary.figures.insert("decoding_share".into(), json!(share));
     summary.figures.insert("decode_threads_s".into(), json!(done.decoding.as_secs_f64()));
     summary.figures.insert("first_batches".into(), json!(trace));

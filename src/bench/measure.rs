@@ -326,7 +326,8 @@ impl<'a> Bench<'a> {
         plan.features.features = FEATURES.to_vec();
         let some = &self.pixels[..self.pixels.len().min(8)];
         // One batch each, so that results stand side by side.
-        let (want, got) = (through(cpu, &plan, vec![some.to_vec().into()])?, through(gpu, &plan, vec![some.to_vec().into()])?);
+        let (want, got) =
+            (through(cpu, &plan, vec![some.to_vec().into()])?, through(gpu, &plan, vec![some.to_vec().into()])?);
         let batches = got.iter().zip(&want);
         let mut out: Vec<Agreement> =
             batches.flat_map(|(got, want)| agreement::features(&plan.features, got, want)).collect();

@@ -12,9 +12,9 @@ use crate::archive::{ImageRef, LeftOut};
 use crate::decode::{self, Rows};
 use crate::error::{Error, Result};
 use crate::progress::Context;
+use crate::stages::clip;
 use crate::stages::strict::used_columns;
 use crate::stages::trace::{BatchTrace, PassClock};
-use crate::stages::clip;
 use scatterfall_colormap::{Colormap, Pixels};
 use scatterfall_scattering::backend::cpu::Indexer;
 use scatterfall_scattering::blocks::{Image, IndexPlane};
@@ -132,8 +132,10 @@ impl<'a> Decoder<'a> {
         read?;
         if (plane.rows, plane.columns) != (self.rows, self.columns) {
             let (rows, columns) = (self.rows, self.columns);
-            let reason =
-                format!("its plot area has {} x {} pixels, not {columns} x {rows} as the others'", plane.columns, plane.rows);
+            let reason = format!(
+                "its plot area has {} x {} pixels, not {columns} x {rows} as the others'",
+                plane.columns, plane.rows
+            );
             return Err(Error::image(&image.path, reason));
         }
         if let (Some(pixels), true) = (&pixels, clipped) {

@@ -72,12 +72,15 @@ impl<'a> Measuring<'a> {
         for (number, outcome) in planes.images {
             let outcome = outcome.and_then(|plane| match too_far(f64::from(plane.residual), max_residual) {
                 None => Ok(plane.index),
-                Some(reason) => Err(Failed { left_out: LeftOut { file: self.images[number].name.clone(), reason }, again: false }),
+                Some(reason) => {
+                    Err(Failed { left_out: LeftOut { file: self.images[number].name.clone(), reason }, again: false })
+                }
             });
             if let (Err(failed), true) = (&outcome, planes.measured_only) {
                 tracing::debug!("{} is not measured: {}", failed.left_out.file, failed.left_out.reason);
             }
-            let takers: Vec<usize> = (0..self.open.len()).filter(|&d| self.open[d].day.around.contains(&number)).collect();
+            let takers: Vec<usize> =
+                (0..self.open.len()).filter(|&d| self.open[d].day.around.contains(&number)).collect();
             // The last takes it as it is; days that share it are few.
             let Some((&last, others)) = takers.split_last() else { continue };
             for &other in others {

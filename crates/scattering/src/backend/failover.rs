@@ -296,7 +296,9 @@ mod tests {
             if self.fail_collects.contains(&(self.collects - 1)) {
                 return Err(lost());
             }
-            let values = Array3::from_shape_fn((batch.len(), 1, 1), |(i, _, _)| f32::from(batch[i].pixels().map_or(0, |p| p.rgb[0])));
+            let values = Array3::from_shape_fn((batch.len(), 1, 1), |(i, _, _)| {
+                f32::from(batch[i].pixels().map_or(0, |p| p.rgb[0]))
+            });
             let residual = vec![if self.info.kind == "gpu" { 1.0 } else { 2.0 }; batch.len()];
             Ok(ImageResults { features: FeatureBlock { values, residual }, coefficients: None })
         }
