@@ -8,6 +8,7 @@ pub mod design;
 pub mod events;
 mod fitted;
 pub mod images;
+mod kinds;
 pub mod reduce;
 mod repeated;
 pub mod report;
