@@ -85,7 +85,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         }
         Command::Detect { folders, reading } => {
             let session = Session::new(&common, Settings { folders, reading })?;
-            let summary = pipeline::detect(&session.context())?;
+            let summary = pipeline::detect(&session.context(), session.backend()?.as_mut())?;
             session.report(&summary);
             Ok(summary.left_out.len())
         }

@@ -23,12 +23,13 @@ use std::thread;
 use std::time::Duration;
 
 use scatterfall_detector::DetectorPlan;
+use scatterfall_detector::device::Device;
 
 pub(super) use self::day::ScatteringWriter;
 
 use self::computing::{Computing, write_all};
 use self::decoding::{Decoder, Target};
-use self::measuring::Measuring;
+use self::measuring::{By, Measuring, cpu};
 use self::ordered::Ordered;
 use self::work::{FeatureDay, MeasuredDay, Stale, feature_days, measured_days, portions};
 use super::strict::look_at;
@@ -63,6 +64,8 @@ pub struct ImagesSummary {
     pub days_current: usize,
     /// Images that the detector measured.
     pub measured: usize,
+    /// Who measured them: a graphics card, or `cpu`.
+    pub measured_by: String,
     /// Time that each part waited for another.
     pub waits: Waits,
     /// Time that threads spent on reading, decoding and looking values up, summed up.
@@ -143,6 +146,7 @@ impl Pass<'_> {
         let detector = self.detector.filter(|_| !wanted.measured.days.is_empty());
         let colors = backend.needs_colors();
         let info = StoredBackend::from(backend.info());
+        let device = detector.and_then(|_| detector_device(backend));
         let clock = PassClock::start();
         let target = Target { colors, indices: !colors, detector: detector.is_some() };
         let decoder = Decoder::new(ctx, &wanted.plan.features, target, clock);
@@ -156,11 +160,13 @@ impl Pass<'_> {
             let decoder = &decoder;
             let decoding = scope.spawn(move || decoder.decode_all(queue, images, portions, ahead, &to_compute));
             let writing = scope.spawn(move || write_all(ctx, images, wanted, &info, clock, &computed));
+            let measurer = if device.is_some() { info.clone() } else { cpu() };
             let measuring = scope.spawn(move || match detector {
                 Some(plan) => {
-                    Measuring::new(ctx, plan, images, self.catalogue.size, &wanted.measured.days).run(&planes)
+                    let by = By { device, info: measurer };
+                    Measuring::new(ctx, plan, images, self.catalogue.size, &wanted.measured.days, by).run(&planes)
                 }
-                None => Ok(0),
+                None => Ok((0, String::new())),
             });
             let computing = Computing { ctx, plan: wanted.plan, clock, to_write, to_measure };
             let waited = computing.run(backend, &decoded, &taker);
@@ -170,13 +176,24 @@ impl Pass<'_> {
                 (joined(decoding.join()), joined(writing.join()), joined(measuring.join()));
             // An error of those at the end is the cause where the others only found a queue closed.
             (summary.images, summary.waits.write, summary.trace) = writing?;
-            summary.measured = measuring?;
+            (summary.measured, summary.measured_by) = measuring?;
             summary.waits.compute = waited?;
             (summary.waits.decode, summary.decoding) = decoding?;
             Ok::<(), Error>(())
         })?;
         summary.wall = clock.elapsed();
         Ok(())
+    }
+}
+
+/// The detector's way to the backend's card, where it has one; without it the host measures.
+fn detector_device(backend: &dyn Backend) -> Option<Device> {
+    match backend.detector() {
+        Ok(kernels) => kernels.map(Device::new),
+        Err(error) => {
+            tracing::warn!("{}: {error}; the detector measures on the CPU", backend.info().device);
+            None
+        }
     }
 }
 

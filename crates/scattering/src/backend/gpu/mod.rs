@@ -8,6 +8,7 @@
 mod buffers;
 #[cfg(test)]
 mod composed;
+mod detect;
 mod device;
 mod doubt;
 mod fft;
@@ -28,10 +29,12 @@ use std::time::Instant;
 
 use ndarray::{Array2, Array3};
 use rayon::ThreadPool;
+use scatterfall_detector::device::Kernels;
 use serde::Serialize;
 
 use self::buffers::{Pool, Staging};
 use self::device::Gpu;
+pub use self::detect::GpuDetector;
 pub use self::device::{AdapterRow, Caps, DeviceLimits, adapters, choose};
 use self::host::HostScatter;
 use self::images::ImageStage;
@@ -58,6 +61,8 @@ const SAMPLES_AT_ONCE: usize = 1 << 23;
 /// A graphics device.
 pub struct GpuBackend {
     gpu: Gpu,
+    /// Number of the adapter, and the limits that it was opened with.
+    opened: (usize, DeviceLimits),
     arena: Arena,
     pool: Pool,
     free: Vec<Slot>,
@@ -136,6 +141,7 @@ impl GpuBackend {
         Ok(Self {
             arena: Arena::new(&gpu)?,
             gpu,
+            opened: (at, limits),
             pool: Pool::default(),
             free: Vec::new(),
             images: None,
@@ -381,6 +387,11 @@ impl Backend for GpuBackend {
 
     fn depth(&self) -> usize {
         DEPTH
+    }
+
+    fn detector(&self) -> Result<Option<Box<dyn Kernels>>> {
+        let (at, limits) = self.opened;
+        Ok(Some(Box::new(GpuDetector::on(at, limits, Arc::clone(self.host.pool()))?)))
     }
 
     fn batch_images(&self, plan: &ImagePlan, memory_bytes: usize) -> usize {
