@@ -66,14 +66,18 @@ fn differences(got: &[Measurement], want: &[Measurement]) -> (f32, f32, f64) {
 }
 
 fn events(plan: &DetectorPlan, day: Vec<Measurement>) -> Vec<Event> {
-    let days = [day];
-    let model = fit(plan, &days, Threshold { false_alarms_per_day: 10.0, fixed: None }).expect("a model");
-    detect(plan, &model, &days, |_, _| Ok(())).expect("events")
+    let days = std::slice::from_ref(&day);
+    let model = fit(plan, days, Threshold { false_alarms_per_day: 10.0, fixed: None }).expect("a model");
+    detect(plan, &model, days, |_, _| Ok(())).expect("events")
 }
 
 fn assert_same_events(got: &[Event], want: &[Event]) {
     let known = |e: &Event| (e.time_from_us, e.time_to_us, e.peak_time_us, e.image_time_us, e.path);
-    assert_eq!(got.iter().map(known).collect::<Vec<_>>(), want.iter().map(known).collect::<Vec<_>>(), "the same events");
+    assert_eq!(
+        got.iter().map(known).collect::<Vec<_>>(),
+        want.iter().map(known).collect::<Vec<_>>(),
+        "the same events"
+    );
     for (got, want) in got.iter().zip(want) {
         assert!((got.score - want.score).abs() < DEVIATIONS, "score {} is {}", got.score, want.score);
     }
@@ -187,7 +191,8 @@ fn the_list_is_the_same() {
     let (by_cpu, host) = detected(&input, &folder.path().join("cpu"), &mut cpu());
     let (by_gpu, card) = detected(&input, &folder.path().join("gpu"), &mut device);
     assert_eq!((host.as_str(), card.as_str()), ("cpu", device.info().device.as_str()), "who measured");
-    let places = |list: &str| list.lines().map(|l| l.split(',').take(7).collect::<Vec<_>>().join(",")).collect::<Vec<_>>();
+    let places =
+        |list: &str| list.lines().map(|l| l.split(',').take(7).collect::<Vec<_>>().join(",")).collect::<Vec<_>>();
     assert!(by_cpu.lines().count() > 3, "there are events: {by_cpu}");
     assert_eq!(places(&by_gpu), places(&by_cpu), "the same events");
 }

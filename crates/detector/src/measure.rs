@@ -347,12 +347,7 @@ impl Measurer {
     }
 }
 
-fn slants_on_host(
-    plan: &DetectorPlan,
-    earlier: Option<&Held>,
-    prepared: &[Prepared],
-    i: usize,
-) -> Vec<SlantPeak> {
+fn slants_on_host(plan: &DetectorPlan, earlier: Option<&Held>, prepared: &[Prepared], i: usize) -> Vec<SlantPeak> {
     let (Some(slants), Some(here)) = (&plan.slants, prepared[i].held.on_host()) else { return Vec::new() };
     let before = if i == 0 { earlier } else { Some(&prepared[i - 1].held) };
     let after = prepared.get(i + 1).map(|p| &p.held);
@@ -470,11 +465,7 @@ fn compare(
 }
 
 /// Blocks and samples by the host.
-fn prepare(
-    plan: &DetectorPlan,
-    reference: &Reference,
-    (mut measurement, source): (Measurement, Source),
-) -> Prepared {
+fn prepare(plan: &DetectorPlan, reference: &Reference, (mut measurement, source): (Measurement, Source)) -> Prepared {
     let input = source.input();
     let Whitened { samples, mut row_means } = whiten(plan, input);
     if let Reference::Fixed { median, .. } = reference {

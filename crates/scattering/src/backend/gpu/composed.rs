@@ -14,8 +14,8 @@ use super::images::{self, sizes};
 use super::kernels::{Precision, Reflection, Source};
 use super::long::{self, LongShape};
 use super::params::{
-    DetectParams, DoubtParams, ImageParams, LongParams, Params, QuantileParams, ResidualParams, ScalogramParams, SpectrumParams,
-    ValueParams, WindowParams,
+    DetectParams, DoubtParams, ImageParams, LongParams, Params, QuantileParams, ResidualParams, ScalogramParams,
+    SpectrumParams, ValueParams, WindowParams,
 };
 use super::scatter;
 use crate::options::Pooling;
@@ -86,7 +86,11 @@ fn fits(source: &Source, reflection: &Reflection, caps: &Caps) {
 fn the_detectors_kernels() {
     for source in detect::sources() {
         let reflection = reflected::<DetectParams>(&source);
-        assert!(reflection.bindings.iter().enumerate().all(|(k, b)| b.number as usize == k), "{}: no gaps", source.name);
+        assert!(
+            reflection.bindings.iter().enumerate().all(|(k, b)| b.number as usize == k),
+            "{}: no gaps",
+            source.name
+        );
         assert_eq!(reflection.invocations, detect::GROUP, "{}", source.name);
         fits(&source, &reflection, &Caps::DEFAULT);
         let clip = [source.text.contains("CLIP_LOW: f32 = -4.0"), source.text.contains("CLIP_HIGH: f32 = 8.0")];

@@ -33,8 +33,8 @@ use scatterfall_detector::device::Kernels;
 use serde::Serialize;
 
 use self::buffers::{Pool, Staging};
-use self::device::Gpu;
 pub use self::detect::GpuDetector;
+use self::device::Gpu;
 pub use self::device::{AdapterRow, Caps, DeviceLimits, adapters, choose};
 use self::host::HostScatter;
 use self::images::ImageStage;

@@ -320,8 +320,7 @@ impl Compiled {
         let bound = [("rows_in", &tables.rows), medians, ("common_level", &s.common), row_jumps];
         rec.dispatch(&self.rows, groups(rows), params, &bound)?;
         let means = ("means", &s.means);
-        let bound =
-            [("input", &s.input), ("row_edges", &tables.row_edges), means, row_jumps, ("blocks", &s.blocks)];
+        let bound = [("input", &s.input), ("row_edges", &tables.row_edges), means, row_jumps, ("blocks", &s.blocks)];
         rec.dispatch(&self.blocks, groups(blocks), params, &bound)
     }
 }

@@ -42,8 +42,10 @@ impl Tables {
         let steps = numbers_in(&plan.row_edges).into_iter().zip(numbers_in(&plan.part_edges));
         let rows: Vec<[u32; 2]> = steps.map(|(step, part)| [step, part]).collect();
         let (_, between) = surroundings(plan);
-        let between: Vec<[u32; 2]> =
-            between.into_iter().map(|(first, fraction)| Ok([word(first)?, fraction.to_bits()])).collect::<Result<_>>()?;
+        let between: Vec<[u32; 2]> = between
+            .into_iter()
+            .map(|(first, fraction)| Ok([word(first)?, fraction.to_bits()]))
+            .collect::<Result<_>>()?;
         let usage = BufferUsages::STORAGE;
         Ok(Self {
             plan: Arc::clone(plan),
