@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::settle::settle;
-use anyhow::Result;
 use scatterfall::bench;
 use scatterfall::config::{Config, TimeAxis};
+use scatterfall::error::{ArchiveError, StoredError};
 use scatterfall::model::Model;
 use scatterfall::progress::{Context, Observer, threads};
 use scatterfall::stages::{cluster, design, events, reduce, report, scatter, seismogram, visualize};
 use scatterfall::store::atomic::write_bytes;
 use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
-use scatterfall::{Error, pipeline};
+use scatterfall::{Error, Result, pipeline};
 use scatterfall_figures::bank::Domain;
 use scatterfall_miniseed::Selection;
 use scatterfall_scattering::backend::{self, Backend};
@@ -77,7 +77,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
                 init_command::check_preview(&path)?;
                 let problem = pipeline::preview(&session.context(), &path)?;
                 answer(format_args!("preview: {}", path.display()));
-                return problem.map_or(Ok(0), |p| Err(Error::Input(p).into()));
+                return problem.map_or(Ok(0), |p| Err(ArchiveError::Preview(p).into()));
             }
             let summary = pipeline::clip(&session.context())?;
             session.report(&summary);
@@ -199,7 +199,8 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             };
             let report = bench::run(&ctx, &input, &options)?;
             if let Some(path) = json {
-                write_bytes(&path, &serde_json::to_vec_pretty(&report)?)?;
+                let text = serde_json::to_vec_pretty(&report).map_err(|e| Error::store(&path, e.to_string()))?;
+                write_bytes(&path, &text)?;
             }
             answer(report);
             Ok(0)
@@ -355,11 +356,7 @@ impl Session {
         if let (Ok(output), Ok(holder)) = (output, holder)
             && holder.starts_with(&output)
         {
-            let told = output.display();
-            return Err(Error::Input(format!(
-                "{told} holds the model and the results that it was fitted on; choose another --output"
-            ))
-            .into());
+            return Err(StoredError::HoldsModel { path: output }.into());
         }
         Ok((Self::with(common, settled(config)?, &settings)?, model))
     }
@@ -367,8 +364,7 @@ impl Session {
     fn with(common: &Common, config: Config, settings: &Settings) -> Result<Self> {
         // The archive is looked at before anything is written: a wrong path must not leave a folder behind.
         if settings.folders.archive().is_some() && !config.input.path.exists() {
-            let path = config.input.path.display();
-            return Err(Error::Input(format!("{path}: no such folder; set input.path or --input")).into());
+            return Err(ArchiveError::NoFolder { path: config.input.path }.into());
         }
         let lock = OutputLock::take(&config.output.path)?;
         Self::start(common, config, settings.reading.strict, Some(lock))
@@ -390,7 +386,7 @@ impl Session {
             Some(stop) => Arc::clone(stop),
             None => {
                 let stop = Arc::new(AtomicBool::new(false));
-                crate::stop::on_signals(&stop, crate::program::FAILED)?;
+                crate::stop::on_signals(&stop, crate::program::FAILED).map_err(|source| Error::Signals { source })?;
                 stop
             }
         };
@@ -481,7 +477,7 @@ fn settled(mut config: Config) -> Result<Config> {
 fn configuration(
     common: &Common,
     settings: &Settings,
-    load: impl FnOnce(Option<&Path>, &[String]) -> scatterfall::Result<Config>,
+    load: impl FnOnce(Option<&Path>, &[String]) -> Result<Config>,
 ) -> Result<Config> {
     let mut overrides = common.set.clone();
     let mut set =

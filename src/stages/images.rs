@@ -16,7 +16,7 @@ use super::{clip, features_config, scattering_config};
 use crate::archive::{Catalogue, ImageRef, LeftOut};
 use crate::config::Config;
 use crate::decode;
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Error, Result, StoredError};
 use crate::plans;
 use crate::progress::Context;
 use crate::store::day::{Record, Source, Stage, State, StoredBackend, state};
@@ -223,10 +223,7 @@ fn decode_all<'a>(
                 tracing::warn!("{} is left out: {reason}", image.name);
                 if again && !input.path.exists() {
                     // Not one file, but the disk: going on would leave out every image that is left.
-                    return Err(Error::Input(format!(
-                        "{}: the archive's folder cannot be read any more; run the same command again to go on",
-                        input.path.display()
-                    )));
+                    return Err(ArchiveError::Gone { path: input.path.clone() }.into());
                 }
                 decoded.failed.push(Failed { left_out: LeftOut { file: image.name.clone(), reason }, again });
             }
@@ -345,10 +342,7 @@ impl DayWriter {
         let output = &ctx.config.output.path;
         // Not to be made anew: the days before would be missing from it.
         if !output.is_dir() {
-            return Err(Error::Input(format!(
-                "{}: the output folder is gone; run the same command again",
-                output.display()
-            )));
+            return Err(StoredError::FolderGone { path: output.to_path_buf() }.into());
         }
         let f = &plan.features;
         let mut features = NpzStream::new(Stage::Features.file(output, &job.day));

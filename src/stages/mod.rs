@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::config::{Config, Continuity};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StoredError};
 use crate::store::atomic::write_bytes;
 use crate::store::day::{NUMBERS, Record, Stage, fingerprint_of};
 
@@ -125,16 +125,12 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// The stored days of `stage` that belong together: those of `wanted` (all where that is `None`), and foreign ones.
 ///
 /// # Errors
-/// [`Error::Input`] where nothing is stored, naming the command that makes it, and where a day that was wanted is not.
+/// [`Error::Stored`] where nothing is stored, naming the command that makes it, and where a day that was wanted is not.
 pub(crate) fn stored_days(output: &Path, stage: Stage, wanted: Option<&[String]>) -> Result<Vec<String>> {
     let all = stage.days(output)?;
     let total = all.len();
     if let Some(lost) = wanted.and_then(|w| w.iter().find(|day| all.binary_search(day).is_err())) {
-        let file = stage.file(output, lost);
-        return Err(Error::Input(format!(
-            "{} is gone: something removed it while the program ran; run the same command again to go on",
-            file.display()
-        )));
+        return Err(StoredError::Removed { path: stage.file(output, lost) }.into());
     }
     let kept: Vec<String> = match wanted {
         Some(wanted) => all
@@ -156,8 +152,7 @@ pub(crate) fn stored_days(output: &Path, stage: Stage, wanted: Option<&[String]>
             Stage::Scattering => "transform",
             Stage::Measurements | Stage::Scores => "detect",
         };
-        let folder = stage.folder(output);
-        return Err(Error::Input(format!("{}: nothing there; run `scatterfall {command}` first", folder.display())));
+        return Err(StoredError::Missing { path: stage.folder(output), command }.into());
     }
     Ok(kept)
 }
