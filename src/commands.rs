@@ -21,8 +21,9 @@ use scatterfall_scattering::backend::{self, Backend};
 use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
 use crate::cli::{AxisName, BenchBackend, Cli, Command, Common, Folders, PoolingName, Reading, SeismogramArgs};
+use crate::documents;
 use crate::init_command;
-use crate::terminal::{Progress, answer, say, say_left_out};
+use crate::terminal::{Progress, answer, answer_bytes, say, say_left_out};
 
 /// Options that stand for configuration keys.
 #[derive(Default)]
@@ -203,6 +204,19 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
                 write_bytes(&path, &text)?;
             }
             answer(report);
+            Ok(0)
+        }
+        Command::Completions { shell } => {
+            answer_bytes(&documents::completions(shell));
+            Ok(0)
+        }
+        Command::Man { output: None } => {
+            answer_bytes(&documents::manual()?);
+            Ok(0)
+        }
+        Command::Man { output: Some(folder) } => {
+            let pages = documents::write_manuals(&folder)?;
+            say(format_args!("{} pages in {}", pages.len(), folder.display()));
             Ok(0)
         }
         Command::Devices => {

@@ -228,6 +228,11 @@ pub(crate) fn answer(line: impl std::fmt::Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
+/// As [`answer`], for a text with its own line ends.
+pub(crate) fn answer_bytes(text: &[u8]) {
+    let _ = io::stdout().write_all(text);
+}
+
 /// Left-out files that are named in the end; the table has all of them.
 const NAMED: usize = 10;
 

@@ -6,7 +6,10 @@ impl From<scatterfall_scattering::Error> for Error {
     fn from(error: scatterfall_scattering::Error) -> Self {
         use scatterfall_scattering::Error as Scattering;
         match error {
-            Scattering::Parameter { parameter, value, expected } => Self::config(parameter, value, expected),
+            Scattering::Parameter { parameter, value, expected } => Self::config(key(parameter), value, expected),
+            Scattering::NotOnGpu { parameter, value, supported } => {
+                Self::config(key(parameter), value, format!("{supported} on the GPU; or use --backend cpu"))
+            }
             Scattering::Shader { name, reason } => Self::Shader { name, reason },
             Scattering::NoAdapter => Self::Device(format!(
                 "{error}: install a Vulkan, Metal or DirectX 12 driver (`scatterfall devices` lists what is there), or use \
@@ -19,11 +22,27 @@ impl From<scatterfall_scattering::Error> for Error {
     }
 }
 
+/// The key of the configuration that sets a parameter of the network or of its input.
+fn key(parameter: &str) -> String {
+    let section = match parameter {
+        "window" => "features",
+        "bins" | "length_km" => "segments",
+        "banks" | "taper_alpha" | "pooling" | "oversampling" | "sampling_rate" => "network",
+        _ => return parameter.to_owned(),
+    };
+    format!("{section}.{parameter}")
+}
+
 impl From<scatterfall_rowstats::Error> for Error {
     fn from(error: scatterfall_rowstats::Error) -> Self {
         use scatterfall_rowstats::Error as Rowstats;
         match error {
             Rowstats::Parameter { parameter, value, expected } => Self::config(parameter, value, expected),
+            Rowstats::DistanceMemory { rows, bytes } => {
+                let mib = bytes.div_ceil(1 << 20);
+                let expected = format!("false, or compute.memory_mib = {mib} or more for the distances of {rows} rows");
+                Self::config("cluster.agglomerative.exact", true, expected)
+            }
             // What a source of rows reports is this program's own, and comes back as it was.
             Rowstats::Source(error) => {
                 error.downcast::<Self>().map_or_else(|e| Self::Rows(Rowstats::Source(e)), |own| *own)

@@ -22,7 +22,7 @@ fn broken_pipe() -> Stdio {
 #[test]
 fn a_log_that_cannot_be_written_does_not_end_a_run() {
     let place = Fixture::minutes(2);
-    std::fs::write(place.input().join("Waterfall_20250515_000100.png"), "no picture").expect("a broken image");
+    place.write("Waterfall_20250515_000100.png", b"no picture");
     let whole = place.run(&["--verbose"]).ends_with(3);
     assert!(whole.err.contains("WARN"), "the run has something to say: {}", whole.err);
     let table = std::fs::read(place.output().join("clustering_results/clusters.csv")).expect("a table");

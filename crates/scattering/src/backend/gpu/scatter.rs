@@ -72,7 +72,7 @@ fn check_pooling(pooling: Pooling) -> Result<()> {
         Pooling::Median | Pooling::Mean | Pooling::Max => Ok(()),
         Pooling::Min | Pooling::Std | Pooling::Percentile(_) => {
             let value = format!("{pooling:?}").to_lowercase();
-            Err(Error::parameter("network.pooling", value, "median, mean or max on the GPU; or use --backend cpu"))
+            Err(Error::NotOnGpu { parameter: "pooling", value, supported: "median, mean or max" })
         }
     }
 }
@@ -167,11 +167,8 @@ struct InWorkgroup {
 impl ScatterStage {
     pub(super) fn new(gpu: &Gpu, plan: &ScatteringPlan) -> Result<Self> {
         if plan.oversampling != Oversampling::Full {
-            return Err(Error::parameter(
-                "network.oversampling",
-                "1, 2 or 4",
-                "\"full\" on the GPU; the CPU takes the others too",
-            ));
+            let value = "1, 2 or 4".to_owned();
+            return Err(Error::NotOnGpu { parameter: "oversampling", value, supported: "\"full\"" });
         }
         check_pooling(plan.pooling)?;
         let way = match segment_fft(plan.bins, &gpu.caps, Precision::Single) {
