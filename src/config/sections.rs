@@ -199,12 +199,24 @@ pub enum Method {
     Agglomerative,
 }
 
+/// What is reduced and clustered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClusterOn {
+    /// The rows as they are: clusters may be places.
+    Rows,
+    /// Each row without what is usual at its place: clusters are behaviours.
+    Normalised,
+}
+
 /// Clustering.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
     /// Method.
     pub method: Method,
+    /// Whether rows are compared with all others as they are, or without what is usual at their place.
+    pub on: ClusterOn,
     /// Seed of the initialisations.
     #[serde(deserialize_with = "rules::seed")]
     pub seed: u64,
@@ -364,13 +376,37 @@ pub struct Detect {
     pub top: usize,
 }
 
+/// How kinds of events are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KindMethod {
+    /// Average linkage.
+    Agglomerative,
+    /// Gaussian mixture.
+    Gmm,
+    /// k-means.
+    KMeans,
+    /// DBSCAN, of linfa-clustering.
+    Dbscan,
+    /// OPTICS, of linfa-clustering, cut at `eps`.
+    Optics,
+}
+
 /// Kinds of events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kinds {
-    /// Kinds at most.
+    /// Method.
+    pub method: KindMethod,
+    /// Kinds at most; DBSCAN and OPTICS find their number.
     #[serde(deserialize_with = "rules::count::<1, 1000, _>")]
     pub clusters: usize,
+    /// DBSCAN and OPTICS: radius of a neighbourhood, in units of the descriptors.
+    #[serde(deserialize_with = "rules::number::<rules::Distance, _>")]
+    pub eps: f64,
+    /// DBSCAN and OPTICS: events (itself included) within `eps` that make a core.
+    #[serde(deserialize_with = "rules::count::<2, 10_000, _>")]
+    pub min_samples: usize,
     /// File of their names, relative to the output folder.
     #[serde(deserialize_with = "rules::path", serialize_with = "rules::write_path")]
     pub names: PathBuf,
