@@ -1,6 +1,5 @@
 //! `events.csv` and `events.json`: what happened, one line per event.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use scatterfall_detector::{Event, Reason};
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::store::atomic::write_bytes;
-use crate::store::csv::csv_field;
+use crate::store::csv::Table;
 use scatterfall_timestamps::{Micros, iso};
 
 /// The columns of `events.csv`.
@@ -49,35 +48,36 @@ pub struct Units {
 /// # Errors
 /// [`crate::Error::Io`].
 pub fn write(output: &Path, entries: &[Entry<'_>], units: Units) -> Result<()> {
-    write_bytes(&csv_file(output), csv(entries, units).as_bytes())?;
+    write_bytes(&csv_file(output), &csv(entries, units))?;
     let list: Vec<Value> = (1..).zip(entries).map(|(number, e)| value(number, e, units)).collect();
     let mut text = serde_json::to_string_pretty(&list).unwrap_or_default();
     text.push('\n');
     write_bytes(&json_file(output), text.as_bytes())
 }
 
-fn csv(entries: &[Entry<'_>], units: Units) -> String {
-    let mut text = format!("{HEADER}\n");
+fn csv(entries: &[Entry<'_>], units: Units) -> Vec<u8> {
+    let mut table = Table::new(HEADER);
     for (number, entry) in (1..).zip(entries) {
         let e = entry.event;
         let speed = e.speed_ms.map_or_else(String::new, |v| format!("{v:.1}"));
-        let _ = writeln!(
-            text,
-            "{number},{},{},{:.3},{:.3},{},{:.3},{:.2},{:.1},{},{speed},{},{}",
-            tenths(e.time_from_us),
-            tenths(e.time_to_us),
-            e.distance_from_km + units.offset_km,
-            e.distance_to_km + units.offset_km,
-            tenths(e.peak_time_us),
-            e.peak_km + units.offset_km,
-            e.score,
-            f64::from(e.rise_index) * units.db_per_index,
+        let km = |along: f64| format!("{:.3}", along + units.offset_km);
+        table.line([
+            &number.to_string(),
+            &tenths(e.time_from_us),
+            &tenths(e.time_to_us),
+            &km(e.distance_from_km),
+            &km(e.distance_to_km),
+            &tenths(e.peak_time_us),
+            &km(e.peak_km),
+            &format!("{:.2}", e.score),
+            &format!("{:.1}", f64::from(e.rise_index) * units.db_per_index),
             e.path.name(),
-            csv_field(&entry.kind),
-            csv_field(entry.image_file),
-        );
+            &speed,
+            &entry.kind,
+            entry.image_file,
+        ]);
     }
-    text
+    table.finish()
 }
 
 fn value(number: usize, entry: &Entry<'_>, units: Units) -> Value {

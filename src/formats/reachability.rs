@@ -1,10 +1,10 @@
 //! `reachability.csv`: events in the order of OPTICS, each with the distance at which it joins those before it.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::store::atomic::write_bytes;
+use crate::store::csv::Table;
 use scatterfall_timestamps::{Micros, iso};
 
 /// The columns of `reachability.csv`.
@@ -33,13 +33,13 @@ pub fn file(output: &Path) -> PathBuf {
 /// # Errors
 /// [`Error::Io`].
 pub fn write(output: &Path, order: &[Reached]) -> Result<()> {
-    let mut text = format!("{HEADER}\n");
+    let mut table = Table::new(HEADER);
     for event in order {
         let reachability = event.reachability.map_or_else(String::new, |r| format!("{r:.6}"));
         let kind = event.kind.map_or_else(String::new, |k| k.to_string());
-        let _ = writeln!(text, "{},{:.3},{reachability},{kind}", iso(event.time), event.distance_km);
+        table.line([iso(event.time), format!("{:.3}", event.distance_km), reachability, kind]);
     }
-    write_bytes(&file(output), text.as_bytes())
+    write_bytes(&file(output), &table.finish())
 }
 
 /// Reads reachabilities and kinds in their order.

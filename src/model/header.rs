@@ -226,7 +226,10 @@ fn difference(path: &str, own: &Value, here: &Value) -> Option<(String, String, 
         return None;
     }
     if let (Value::Table(a), Value::Table(b)) = (own, here) {
-        let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+        // What both have comes first: a switch says more than the keys that it makes needless.
+        let only = |k: &&String| !(a.contains_key(*k) && b.contains_key(*k));
+        let mut keys: Vec<&String> = a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))).collect();
+        keys.sort_by_key(|k| (only(k), *k));
         let none = Value::String("unset".into());
         let of = |t: &Table, key: &String| t.get(key).cloned().unwrap_or_else(|| none.clone());
         return keys.into_iter().find_map(|key| difference(&format!("{path}.{key}"), &of(a, key), &of(b, key)));

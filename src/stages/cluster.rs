@@ -44,17 +44,8 @@ pub fn compute(ctx: &Context<'_>) -> Result<bool> {
     }
     // All that a model tells of its configuration, not only what clusters depend on.
     let record = StageRecord::new(json!(model::configuration(config)), before);
-    if record.is_current(&record_file, &files(output)) {
-        return Ok(false);
-    }
-    StageRecord::remove(&record_file)?;
-    model::invalidate(output)?;
-    ctx.observer.begin("cluster", 0, "rows");
-    let result = ctx.pool.install(|| cluster(config, &source));
-    ctx.observer.end();
-    result?;
-    record.write(&record_file)?;
-    Ok(true)
+    let results = (record_file.as_path(), &files(output)[..]);
+    record.renew(ctx, "cluster", results, || model::invalidate(output), || cluster(config, &source))
 }
 
 /// Identities of what labels are made from: the components, and the days, which name the images.

@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Config, Continuity};
 use crate::error::{Error, Result, StoredError};
+use crate::progress::Context;
 use crate::store::atomic::write_bytes;
 use crate::store::day::{NUMBERS, Record, Stage, fingerprint_of};
 
@@ -102,6 +103,31 @@ impl StageRecord {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("replace", path, e)),
             _ => Ok(()),
         }
+    }
+
+    /// Runs a stage in the pool, unless `path` holds this record and all of `files` are there: then it returns false.
+    ///
+    /// `prepare` takes out what was made from the files before they change; the record is written last, so that half a
+    /// stage never looks finished.
+    pub(crate) fn renew(
+        &self,
+        ctx: &Context<'_>,
+        stage: &'static str,
+        (path, files): (&Path, &[PathBuf]),
+        prepare: impl FnOnce() -> Result<()>,
+        compute: impl FnOnce() -> Result<()> + Send,
+    ) -> Result<bool> {
+        if self.is_current(path, files) {
+            return Ok(false);
+        }
+        Self::remove(path)?;
+        prepare()?;
+        ctx.observer.begin(stage, 0, "rows");
+        let result = ctx.pool.install(compute);
+        ctx.observer.end();
+        result?;
+        self.write(path)?;
+        Ok(true)
     }
 
     /// The record at `path` where it can be read, and its numbers are this program's.

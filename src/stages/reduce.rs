@@ -44,21 +44,12 @@ pub fn compute(ctx: &Context<'_>, wanted: Option<&[String]>) -> Result<bool> {
     let record = StageRecord::new(settings(config), rows.files().iter().map(|f| identity(f)).collect());
     let mut files = vec![independent_file(output), model::reduction_file(output)];
     files.extend(config.reduce.run_pca.then(|| principal_file(output)));
-    if record.is_current(&record_file(output), &files) {
-        return Ok(false);
-    }
-    StageRecord::remove(&record_file(output))?;
-    model::invalidate(output)?;
-    if !config.reduce.run_pca {
+    let prepare = || {
+        model::invalidate(output)?;
         // What an earlier run with other settings left would not belong to these components.
-        StageRecord::remove(&principal_file(output))?;
-    }
-    ctx.observer.begin("reduce", 0, "rows");
-    let result = ctx.pool.install(|| reduce(config, &rows));
-    ctx.observer.end();
-    result?;
-    record.write(&record_file(output))?;
-    Ok(true)
+        if config.reduce.run_pca { Ok(()) } else { StageRecord::remove(&principal_file(output)) }
+    };
+    record.renew(ctx, "reduce", (&record_file(output), &files), prepare, || reduce(config, &rows))
 }
 
 /// What the reduction depends on beside the rows.
