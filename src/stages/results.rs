@@ -137,7 +137,7 @@ impl Results {
         };
         let mut records = csv::records(&text);
         let header = records.next().unwrap_or_default();
-        if header != COLUMNS {
+        if header != COLUMNS[..] {
             return Err(Error::store(&path, "not a table of clusters; run `scatterfall cluster` again"));
         }
         for record in records {

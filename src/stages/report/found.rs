@@ -87,7 +87,7 @@ fn not_a_table(path: &Path, stage: &str) -> Error {
 
 fn detector_events(text: &str, names: &mut Vec<KindName>) -> Option<Vec<Event>> {
     let table = Table::read(text);
-    let event = |(i, line): (usize, &Vec<Cow<'_, str>>)| {
+    let event = |(i, line): (usize, &StringRecord)| {
         let time = (table.time(line, "time_from")?, table.time(line, "time_to")?);
         // A seismogram's events have no place, no path and no kind.
         let seismic = !table.columns.iter().any(|c| c == "distance_from_km");
@@ -169,7 +169,7 @@ fn seismic_reason(table: &Table, line: &StringRecord) -> String {
 
 fn row_events(text: &str) -> Option<Vec<Event>> {
     let table = Table::read(text);
-    let event = |line: &Vec<Cow<'_, str>>| {
+    let event = |line: &StringRecord| {
         let time = (table.time(line, "time_from")?, table.time(line, "time_to")?);
         let distance_km = (table.number(line, "distance_from_km")?, table.number(line, "distance_to_km")?);
         Some(Event {
@@ -198,7 +198,7 @@ fn row_events(text: &str) -> Option<Vec<Event>> {
 pub(super) fn health(output: &Path) -> Result<Vec<Defect>> {
     let Some(text) = text_of(&output.join("health.csv"))? else { return Ok(Vec::new()) };
     let table = Table::read(&text);
-    let defect = |line: &Vec<Cow<'_, str>>| {
+    let defect = |line: &StringRecord| {
         let what = match table.field(line, "kind")? {
             // The page tells gaps from the images themselves.
             "gap" => return None,
