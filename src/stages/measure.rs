@@ -4,14 +4,17 @@
 //! the first of the day after; the same bytes come out whatever was computed together.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use scatterfall_detector::{DetectorPlan, Image, Measurement, Measurer, Reference, is_gap};
+use serde_json::Value;
 
 use super::features_config;
 use super::strict::{refuse, residual_of, too_far, used_columns};
 use crate::archive::{Catalogue, ImageRef, LeftOut};
+use crate::config::Config;
 use crate::decode;
 use crate::detect::plan::{error, measured_with};
 use crate::error::{Error, Result};
@@ -53,11 +56,7 @@ struct Job<'a> {
 /// The first that is not an image's own; [`Error::Interrupted`] when asked to stop. Finished days stay.
 pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue, plan: &Arc<DetectorPlan>) -> Result<MeasureSummary> {
     let features = plans::images(ctx.config, catalogue.size, false)?.features;
-    let mut settings = features_config(ctx.config);
-    if let Some(all) = settings.as_object_mut() {
-        all.remove("features");
-        all.insert("detect".into(), measured_with(plan));
-    }
+    let settings = settings(ctx.config, plan);
     let mut summary = MeasureSummary::default();
     let mut jobs = Vec::new();
     for (day, range) in catalogue.days() {
@@ -80,8 +79,18 @@ pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue, plan: &Arc<DetectorPlan
     Ok(summary)
 }
 
+/// What a day's measurements depend on beside its images.
+pub(crate) fn settings(config: &Config, plan: &DetectorPlan) -> Value {
+    let mut settings = features_config(config);
+    if let Some(all) = settings.as_object_mut() {
+        all.remove("features");
+        all.insert("detect".into(), measured_with(plan));
+    }
+    settings
+}
+
 /// The images of a day with those before and after it that its measurements need: so many, and none beyond a gap.
-fn with_neighbours(images: &[ImageRef], day: &Range<usize>, plan: &DetectorPlan) -> Range<usize> {
+pub(crate) fn with_neighbours(images: &[ImageRef], day: &Range<usize>, plan: &DetectorPlan) -> Range<usize> {
     let (mut start, mut end) = (day.start, day.end);
     let duration = plan.geometry.duration_s;
     let follows = |k: usize| !is_gap(images[k - 1].time, images[k].time, duration);
@@ -168,7 +177,7 @@ fn decode_chunk(ctx: &Context<'_>, chunk: &[ImageRef], features: &FeaturePlan) -
     let used = used_columns(ctx.config, features.columns);
     let one = |indexer: &mut Indexer, image: &ImageRef| {
         ctx.check()?;
-        let decoded = plane(ctx, image, features, &used, indexer);
+        let decoded = plane(ctx.config, &image.path, features, &used, indexer);
         ctx.observer.advance(1, image.bytes);
         let failed = |reason: String, again| {
             Ok(Decoded::Failed { left_out: LeftOut { file: image.name.clone(), reason }, again })
@@ -185,22 +194,24 @@ fn decode_chunk(ctx: &Context<'_>, chunk: &[ImageRef], features: &FeaturePlan) -
     chunk.par_iter().map_init(|| Indexer::new(&features.colormap), one).collect()
 }
 
-/// Colour indices of an image.
-fn plane(
-    ctx: &Context<'_>,
-    image: &ImageRef,
+/// Colour indices of the image in `path`, whose columns `used` are held against the colour map.
+///
+/// # Errors
+/// [`Error::Io`] where it cannot be read (try again later), [`Error::Image`] where it cannot be used.
+pub(crate) fn plane(
+    config: &Config,
+    path: &Path,
     features: &FeaturePlan,
     used: &[Range<usize>],
     indexer: &mut Indexer,
 ) -> Result<Vec<u8>> {
-    let config = ctx.config;
-    let pixels = decode::waterfall(&image.path, config)?;
+    let pixels = decode::waterfall(path, config)?;
     let (plane, mut residual) = indexer.index(&pixels);
     if used != std::slice::from_ref(&(0..features.columns)) {
         residual = residual_of(features, &pixels, used);
     }
     match too_far(f64::from(residual), config.value.max_residual) {
-        Some(reason) => Err(Error::image(&image.path, reason)),
+        Some(reason) => Err(Error::image(path, reason)),
         None => Ok(plane),
     }
 }
