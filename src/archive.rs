@@ -185,6 +185,12 @@ fn kind(path: &Path) -> Option<usize> {
     KINDS.iter().position(|kind| kind.iter().any(|e| ending.eq_ignore_ascii_case(e)))
 }
 
+/// Whether a file's name says that it holds a picture of an archive.
+pub(crate) fn is_picture(path: &Path) -> bool {
+    let sidecar = path.file_name().and_then(|n| n.to_str()).is_some_and(is_sidecar);
+    !sidecar && kind(path).is_some()
+}
+
 /// The files of an archive.
 #[derive(Debug, Default)]
 pub struct Listing {
@@ -337,7 +343,7 @@ fn left(root: &Path, path: &Path, reason: impl Into<String>) -> LeftOut {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "microseconds fit 63 bits for 292,000 years")]
-fn probe(input: &Input, path: PathBuf, time: Micros) -> Result<(ImageRef, (u32, u32))> {
+pub(crate) fn probe(input: &Input, path: PathBuf, time: Micros) -> Result<(ImageRef, (u32, u32))> {
     let meta = path.metadata().map_err(|e| Error::io("read", &path, e))?;
     if !meta.is_file() {
         return Err(Error::image(path, NOT_REGULAR));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -371,6 +372,37 @@ pub(crate) enum Command {
         #[arg(long)]
         fresh: bool,
     },
+    /// Follow a folder as it grows: events as they happen
+    ///
+    /// A first word within seconds of a picture, the final one ten minutes of the archive later: events.jsonl has every new event
+    /// once, also over restarts; events.csv, report.html, status.json and metrics.prom are kept up to date. SIGTERM and Ctrl-C end
+    /// it in order; after any other end it goes on where it was.
+    Watch {
+        #[command(flatten)]
+        folders: Folders,
+        /// The folder `model` of a run's output folder; default: that of the output folder
+        #[arg(long, value_name = "DIR")]
+        model: Option<PathBuf>,
+        /// Run this for every new event, its JSON on standard input
+        ///
+        /// By the shell, one event after the other. A command that fails is tried again, up to 8 times with growing waits; the
+        /// watching goes on meanwhile.
+        #[arg(long, value_name = "CMD")]
+        on_event: Option<String>,
+        /// List the folder every so many seconds (network disks)
+        ///
+        /// Without this the system tells of new files.
+        #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+        poll: Option<Duration>,
+        /// No picture for so long: the last events are final
+        ///
+        /// Default: eleven pictures' time.
+        #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+        idle: Option<Duration>,
+        /// End when all that is there is read (for cron)
+        #[arg(long)]
+        once: bool,
+    },
     /// MiniSEED or SAC in, coefficients and scattergram out
     Seismogram(SeismogramArgs),
     /// Arrays of segments in, coefficients out
@@ -456,6 +488,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         folders: Folders,
     },
+}
+
+/// A length of time in seconds.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().map_err(|e| e.to_string())?;
+    let in_range = (0.01..=1e7).contains(&seconds);
+    in_range.then(|| Duration::from_secs_f64(seconds)).ok_or_else(|| "expected seconds, from 0.01 on".to_owned())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use scatterfall::stages::{cluster, design, events, reduce, report, scatter, seis
 use scatterfall::store::atomic::write_bytes;
 use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
-use scatterfall::{Error, pipeline};
+use scatterfall::{Error, pipeline, watch};
 use scatterfall_figures::bank::Domain;
 use scatterfall_miniseed::Selection;
 use scatterfall_scattering::backend::{self, Backend};
@@ -148,6 +148,10 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             session.report(&summary);
             Ok(summary.left_out.len())
         }
+        Command::Watch { folders, model, on_event, poll, idle, once } => {
+            let options = watch::Options { poll, once, idle, on_event };
+            follow(&common, folders, model, &options)
+        }
         Command::Seismogram(args) => transform_seismograms(&common, args),
         Command::Scatter { input, output, pooling, backend } => {
             let mut common = common;
@@ -263,6 +267,50 @@ fn demo(common: &Common, output: &Path) -> Result<usize> {
     Ok(summary.left_out.len())
 }
 
+/// Follows a folder with the detector of a model, that of the output folder where none is named.
+fn follow(common: &Common, folders: Folders, model: Option<PathBuf>, options: &watch::Options) -> Result<usize> {
+    let settings = Settings { folders, ..Settings::default() };
+    let model = match model {
+        Some(folder) => folder,
+        None => {
+            let output = configuration(common, &settings, Config::load)?.output.path;
+            let own = output.join("model");
+            if !own.join("model.toml").is_file() {
+                let folder = settings.folders.archive().map_or("FOLDER".into(), |f| f.display().to_string());
+                return Err(Error::Input(format!(
+                    "watch needs a fitted model, and {} is none: run `scatterfall run {folder} --output {}` first, or name one \
+                     with --model",
+                    own.display(),
+                    output.display()
+                ))
+                .into());
+            }
+            own
+        }
+    };
+    let (session, model) = Session::watching(common, settings, &model)?;
+    let Some(detector) = events::read_model(model.folder())? else {
+        let folder = model.folder().display();
+        return Err(Error::Input(format!(
+            "{folder} has no detector: fit the model again by `scatterfall run` with detect.enabled = true"
+        ))
+        .into());
+    };
+    let output = &session.config.output.path;
+    say(format_args!("watching   {}; results in {}", session.config.input.path.display(), output.display()));
+    let print = |line: &str| answer(line);
+    let summary = watch::watch(&session.context(), &detector, options, &print)?;
+    say(format_args!(
+        "{} images, {} left out, {} events told, {} listed: {}",
+        summary.images,
+        summary.left_out.len(),
+        summary.told,
+        summary.listed,
+        output.join("events.csv").display()
+    ));
+    Ok(summary.left_out.len())
+}
+
 /// Writes a synthetic archive.
 fn make_archive(common: &Common, folder: &Path, options: &SynthOptions) -> Result<()> {
     let config = configuration(common, &Settings::default(), Config::load)?;
@@ -361,6 +409,13 @@ impl Session {
             ))
             .into());
         }
+        Ok((Self::with(common, settled(config)?, &settings)?, model))
+    }
+
+    /// A session that follows a folder: its results may lie beside the model's own, which they go on with.
+    fn watching(common: &Common, settings: Settings, folder: &Path) -> Result<(Self, Model)> {
+        let model = Model::load(folder)?;
+        let config = configuration(common, &settings, |file, overrides| model.config(file, overrides))?;
         Ok((Self::with(common, settled(config)?, &settings)?, model))
     }
 

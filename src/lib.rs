@@ -41,5 +41,6 @@ mod stop;
 pub mod store;
 pub mod summary;
 mod terminal;
+pub mod watch;
 
 pub use error::{Error, Result};

@@ -60,7 +60,7 @@ pub(super) fn look_at(ctx: &Context<'_>, images: &[&ImageRef], plan: &FeaturePla
 }
 
 /// Ranges of an image's columns that [exclude] does not name.
-pub(super) fn used_columns(config: &Config, columns: usize) -> Vec<Range<usize>> {
+pub(crate) fn used_columns(config: &Config, columns: usize) -> Vec<Range<usize>> {
     let input = &config.input;
     let place = |c: usize| (c as f64 + 0.5) * input.total_distance_km / columns as f64 + input.distance_offset_km;
     let excluded = |c: usize| config.exclude.distance_km.iter().any(|&(a, b)| (a..b).contains(&place(c)));

@@ -123,7 +123,7 @@ fn detector_events(text: &str, names: &mut Vec<KindName>) -> Option<Vec<Event>> 
 }
 
 /// The number of a kind that a table tells by number or by name; a name that has none yet is given one.
-fn kind_number(text: &str, names: &mut Vec<KindName>) -> i32 {
+pub(crate) fn kind_number(text: &str, names: &mut Vec<KindName>) -> i32 {
     if let Ok(number) = text.parse() {
         return number;
     }
@@ -195,7 +195,7 @@ fn row_events(text: &str) -> Option<Vec<Event>> {
 ///
 /// # Errors
 /// Those of reading.
-pub(super) fn health(output: &Path) -> Result<Vec<Defect>> {
+pub(crate) fn health(output: &Path) -> Result<Vec<Defect>> {
     let Some(text) = text_of(&output.join("health.csv"))? else { return Ok(Vec::new()) };
     let table = Table::read(&text);
     let defect = |line: &Vec<Cow<'_, str>>| {
@@ -226,7 +226,7 @@ pub(super) fn health(output: &Path) -> Result<Vec<Defect>> {
 ///
 /// # Errors
 /// [`Error::Store`] for a file that is no such table.
-pub(super) fn names(path: &Path, unnamed: bool) -> Result<Vec<KindName>> {
+pub(crate) fn names(path: &Path, unnamed: bool) -> Result<Vec<KindName>> {
     let Some(text) = text_of(path)? else {
         let given = |kind, name: &str| KindName { kind, name: name.to_owned() };
         return Ok(if unnamed { Vec::new() } else { vec![given(UNKNOWN, "event"), given(KNOWN, "catalogued event")] });

@@ -1,6 +1,6 @@
 //! The page that a run ends in, from what is stored.
 
-mod found;
+pub(crate) mod found;
 mod maps;
 mod pictures;
 
