@@ -1,6 +1,6 @@
 //! The archive's folder as it grows: which pictures are new, and which of them are still being written.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant, SystemTime};
@@ -42,6 +42,8 @@ pub(super) struct Folder {
     output: PathBuf,
     rule: crate::names::TimePattern,
     known: HashSet<PathBuf>,
+    /// Files that were given up as they were then.
+    broken: HashMap<PathBuf, Option<(u64, SystemTime)>>,
     pending: BTreeMap<(Micros, PathBuf), Candidate>,
     notices: Receiver<notify::Result<notify::Event>>,
     /// Ends the system's notices when it is dropped.
@@ -71,6 +73,7 @@ impl Folder {
             output: config.output.path.clone(),
             rule: config.input.time_pattern.clone(),
             known: HashSet::new(),
+            broken: HashMap::new(),
             pending: BTreeMap::new(),
             notices,
             _watcher: watcher,
@@ -120,6 +123,10 @@ impl Folder {
 
     /// Notes a file where it is a picture whose name tells a time, and new.
     fn see(&mut self, path: PathBuf) {
+        if self.broken.get(&path).is_some_and(|then| stamp(&path) != *then) {
+            self.broken.remove(&path);
+            self.known.remove(&path);
+        }
         if self.known.contains(&path) || !archive::is_picture(&path) || path.starts_with(&self.output) {
             return;
         }
@@ -156,6 +163,12 @@ impl Folder {
     pub(super) fn done(&mut self, candidate: &Candidate) {
         self.pending.remove(&(candidate.time, candidate.path.clone()));
         self.known.insert(candidate.path.clone());
+    }
+
+    /// A picture is left out as it is now; it is read again should it change.
+    pub(super) fn gave_up(&mut self, candidate: &Candidate) {
+        self.done(candidate);
+        self.broken.insert(candidate.path.clone(), candidate.stamp);
     }
 
     /// A picture could not be read as it is now.

@@ -60,7 +60,7 @@ use stored::{Seen, Stored};
 const BATCH: usize = 32;
 
 /// A picture that cannot be read is waited for until its file has not changed for so long.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often the flag that ends the watching is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -394,7 +394,7 @@ impl<'a> Watching<'a> {
     }
 
     fn leave_out(&mut self, candidate: &Candidate, reason: &str) -> Result<()> {
-        self.folder.done(candidate);
+        self.folder.gave_up(candidate);
         let probed = probe(&self.ctx.config.input, candidate.path.clone(), candidate.time);
         let root = &self.ctx.config.input.path;
         let name = candidate.path.strip_prefix(root).unwrap_or(&candidate.path).to_string_lossy().into_owned();
