@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant, SystemTime};
 
+use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::archive;
@@ -39,6 +40,8 @@ pub(super) struct Candidate {
 /// What is known of the folder.
 pub(super) struct Folder {
     root: PathBuf,
+    /// The same as notices name it.
+    absolute: PathBuf,
     output: PathBuf,
     rule: crate::names::TimePattern,
     known: HashSet<PathBuf>,
@@ -69,6 +72,7 @@ impl Folder {
         };
         let relist = poll.unwrap_or(if watcher.is_some() { RELIST } else { FALLBACK_POLL });
         Self {
+            absolute: std::path::absolute(&root).unwrap_or_else(|_| root.clone()),
             root,
             output: config.output.path.clone(),
             rule: config.input.time_pattern.clone(),
@@ -89,8 +93,11 @@ impl Folder {
     pub(super) fn wait(&mut self, longest: Duration) -> Result<()> {
         let until_list = self.listed.map_or(Duration::ZERO, |t| self.relist.saturating_sub(t.elapsed()));
         let mut longest = longest.min(until_list);
+        let until = Instant::now() + longest;
         loop {
             match self.notices.recv_timeout(longest) {
+                // Reading a file is told as well, this program's own reading too.
+                Ok(Ok(event)) if is_read(event.kind) => longest = until.saturating_duration_since(Instant::now()),
                 Ok(Ok(event)) => {
                     event.paths.into_iter().for_each(|path| self.see(path));
                     longest = GATHER;
@@ -123,6 +130,7 @@ impl Folder {
 
     /// Notes a file where it is a picture whose name tells a time, and new.
     fn see(&mut self, path: PathBuf) {
+        let path = path.strip_prefix(&self.absolute).map(|rest| self.root.join(rest)).unwrap_or(path);
         if self.broken.get(&path).is_some_and(|then| stamp(&path) != *then) {
             self.broken.remove(&path);
             self.known.remove(&path);
@@ -210,6 +218,11 @@ impl Candidate {
 fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
     let meta = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
     Some((meta.len(), meta.modified().unwrap_or(SystemTime::UNIX_EPOCH)))
+}
+
+/// Whether a notice only says that a file was opened or read.
+fn is_read(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
 }
 
 fn start(

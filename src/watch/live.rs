@@ -105,7 +105,9 @@ impl Live {
         let images: Vec<&Measurement> = self.window.iter().chain(last).collect();
         let Some(newest) = images.last().map(|m| m.time_us + self.duration()) else { return Ok(Found::default()) };
         let measured = self.window.back().map_or(Micros::MIN, |m| m.time_us + self.duration());
-        let decided_until = if closed { newest } else { measured };
+        // What was measured for good long ago needs its surroundings to be scored as well.
+        let ahead = self.plan.lead_images() as f64 * self.plan.geometry.duration_s;
+        let decided_until = if closed { newest } else { measured.min(newest - micros(ahead)) };
         let core = if self.dropped { self.margin.min(images.len()) } else { 0 };
         let end = images.len();
         let window = Window::new(&self.plan, images, core..end).map_err(error)?;

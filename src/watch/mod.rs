@@ -301,7 +301,6 @@ impl<'a> Watching<'a> {
     }
 
     fn follow(&mut self) -> Result<()> {
-        self.look(false)?;
         while !self.stopped() {
             self.folder.wait(POLL_INTERVAL)?;
             let images = self.read()?;
