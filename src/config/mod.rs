@@ -228,11 +228,22 @@ pub enum Method {
     Agglomerative,
 }
 
+/// What is reduced and clustered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterOn {
+    /// The rows as they are: clusters may be places.
+    Rows,
+    /// Each row without what is usual at its place: clusters are behaviours.
+    Normalised,
+}
+
 /// Clustering.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
     /// Method.
     pub method: Method,
+    /// Whether rows are compared with all others as they are, or without what is usual at their place.
+    pub on: ClusterOn,
     /// Of the starts.
     pub seed: u64,
     /// k-means: clusters.
@@ -288,11 +299,32 @@ pub struct Detect {
     pub top: usize,
 }
 
+/// How kinds of events are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KindMethod {
+    /// Average linkage.
+    Agglomerative,
+    /// Gaussian mixture.
+    Gmm,
+    /// k-means.
+    KMeans,
+    /// DBSCAN, of linfa-clustering.
+    Dbscan,
+    /// OPTICS, of linfa-clustering, cut at `eps`.
+    Optics,
+}
+
 /// Kinds of events.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kinds {
-    /// Kinds at most.
+    /// Method.
+    pub method: KindMethod,
+    /// Kinds at most; DBSCAN and OPTICS find their number.
     pub clusters: usize,
+    /// DBSCAN and OPTICS: radius of a neighbourhood, in units of the descriptors.
+    pub eps: f64,
+    /// DBSCAN and OPTICS: events (itself included) within `eps` that make a core.
+    pub min_samples: usize,
     /// File of their names, relative to the output folder.
     pub names: PathBuf,
 }

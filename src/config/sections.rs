@@ -264,6 +264,7 @@ pub(super) fn cluster(root: &Table) -> Result<Cluster> {
                 ("agglomerative", Method::Agglomerative),
             ],
         )?,
+        on: s.choice("on", &[("rows", ClusterOn::Rows), ("normalised", ClusterOn::Normalised)])?,
         seed: s.count("seed", 0, i64::MAX as usize)? as u64,
         kmeans_clusters: Section::new(root, "cluster.kmeans").count("clusters", 1, MANY)?,
         gmm_components: gmm.count("components", 1, 10_000)?,
@@ -320,7 +321,22 @@ pub(super) fn detect(s: &Section) -> Result<Detect> {
 }
 
 pub(super) fn kinds(s: &Section) -> Result<Kinds> {
-    Ok(Kinds { clusters: s.count("clusters", 1, 1000)?, names: s.text("names")?.into() })
+    Ok(Kinds {
+        method: s.choice(
+            "method",
+            &[
+                ("agglomerative", KindMethod::Agglomerative),
+                ("gmm", KindMethod::Gmm),
+                ("kmeans", KindMethod::KMeans),
+                ("dbscan", KindMethod::Dbscan),
+                ("optics", KindMethod::Optics),
+            ],
+        )?,
+        clusters: s.count("clusters", 1, 1000)?,
+        eps: s.number("eps", "a distance above 0", |v| v > 0.0)?,
+        min_samples: s.count("min_samples", 2, 10_000)?,
+        names: s.text("names")?.into(),
+    })
 }
 
 pub(super) fn anomaly(s: &Section) -> Result<Anomaly> {

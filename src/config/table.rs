@@ -30,7 +30,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("network.banks", &["octaves", "resolution", "quality"]),
     ("seismogram", &["segment_s", "overlap", "detrend", "highpass_hz"]),
     ("reduce", &["run_pca", "pca_components", "ica_components", "scaling", "floor", "seed"]),
-    ("cluster", &["method", "seed", "kmeans", "gmm", "dbscan", "agglomerative"]),
+    ("cluster", &["method", "on", "seed", "kmeans", "gmm", "dbscan", "agglomerative"]),
     ("cluster.kmeans", &["clusters"]),
     ("cluster.gmm", &["components", "covariance", "select", "range"]),
     ("cluster.dbscan", &["eps", "min_samples"]),
@@ -54,7 +54,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "top",
         ],
     ),
-    ("kinds", &["clusters", "names"]),
+    ("kinds", &["method", "clusters", "eps", "min_samples", "names"]),
     ("visualize", &["methods", "occurrences_km", "accumulate_files", "image_step", "images_per_group"]),
     ("compute", &["backend", "threads", "memory_mib", "batch_images"]),
 ];

@@ -4,4 +4,5 @@ pub mod events;
 pub mod health;
 pub mod measurements;
 pub mod names;
+pub mod reachability;
 pub mod scores;

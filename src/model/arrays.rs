@@ -23,6 +23,11 @@ impl Stored {
         Error::store(&self.path, format!("{name}: {reason}"))
     }
 
+    /// Whether there is an array of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.file.has(name)
+    }
+
     /// Bytes of an array of any type.
     pub(super) fn bytes(&mut self, name: &str) -> Result<u64> {
         Ok(self.file.bytes(name)?)

@@ -7,7 +7,7 @@ use ndarray::{Array0, Array1, Array2, ArrayView2, Axis, Slice};
 use super::arrays::Stored;
 use crate::error::{Error, Result};
 use crate::store::npz::write_npz;
-use scatterfall_rowstats::reduction::{Ica, Pca, Scaling, rotated};
+use scatterfall_rowstats::reduction::{Ica, Pca, PlaceNormals, Scaling, rotated};
 
 /// Most coefficients of a row that a stored reduction may have.
 const MOST_COLUMNS: i64 = 1 << 22;
@@ -15,6 +15,8 @@ const MOST_COLUMNS: i64 = 1 << 22;
 /// Scaling, principal components and the rotation to independent ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reducer {
+    /// What is usual at each place, where rows are compared without it.
+    pub normals: Option<PlaceNormals>,
     /// Logarithm and scaling.
     pub scaling: Scaling,
     /// As many principal components as either output needs.
@@ -29,8 +31,8 @@ pub struct Reducer {
 
 impl Reducer {
     /// A reduction from its fitted parts.
-    pub fn new(scaling: Scaling, pca: Pca, ica: Ica) -> Self {
-        Self { scaling, pca, rotation: ica.rotation, mixing: ica.mixing, unmixing: ica.unmixing }
+    pub fn new(normals: Option<PlaceNormals>, scaling: Scaling, pca: Pca, ica: Ica) -> Self {
+        Self { normals, scaling, pca, rotation: ica.rotation, mixing: ica.mixing, unmixing: ica.unmixing }
     }
 
     /// Independent components of whitened scores, which may have more columns than the rotation.
@@ -56,7 +58,11 @@ impl Reducer {
             out.add("rows", &Array1::from_elem(1, whole(self.pca.rows)))?;
             out.add("rotation", &self.rotation)?;
             out.add("mixing", &self.mixing)?;
-            out.add("unmixing", &self.unmixing)
+            out.add("unmixing", &self.unmixing)?;
+            let Some(normals) = &self.normals else { return Ok(()) };
+            out.add("place_km", &Array1::from(normals.places_km.clone()))?;
+            out.add("place_mean", &normals.mean)?;
+            out.add("overall_mean", &normals.overall)
         })
     }
 
@@ -88,6 +94,18 @@ impl Reducer {
             components,
             limit: None,
         };
+        let normals = match file.has("place_km") {
+            false => None,
+            true => {
+                let places = file.vector("place_km", None)?;
+                Some(PlaceNormals {
+                    floor,
+                    mean: file.matrix("place_mean", (Some(places.len()), columns))?,
+                    overall: file.vector("overall_mean", columns)?,
+                    places_km: places.to_vec(),
+                })
+            }
+        };
         let rotation = file.matrix("rotation", (None, None))?;
         let k = rotation.nrows();
         if k == 0 || rotation.ncols() != k || k > pca.components.nrows() {
@@ -96,6 +114,7 @@ impl Reducer {
             return Err(Error::store(path, format!("rotation: {found}")));
         }
         Ok(Self {
+            normals,
             mixing: file.matrix("mixing", (columns, Some(k)))?,
             unmixing: file.matrix("unmixing", (Some(k), columns))?,
             scaling,

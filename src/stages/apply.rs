@@ -11,7 +11,7 @@ use crate::model::{self, Model};
 use crate::progress::Context;
 use crate::store::day::identity;
 use scatterfall_npz::NpzFile;
-use scatterfall_rowstats::reduction::{RowSource, scores};
+use scatterfall_rowstats::reduction::{Normalised, RowSource, scores};
 
 /// Components of the stored coefficients under the model; false where the results on disk are current.
 ///
@@ -42,7 +42,10 @@ pub fn reduce(ctx: &Context<'_>, model: &Model, wanted: Option<&[String]>) -> Re
     StageRecord::remove(&model::reduction_file(output))?;
     ctx.observer.begin("reduce", 0, "rows");
     let result = ctx.pool.install(|| {
-        let all = scores(&rows, &model.reducer.scaling, &model.reducer.pca)?;
+        let locations = rows.locations();
+        let normalised = model.reducer.normals.as_ref().map(|n| Normalised::new(&rows, n, &locations));
+        let source: &dyn RowSource = normalised.as_ref().map_or(&rows, |n| n);
+        let all = scores(source, &model.reducer.scaling, &model.reducer.pca)?;
         write_components(config, &model.reducer, &all, &rows.places)
     });
     ctx.observer.end();

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use scatterfall_detector::{DayScores, Days, DetectorModel, DetectorPlan, Event, Kinds, Threshold, detect, fit};
+use scatterfall_detector::{DayScores, Days, DetectorModel, DetectorPlan, Event, Threshold, detect, fit};
 use serde_json::{Value, json};
 
-use super::{StageRecord, stored_days};
+use super::{StageRecord, kinds, stored_days};
 use crate::config::Config;
 use crate::detect::health::{Fault, HealthWatch};
 use crate::detect::plan::{error, plan, with_params};
@@ -13,7 +13,7 @@ use crate::detect::stored::StoredDays;
 use crate::error::{Error, Result};
 use crate::formats::events::{Entry, Units};
 use crate::formats::names::Names;
-use crate::formats::{events, health, scores};
+use crate::formats::{events, health, reachability, scores};
 use crate::model;
 use crate::progress::Context;
 use crate::store::atomic::write_bytes;
@@ -111,8 +111,9 @@ pub fn compute(ctx: &Context<'_>, wanted: Option<&[String]>, model: Option<&Dete
     let names = Names::read(&names_file)?;
     let summary = ctx.pool.install(|| find(config, &plan, &stored, model, &names));
     ctx.observer.end();
+    let summary = summary?;
     record.write(&record_file)?;
-    summary
+    Ok(summary)
 }
 
 /// What events depend on beside the measurements.
@@ -156,14 +157,21 @@ fn find(
     };
     let mut found = detect(plan, model, stored, sink).map_err(error)?;
     let threshold = model.threshold;
+    let mut reached = None;
     match (given, fitted) {
         (Some(model), _) => model.kinds.assign(plan, &mut found),
         (None, Some(mut model)) => {
-            model.kinds = Kinds::fit(plan, &mut found, config.kinds.clusters);
+            let fitted = kinds::fit(&config.kinds, plan, &mut found)?;
+            model.kinds = fitted.kinds;
+            reached = fitted.order;
             let text = serde_json::to_string(&model).unwrap_or_default();
             write_bytes(&model_file(output), text.as_bytes())?;
         }
         (None, None) => {}
+    }
+    match reached {
+        Some(order) => reachability::write(output, &order)?,
+        None => StageRecord::remove(&reachability::file(output))?,
     }
     let faults = look_after(plan, stored)?;
     health::write(output, &faults, offset_km)?;

@@ -8,7 +8,7 @@ pub mod design;
 pub mod events;
 mod fitted;
 pub mod images;
-pub mod measure;
+mod kinds;
 pub mod reduce;
 mod repeated;
 pub mod report;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::StageRecord;
 use super::rows::StoredRows;
-use crate::config::Config;
+use crate::config::{ClusterOn, Config};
 use crate::error::Result;
 use crate::model::{self, Reducer};
 use crate::places::Places;
@@ -15,7 +15,9 @@ use crate::progress::Context;
 use crate::store::day::identity;
 use crate::store::npz::write_npz;
 use scatterfall_npz::Time;
-use scatterfall_rowstats::reduction::{Ica, IcaOptions, Moments, Pca, Scaling, Scores, scores};
+use scatterfall_rowstats::reduction::{
+    Ica, IcaOptions, Moments, Normalised, Pca, PlaceNormals, RowSource, Scaling, Scores, scores,
+};
 
 /// Independent components of the rows.
 pub fn independent_file(output: &Path) -> PathBuf {
@@ -62,13 +64,23 @@ pub fn compute(ctx: &Context<'_>, wanted: Option<&[String]>) -> Result<bool> {
 /// What the reduction depends on beside the rows.
 pub(super) fn settings(config: &Config) -> Value {
     let sections = config.sections(&["reduce", "exclude"]);
-    json!({ "reduce": sections["reduce"], "exclude": sections["exclude"], "order_0": config.network.order_0 })
+    json!({
+        "reduce": sections["reduce"], "exclude": sections["exclude"], "order_0": config.network.order_0,
+        "normalised": config.cluster.on == ClusterOn::Normalised,
+    })
 }
 
 fn reduce(config: &Config, rows: &StoredRows<'_>) -> Result<()> {
     let settings = &config.reduce;
     super::repeated::warn(&rows.repeated);
-    let moments = Moments::accumulate(rows, settings.floor)?;
+    let locations = rows.locations();
+    let normals = match config.cluster.on {
+        ClusterOn::Rows => None,
+        ClusterOn::Normalised => Some(PlaceNormals::fit(rows, &locations, settings.floor)?),
+    };
+    let normalised = normals.as_ref().map(|n| Normalised::new(rows, n, &locations));
+    let source: &dyn RowSource = normalised.as_ref().map_or(rows, |n| n);
+    let moments = Moments::accumulate(source, settings.floor)?;
     if moments.not_finite > 0 {
         tracing::warn!("{} rows are not finite: they take no part, and are labelled -1", moments.not_finite);
     }
@@ -78,7 +90,7 @@ fn reduce(config: &Config, rows: &StoredRows<'_>) -> Result<()> {
     if let Some(limit) = &pca.limit {
         tracing::warn!("fewer components than asked for: {limit}");
     }
-    let all = scores(rows, &scaling, &pca)?;
+    let all = scores(source, &scaling, &pca)?;
     let own = pca.truncated(settings.ica_components.min(found));
     let whitened = all.values.slice_axis(Axis(1), Slice::from(..own.components.nrows()));
     let options = IcaOptions { seed: settings.seed, ..IcaOptions::default() };
@@ -97,7 +109,7 @@ fn reduce(config: &Config, rows: &StoredRows<'_>) -> Result<()> {
         converged = ica.converged,
         "reduced"
     );
-    let reducer = Reducer::new(scaling, pca, ica);
+    let reducer = Reducer::new(normals.clone(), scaling, pca, ica);
     reducer.write(&model::reduction_file(&config.output.path))?;
     write_components(config, &reducer, &all, &rows.places)
 }

@@ -128,6 +128,11 @@ impl<'a> StoredRows<'a> {
         Ok(Self { files, orders, columns, exclude: &config.exclude, geometry, repeated, places, rows })
     }
 
+    /// The place on the fibre of every row, in km.
+    pub fn locations(&self) -> Vec<f64> {
+        self.geometry.locations(&self.places)
+    }
+
     /// The day files.
     pub fn files(&self) -> &[PathBuf] {
         &self.files

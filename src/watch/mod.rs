@@ -33,6 +33,7 @@ use serde_json::Value;
 
 use crate::archive::{ImageRef, LeftOut, probe};
 use crate::config::Config;
+use crate::decode;
 use crate::error::{Error, Result};
 use crate::formats::events::{Entry, Units, value, write_values};
 use crate::formats::measurements;
@@ -40,8 +41,7 @@ use crate::formats::names::Names;
 use crate::plans;
 use crate::progress::Context;
 use crate::stages::events::{list, names_file, plan_for};
-use crate::stages::measure::plane;
-use crate::stages::strict::used_columns;
+use crate::stages::strict::{residual_of, too_far, used_columns};
 use crate::store::day::{Record, Stage};
 use folder::{Candidate, Folder};
 use hook::Hook;
@@ -598,7 +598,15 @@ fn read_plane(
     candidate: &Candidate,
 ) -> Result<(ImageRef, Vec<u8>)> {
     let (image, _) = probe(&config.input, candidate.path.clone(), candidate.time)?;
-    let plane = plane(config, &image.path, features, used, indexer)?;
+    let pixels = decode::waterfall(&image.path, config)?;
+    let values = indexer.index(&pixels);
+    let (plane, mut residual) = (values.index, values.residual);
+    if used != std::slice::from_ref(&(0..pixels.columns)) {
+        residual = residual_of(features, &pixels, used);
+    }
+    if let Some(reason) = too_far(f64::from(residual), config.value.max_residual) {
+        return Err(Error::image(&image.path, reason));
+    }
     if plane.len() != features.rows * features.columns {
         return Err(Error::image(&image.path, "of another size than the model's images"));
     }

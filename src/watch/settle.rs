@@ -16,10 +16,12 @@ use crate::error::{Error, Result};
 use crate::formats::events::json_file;
 use crate::formats::measurements::{self, MeasurementWriter};
 use crate::progress::Context;
-use crate::stages::{StageRecord, events, measure};
+use crate::stages::images::{self, Goals, measured_settings, with_neighbours};
+use crate::stages::{StageRecord, events};
 use crate::store::day::{Record, Source, Stage, State, StoredBackend, state};
 use crate::store::npz::NpzStream;
 use crate::summary::RunSummary;
+use scatterfall_scattering::backend::cpu::CpuBackend;
 use scatterfall_timestamps::{Micros, day_name};
 
 /// What the list is made from.
@@ -56,7 +58,8 @@ impl Archive<'_> {
         for (day, range) in catalogue.days() {
             self.extend_day(ctx, &catalogue, &day, range)?;
         }
-        measure::compute(ctx, &catalogue, self.plan)?;
+        let goals = Goals { detector: Some(self.plan), ..Goals::default() };
+        images::compute(ctx, &mut CpuBackend::new(Arc::clone(&ctx.pool)), &catalogue, goals)?;
         let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
         events::compute(ctx, Some(&days), Some(self.model))?;
         let mut left_out = catalogue.left_out;
@@ -83,8 +86,8 @@ impl Archive<'_> {
     ) -> Result<()> {
         let output = &ctx.config.output.path;
         let file = Stage::Measurements.file(output, day);
-        let around = measure::with_neighbours(&catalogue.images, &range, self.plan);
-        let source = Source::of_images(measure::settings(ctx.config, self.plan), &catalogue.images[around.clone()]);
+        let around = with_neighbours(&catalogue.images, &range, self.plan);
+        let source = Source::of_images(measured_settings(ctx.config, self.plan), &catalogue.images[around.clone()]);
         if !matches!(state(&file, &source), State::Missing) {
             return Ok(());
         }
@@ -96,18 +99,26 @@ impl Archive<'_> {
         let Some((measured, left_out)) = self.measured(ctx, day, own)? else { return Ok(()) };
         let db = (ctx.config.value.db_min, ctx.config.value.db_max);
         let mut writer = MeasurementWriter::new(NpzStream::new(file.clone()), self.plan, db)?;
-        let mut images = Vec::new();
+        let mut names = Vec::new();
         for (name, source) in &measured {
             match source {
                 Measured::Here(measurement) => writer.append(measurement)?,
                 Measured::Stored(time) => writer.append(&self.stored.read(*time, self.plan)?)?,
             }
-            images.push((*name).to_owned());
+            names.push((*name).to_owned());
         }
         let backend = StoredBackend { kind: "cpu".into(), ..StoredBackend::default() };
         let (fingerprint, image_size) = (source.fingerprint(), Some(catalogue.size));
-        let record =
-            |bytes| Record { fingerprint, source, backend, bytes, images, image_size, left_out, incomplete: false };
+        let record = |bytes| Record {
+            fingerprint,
+            source,
+            backend,
+            bytes,
+            images: names,
+            image_size,
+            left_out,
+            incomplete: false,
+        };
         writer.stream.finish(|bytes| record(bytes).write(&file))
     }
 
@@ -152,7 +163,7 @@ impl Archive<'_> {
         let Some(record) = Record::read(&file).filter(|r| !r.incomplete && r.left_out.is_empty()) else {
             return Ok(BTreeMap::new());
         };
-        let settings = measure::settings(ctx.config, self.plan);
+        let settings = measured_settings(ctx.config, self.plan);
         if !file.is_file() || record.source.config != settings {
             return Ok(BTreeMap::new());
         }

@@ -27,6 +27,7 @@ pub mod map;
 pub mod palette;
 pub mod preview;
 pub mod rate;
+pub mod reachability;
 pub mod reduction;
 
 pub mod rows;

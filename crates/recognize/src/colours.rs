@@ -17,6 +17,10 @@ const OWN: f64 = 0.25;
 const BLURRED: f64 = 14.0;
 /// Mean distance up to which scaling, JPEG or a display's colours may have moved the map's own.
 const MOVED: f64 = 26.0;
+/// A lower tail so many times longer than the upper one makes the map's direction doubtful, the upper one counted as this
+/// many steps at least: noise alone tails off either way, that of decibels downwards by half as much again.
+const LOPSIDED: usize = 2;
+const MIN_TAIL: usize = 12;
 /// A map is told from the next by a distance so many times smaller.
 const APART: f64 = 1.6;
 /// Mean distance between a bar's colours and a map's, place by place, up to which the bar shows that map.
@@ -106,6 +110,7 @@ pub(crate) fn choose(
     let own = bar.map(|b| fit("", &b.colours, &colours));
     let shown = bar.and_then(|b| shown_by(b, maps));
     let chosen = decide(&fits, own.as_ref(), shown, maps, bar);
+    let chosen = if shown.is_some() { chosen } else { check_direction(chosen, &colours) };
     fits.extend(own);
     fits.sort_by(|a, b| a.residual.total_cmp(&b.residual));
     (fits, chosen)
@@ -222,6 +227,43 @@ fn without_bar(fits: &[Fit], shown: Option<(&ColourMap, bool, f64)>, maps: &[Col
         Confidence::Doubtful
     };
     Found::new(Some(named(map, reversed)), confidence, why)
+}
+
+/// Events are louder than what is usual, so that values tail off towards the map's high end. Where the lower tail is by far
+/// the longer one and no colour bar tells which end is high, the map may well run backwards.
+fn check_direction(chosen: Found<Option<ChosenMap>>, colours: &[([u8; 3], usize)]) -> Found<Option<ChosenMap>> {
+    let Some(map) = chosen.value.as_ref().filter(|m| !m.diverging) else { return chosen };
+    let (lower, upper) = tails(map, colours);
+    if lower <= LOPSIDED * upper.max(MIN_TAIL) {
+        return chosen;
+    }
+    let name = map.name.as_deref().unwrap_or("the map");
+    let why = format!(
+        "{name}, but no colour bar tells which end is the high one, and the values tail off towards its low end \
+         ({lower} of 255 steps, {upper} the other way): it may run backwards, as {name}_r"
+    );
+    Found::new(chosen.value, Confidence::Doubtful, why)
+}
+
+/// Steps of the map from the median down to the quantile 0.005 and up to 0.995. The ends themselves, where dead
+/// stretches and saturated ones lie, do not count.
+fn tails(map: &ChosenMap, colours: &[([u8; 3], usize)]) -> (usize, usize) {
+    let mut counts = [0usize; 256];
+    for (colour, n) in colours {
+        counts[usize::from(nearest(&map.colours, *colour).0)] += n;
+    }
+    let inner = &counts[1..255];
+    let total: usize = inner.iter().sum();
+    let quantile = |q: f64| {
+        let mut left = q * total as f64;
+        inner.iter().position(|&n| {
+            left -= n as f64;
+            left <= 0.0
+        })
+    };
+    let at = |q: f64| quantile(q).unwrap_or(0);
+    let median = at(0.5);
+    (median.saturating_sub(at(0.005)), at(0.995).saturating_sub(median))
 }
 
 /// Whether the plot's values are signed: they gather around the middle of a diverging map, and as many lie on either side.

@@ -36,7 +36,7 @@ pub struct LocationBaselines {
 
 /// The key of a location.
 #[expect(clippy::cast_possible_truncation, reason = "kilometres in millimetres fit 63 bits")]
-fn key(place_km: f64) -> i64 {
+pub(crate) fn key(place_km: f64) -> i64 {
     (place_km * 1e6).round() as i64
 }
 

@@ -244,13 +244,13 @@ fn figures(output: &Path) -> Result<Vec<Figure>> {
     let listed = [
         ("scattergram.png", "Scattergram"),
         ("events.png", "Events above the hour's normal"),
-        ("events.png", "Events above the hour's normal"),
         ("pca_ica/explained_variance.png", "Explained variance"),
         ("pca_ica/principal_components_first_two.png", "The first two principal components"),
         ("pca_ica/independent_components.png", "Independent components over time"),
         ("pca_ica/independent_components_first_two.png", "The first two independent components"),
         ("centroids.png", "Centres of the clusters"),
         ("cluster_waveforms.png", "Waveforms nearest to the clusters' centres"),
+        ("reachability.png", "Reachability of the events: how their kinds were cut"),
         ("selection.png", "Choice of the number of components"),
     ];
     let mut figures = Vec::new();

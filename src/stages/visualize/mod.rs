@@ -19,6 +19,7 @@ use super::waterfalls::Waterfalls;
 use super::{StageRecord, design, features_config};
 use crate::config::{Config, Picture};
 use crate::error::{Error, Result};
+use crate::formats;
 use crate::progress::Context;
 use crate::store::day::{Stage, digest, identity};
 use crate::store::pictures::SavePicture;
@@ -28,6 +29,7 @@ use scatterfall_figures::counts::{Counts, accumulated, occurrences};
 use scatterfall_figures::coverage::{Coverage, coverage};
 use scatterfall_figures::map::{MOST_NAMED, cluster_map, score_map};
 use scatterfall_figures::rate::detection_rate;
+use scatterfall_figures::reachability::reachability;
 use scatterfall_figures::reduction::{Kind, along_rows, explained_variance, first_two};
 use scatterfall_npz::NpzFile;
 
@@ -255,6 +257,14 @@ fn model<'a>(config: &'a Config, results: &'a Results, jobs: &mut Vec<Job<'a>>) 
         let path = folder.join("centroids.png");
         jobs.push(Box::new(move || {
             centroids(centers.view(), &results.sizes(), "IC").save(&path)?;
+            Ok(vec![path.clone()])
+        }));
+    }
+    let order = formats::reachability::file(&config.output.path);
+    if order.is_file() {
+        let path = folder.join("reachability.png");
+        jobs.push(Box::new(move || {
+            reachability(&formats::reachability::read(&order)?, config.kinds.eps).save(&path)?;
             Ok(vec![path.clone()])
         }));
     }

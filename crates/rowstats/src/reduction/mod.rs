@@ -13,11 +13,13 @@
 
 mod ica;
 mod moments;
+mod normalised;
 mod pca;
 mod scaling;
 
 pub use ica::{Ica, IcaOptions, rotated};
 pub use moments::Moments;
+pub use normalised::{Normalised, PlaceNormals};
 pub use pca::{Limit, Pca};
 pub use scaling::{Scaling, ScalingKind};
 
