@@ -289,12 +289,16 @@ fn check_spacing(input: &Input, images: &[ImageRef], left_out: &[LeftOut]) -> Re
         let stem = Path::new(name).file_stem()?.to_string_lossy().into_owned();
         Some((input.time_pattern.read(&stem)?, stem))
     };
-    // The same name in another folder is a copy, not another series.
-    let used: BTreeSet<String> =
-        images.iter().filter_map(|i| i.path.file_stem()).map(|s| s.to_string_lossy().into_owned()).collect();
+    // The same name in another folder is a copy where it is as long; a second cable's pictures are not.
+    let stem = |path: &Path| path.file_stem().map(|s| s.to_string_lossy().into_owned());
+    let used: BTreeMap<String, u64> = images.iter().filter_map(|i| Some((stem(&i.path)?, i.bytes))).collect();
     let same_minute = left_out.iter().filter(|l| l.reason.starts_with(SAME_MINUTE));
-    let dropped: Vec<(Micros, String)> =
-        same_minute.filter_map(|l| told(&l.file)).filter(|d| !used.contains(&d.1)).collect();
+    let is_copy = |file: &str, stem: &str| {
+        let bytes = || input.path.join(file).metadata().ok().map(|m| m.len());
+        used.get(stem).is_some_and(|own| bytes().is_none_or(|n| n == *own))
+    };
+    let series = |l: &LeftOut| told(&l.file).filter(|d| !is_copy(&l.file, &d.1)).map(|d| (d.0, l.file.clone()));
+    let dropped: Vec<(Micros, String)> = same_minute.filter_map(series).collect();
     if dropped.len() < 3 || dropped.len() * 4 < images.len() {
         return Ok(());
     }
@@ -305,8 +309,8 @@ fn check_spacing(input: &Input, images: &[ImageRef], left_out: &[LeftOut]) -> Re
     if 2 * twins > dropped.len() {
         let (used, other) = (images.first().map_or("", |i| i.name.as_str()), &dropped[0].1);
         return Err(Error::Input(format!(
-            "{path}: two series of pictures of the same times, as {used} and {other}: give each a folder of its own, or name \
-             one by its beginning in input.time_pattern"
+            "{path}: two series of pictures of the same times, as {used} and {other}: give each a folder of its own (--each \
+             takes every sub-folder as an archive), or name one by its beginning in input.time_pattern"
         )));
     }
     match cadence(&times) {

@@ -174,6 +174,22 @@ pub(crate) struct Reading {
     pub(crate) strict: bool,
 }
 
+/// What a whole run begins with and ends in.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Ending {
+    /// Remove earlier results first
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Every sub-folder is an archive of its own (cables)
+    ///
+    /// Each has its output folder and report below the output folder, where overview.html leads to them.
+    #[arg(long)]
+    pub(crate) each: bool,
+    /// Exit status 4 where events are listed
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
 /// What `seismogram` reads, and how far it goes.
 #[derive(Debug, Args)]
 pub(crate) struct SeismogramArgs {
@@ -228,9 +244,8 @@ pub(crate) enum Command {
         folders: Folders,
         #[command(flatten)]
         reading: Reading,
-        /// Remove earlier results first
-        #[arg(long)]
-        fresh: bool,
+        #[command(flatten)]
+        ending: Ending,
     },
     /// Look at an archive, write its configuration and a preview
     ///
@@ -368,9 +383,8 @@ pub(crate) enum Command {
         output: PathBuf,
         #[command(flatten)]
         reading: Reading,
-        /// Remove earlier results first
-        #[arg(long)]
-        fresh: bool,
+        #[command(flatten)]
+        ending: Ending,
     },
     /// Follow a folder as it grows: events as they happen
     ///
