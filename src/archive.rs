@@ -10,7 +10,7 @@ use walkdir::WalkDir;
 
 use crate::config::Input;
 use crate::decode;
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Error, Result};
 use crate::names::{cadence, is_sidecar};
 use crate::series::is_gap;
 use scatterfall_timestamps::{Micros, day_name, iso, micros};
@@ -66,14 +66,11 @@ impl Catalogue {
     /// left out.
     ///
     /// # Errors
-    /// [`Error::Input`] where there is no folder, or no image in it that can be used.
+    /// [`Error::Archive`] where there is no folder, or no image in it that can be used.
     pub fn read(input: &Input, output: &Path) -> Result<Self> {
         let listing = list(&input.path, output)?;
         if listing.files.is_empty() && listing.left_out.is_empty() {
-            let path = input.path.display();
-            return Err(Error::Input(format!(
-                "{path}: no .png files there, nor .jpg, .tif or .webp; set input.path or --input"
-            )));
+            return Err(ArchiveError::NoImages { path: input.path.clone() }.into());
         }
         Self::from_files(input, listing.files, listing.left_out)
     }
@@ -115,11 +112,11 @@ impl Catalogue {
         // Of equally common sizes the one that came first.
         let most = sizes.values().copied().max().unwrap_or(0);
         let Some(size) = kept.iter().map(|(_, s)| *s).find(|s| sizes.get(s) == Some(&most)) else {
-            let why = left_out.first().map_or_else(
+            let reason = left_out.first().map_or_else(
                 || "none between input.start and input.end".to_owned(),
                 |l| format!("{}: {}", l.file, l.reason),
             );
-            return Err(Error::Input(format!("{}: no usable image ({why})", root.display())));
+            return Err(ArchiveError::NoneUsable { path: root.to_path_buf(), reason }.into());
         };
         let mut images: Vec<ImageRef> = Vec::new();
         for (image, own) in kept {
@@ -204,10 +201,10 @@ pub struct Listing {
 /// people's files; or `root` itself where it is a file.
 ///
 /// # Errors
-/// [`Error::Input`] where there is no such folder or it cannot be read.
+/// [`Error::Archive`] where there is no such folder or it cannot be read.
 pub fn list(root: &Path, output: &Path) -> Result<Listing> {
     if !root.exists() {
-        return Err(Error::Input(format!("{}: no such folder; set input.path or --input", root.display())));
+        return Err(ArchiveError::NoFolder { path: root.to_path_buf() }.into());
     }
     let mut found = Listing::default();
     if root.is_file() {
@@ -235,7 +232,7 @@ pub fn list(root: &Path, output: &Path) -> Result<Listing> {
             Err(e) => {
                 let path = e.path().unwrap_or(root).to_path_buf();
                 if path == *root {
-                    return Err(Error::Input(format!("cannot read the folder {}: {e}", root.display())));
+                    return Err(ArchiveError::Unreadable { path, reason: e.to_string() }.into());
                 }
                 let reason = if e.loop_ancestor().is_some() {
                     "a link that leads back to a folder above it".to_owned()
@@ -302,22 +299,18 @@ fn check_spacing(input: &Input, images: &[ImageRef], left_out: &[LeftOut]) -> Re
     if dropped.len() < 3 || dropped.len() * 4 < images.len() {
         return Ok(());
     }
-    let path = input.path.display();
+    let path = input.path.clone();
     let times: Vec<Micros> = images.iter().map(|i| i.time).chain(dropped.iter().map(|d| d.0)).collect();
     let starts: BTreeSet<Micros> = images.iter().map(|i| i.time).collect();
     let twins = dropped.iter().filter(|d| starts.contains(&d.0)).count();
     if 2 * twins > dropped.len() {
-        let (used, other) = (images.first().map_or("", |i| i.name.as_str()), &dropped[0].1);
-        return Err(Error::Input(format!(
-            "{path}: two series of pictures of the same times, as {used} and {other}: give each a folder of its own (--each \
-             takes every sub-folder as an archive), or name one by its beginning in input.time_pattern"
-        )));
+        let (used, other) = (images.first().map_or_else(String::new, |i| i.name.clone()), dropped[0].1.clone());
+        return Err(ArchiveError::TwoSeries { path, used, other }.into());
     }
     match cadence(&times) {
-        Some(found) if found.step_s < input.duration_s / 2.0 => Err(Error::Input(format!(
-            "{path}: a picture every {} s, while input.duration_s = {} says that each spans longer: set input.duration_s = {}",
-            found.step_s, input.duration_s, found.step_s
-        ))),
+        Some(found) if found.step_s < input.duration_s / 2.0 => {
+            Err(ArchiveError::Overlapping { path, step_s: found.step_s, duration_s: input.duration_s }.into())
+        }
         _ => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Wavelet scattering, clusters and anomalies of DAS waterfall images.
 #[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(version = env!("SCATTERFALL_VERSION"), about, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -492,6 +492,20 @@ pub(crate) enum Command {
     },
     /// Graphics adapters, their limits, which one `auto` takes and why
     Devices,
+    /// Script that lets a shell complete commands and options
+    ///
+    /// For bash: scatterfall completions bash > ~/.local/share/bash-completion/completions/scatterfall
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Manual page, or with --output those of all commands
+    Man {
+        /// Folder for the pages, for example ~/.local/share/man/man1
+        #[arg(short, long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
     /// Stage 5: pictures of stored results
     Visualize {
         #[command(flatten)]

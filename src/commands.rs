@@ -5,25 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::settle::settle;
-use anyhow::Result;
 use scatterfall::bench;
 use scatterfall::config::{Config, TimeAxis};
+use scatterfall::error::{ArchiveError, ModelError, StoredError};
 use scatterfall::model::Model;
 use scatterfall::progress::{Context, Observer, threads};
 use scatterfall::stages::{cluster, design, events, reduce, report, scatter, seismogram, visualize};
 use scatterfall::store::atomic::write_bytes;
 use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
-use scatterfall::{Error, pipeline, watch};
+use scatterfall::{Error, Result, pipeline, watch};
 use scatterfall_figures::bank::Domain;
 use scatterfall_miniseed::Selection;
 use scatterfall_scattering::backend::{self, Backend};
 use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
 use crate::cli::{AxisName, BenchBackend, Cli, Command, Common, Ending, Folders, PoolingName, Reading, SeismogramArgs};
+use crate::documents;
 use crate::each_command;
 use crate::init_command;
-use crate::terminal::{Progress, answer, say, say_left_out};
+use crate::terminal::{Progress, answer, answer_bytes, say, say_left_out};
 
 /// Options that stand for configuration keys.
 #[derive(Default)]
@@ -98,7 +99,7 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
                 init_command::check_preview(&path)?;
                 let problem = pipeline::preview(&session.context(), &path)?;
                 answer(format_args!("preview: {}", path.display()));
-                return problem.map_or(Ok(0), |p| Err(Error::Input(p).into()));
+                return problem.map_or(Ok(0), |p| Err(ArchiveError::Preview(p).into()));
             }
             let summary = pipeline::clip(&session.context())?;
             session.report(&summary);
@@ -200,9 +201,23 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
             };
             let report = bench::run(&ctx, &input, &options)?;
             if let Some(path) = json {
-                write_bytes(&path, &serde_json::to_vec_pretty(&report)?)?;
+                let text = serde_json::to_vec_pretty(&report).map_err(|e| Error::store(&path, e.to_string()))?;
+                write_bytes(&path, &text)?;
             }
             answer(report);
+            Ok(0)
+        }
+        Command::Completions { shell } => {
+            answer_bytes(&documents::completions(shell));
+            Ok(0)
+        }
+        Command::Man { output: None } => {
+            answer_bytes(&documents::manual()?);
+            Ok(0)
+        }
+        Command::Man { output: Some(folder) } => {
+            let pages = documents::write_manuals(&folder)?;
+            say(format_args!("{} pages in {}", pages.len(), folder.display()));
             Ok(0)
         }
         Command::Devices => {
@@ -332,25 +347,15 @@ fn follow(common: &Common, folders: Folders, model: Option<PathBuf>, options: &w
             let output = configuration(common, &settings, Config::load)?.output.path;
             let own = output.join("model");
             if !own.join("model.toml").is_file() {
-                let folder = settings.folders.archive().map_or("FOLDER".into(), |f| f.display().to_string());
-                return Err(Error::Input(format!(
-                    "watch needs a fitted model, and {} is none: run `scatterfall run {folder} --output {}` first, or name one \
-                     with --model",
-                    own.display(),
-                    output.display()
-                ))
-                .into());
+                let folder = settings.folders.archive().map_or_else(|| PathBuf::from("FOLDER"), Clone::clone);
+                return Err(ModelError::NoneToWatch { model: own, folder, output }.into());
             }
             own
         }
     };
     let (session, model) = Session::watching(common, settings, &model)?;
     let Some(detector) = events::read_model(model.folder())? else {
-        let folder = model.folder().display();
-        return Err(Error::Input(format!(
-            "{folder} has no detector: fit the model again by `scatterfall run` with detect.enabled = true"
-        ))
-        .into());
+        return Err(ModelError::NoDetector { folder: model.folder().to_path_buf() }.into());
     };
     let output = &session.config.output.path;
     say(format_args!("watching   {}; results in {}", session.config.input.path.display(), output.display()));
@@ -460,11 +465,7 @@ impl Session {
         if let (Ok(output), Ok(holder)) = (output, holder)
             && holder.starts_with(&output)
         {
-            let told = output.display();
-            return Err(Error::Input(format!(
-                "{told} holds the model and the results that it was fitted on; choose another --output"
-            ))
-            .into());
+            return Err(StoredError::HoldsModel { path: output }.into());
         }
         Ok((Self::with(common, settled(config)?, &settings)?, model))
     }
@@ -479,8 +480,7 @@ impl Session {
     fn with(common: &Common, config: Config, settings: &Settings) -> Result<Self> {
         // The archive is looked at before anything is written: a wrong path must not leave a folder behind.
         if settings.folders.archive().is_some() && !config.input.path.exists() {
-            let path = config.input.path.display();
-            return Err(Error::Input(format!("{path}: no such folder; set input.path or --input")).into());
+            return Err(ArchiveError::NoFolder { path: config.input.path }.into());
         }
         let lock = OutputLock::take(&config.output.path)?;
         Self::start(common, config, settings.reading.strict, Some(lock))
@@ -502,7 +502,7 @@ impl Session {
             Some(stop) => Arc::clone(stop),
             None => {
                 let stop = Arc::new(AtomicBool::new(false));
-                crate::stop::on_signals(&stop, crate::program::FAILED)?;
+                crate::stop::on_signals(&stop, crate::program::FAILED).map_err(|source| Error::Signals { source })?;
                 stop
             }
         };
@@ -600,7 +600,7 @@ pub(crate) fn configuration_of(common: &Common, folders: &Folders) -> Result<Con
 fn configuration(
     common: &Common,
     settings: &Settings,
-    load: impl FnOnce(Option<&Path>, &[String]) -> scatterfall::Result<Config>,
+    load: impl FnOnce(Option<&Path>, &[String]) -> Result<Config>,
 ) -> Result<Config> {
     let mut overrides = common.set.clone();
     let mut set =

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Result;
-use scatterfall::Error;
+use scatterfall::error::ArchiveError;
 use scatterfall::stages::report::overview;
+use scatterfall::{Error, Result};
 use scatterfall_page::overview::Cable;
 
 use crate::cli::{Common, Ending, Folders, Reading, Span};
@@ -26,7 +26,7 @@ pub(crate) fn each(
     let (root, output) = (&config.input.path, &config.output.path);
     let archives = sub_folders(root, output)?;
     let mut common = common.clone();
-    let stop = common.stop.clone().map_or_else(|| taking_signals(), Ok)?;
+    let stop = common.stop.clone().map_or_else(taking_signals, Ok)?;
     common.stop = Some(Arc::clone(&stop));
     let (mut outcome, mut failed, mut cables) = (Outcome::default(), None, Vec::new());
     for archive in archives {
@@ -40,9 +40,9 @@ pub(crate) fn each(
                 outcome.events |= ending.exit_code && lists_events(&own_output);
                 None
             }
-            Err(_) if stop.load(Ordering::Relaxed) => return Err(Error::interrupted().into()),
+            Err(_) if stop.load(Ordering::Relaxed) => return Err(Error::interrupted()),
             Err(error) => {
-                let words = format!("{error:#}");
+                let words = error.to_string();
                 complain(&error);
                 failed = failed.or(Some(error));
                 Some(words)
@@ -66,7 +66,7 @@ fn cable(output: &Path, name: &str, error: Option<String>) -> Cable {
 /// The flag that ends the work, set by signals.
 fn taking_signals() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    crate::stop::on_signals(&stop, crate::program::FAILED)?;
+    crate::stop::on_signals(&stop, crate::program::FAILED).map_err(|source| Error::Signals { source })?;
     Ok(stop)
 }
 
@@ -89,7 +89,7 @@ fn sub_folders(root: &Path, output: &Path) -> Result<Vec<PathBuf>> {
     }
     found.sort();
     if found.is_empty() {
-        return Err(Error::Input(format!("{}: no sub-folders there; leave out --each", root.display())).into());
+        return Err(ArchiveError::NoSubFolders { path: root.to_path_buf() }.into());
     }
     Ok(found)
 }

@@ -21,6 +21,7 @@ pub mod config;
 pub mod decode;
 pub mod detect;
 pub mod devices;
+mod documents;
 mod each_command;
 pub mod error;
 pub mod formats;

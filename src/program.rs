@@ -27,8 +27,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(_) => LEFT_OUT,
         Err(error) => {
             terminal::complain(&error);
-            let usage = error.downcast_ref::<Error>().is_some_and(Error::is_usage);
-            if usage { USAGE } else { FAILED }
+            if error.is_usage() { USAGE } else { FAILED }
         }
     }
 }
@@ -37,11 +36,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 /// started, nothing ends the process, and the work stops soon after `stop` is set. Returns how many files were left out.
 ///
 /// # Errors
-/// [`Error::ConfigText`] for a wrong command line, those of the command; [`Error::Input`] for what has no type of its own.
+/// [`Error::Arguments`] for a wrong command line, and those of the command.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, stop: Arc<AtomicBool>) -> crate::Result<usize> {
-    let mut cli = Cli::try_parse_from(arguments).map_err(|e| Error::ConfigText(e.to_string()))?;
+    let mut cli = Cli::try_parse_from(arguments).map_err(|e| Error::Arguments(e.to_string()))?;
     terminal::be_quiet(cli.common.quiet);
     cli.common.stop = Some(stop);
-    let done = commands::run(cli).map(|outcome| outcome.left_out);
-    done.map_err(|e| e.downcast::<Error>().unwrap_or_else(|e| Error::Input(format!("{e:#}"))))
+    commands::run(cli).map(|outcome| outcome.left_out)
 }

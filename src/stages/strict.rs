@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::archive::{ImageRef, LeftOut};
 use crate::config::Config;
 use crate::decode;
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Error, Result};
 use crate::progress::Context;
 use scatterfall_colormap::Pixels;
 use scatterfall_scattering::backend::cpu::residual;
@@ -20,10 +20,12 @@ const BLOCK: usize = 64;
 /// The error that `--strict` makes of the first left-out file, where there is one.
 ///
 /// # Errors
-/// [`Error::Input`], naming the file and the reason.
+/// [`Error::Archive`], naming the file and the reason.
 pub fn refuse(left_out: &[LeftOut]) -> Result<()> {
     match left_out.first() {
-        Some(LeftOut { file, reason }) => Err(Error::Input(format!("--strict: {file} cannot be used: {reason}"))),
+        Some(LeftOut { file, reason }) => {
+            Err(ArchiveError::LeftOut { file: file.clone(), reason: reason.clone() }.into())
+        }
         None => Ok(()),
     }
 }
@@ -31,7 +33,7 @@ pub fn refuse(left_out: &[LeftOut]) -> Result<()> {
 /// Decodes every image and measures its colours, as the computation will.
 ///
 /// # Errors
-/// [`Error::Input`] for the first image that would be left out.
+/// [`Error::Archive`] for the first image that would be left out.
 pub(super) fn look_at(ctx: &Context<'_>, images: &[&ImageRef], plan: &FeaturePlan) -> Result<()> {
     let config = ctx.config;
     let unusable = |image: &&ImageRef| {

@@ -119,7 +119,7 @@ impl LivePage {
             false_alarms_per_day: Some(model.false_alarms_per_day),
             health: found::health(&config.output.path)?,
             left_out: Vec::new(),
-            method: Method { configuration: config.resolved.to_string(), ..Method::default() },
+            method: Method { configuration: config.table().to_string(), ..Method::default() },
             images,
         };
         write_bytes(&config.output.path.join("report.html"), render(&page).as_bytes())

@@ -45,7 +45,7 @@ impl Archive<'_> {
         let output = &config.output.path;
         let mut catalogue = match ctx.pool.install(|| Catalogue::read(&config.input, output)) {
             Ok(catalogue) => catalogue,
-            Err(Error::Input(reason)) => {
+            Err(Error::Archive(reason)) => {
                 tracing::debug!("no list yet: {reason}");
                 return Ok(None);
             }

@@ -15,7 +15,7 @@ use super::results::{Results, images_held, left_out, read_json, rows_file};
 use super::visualize;
 use super::waterfalls::Waterfalls;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StoredError};
 use crate::progress::Context;
 use crate::store::atomic::write_bytes;
 use crate::store::day::{Record, Stage, digest, fingerprint_of};
@@ -33,13 +33,13 @@ pub fn file(output: &Path) -> PathBuf {
 /// Writes `report.html`; false where the one on disk is current.
 ///
 /// # Errors
-/// [`Error::Input`] where there are no clusters yet; those of reading and writing.
+/// [`Error::Stored`] where there are no clusters yet; those of reading and writing.
 pub fn compute(ctx: &Context<'_>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     if !rows_file(output).is_file() {
         let path = rows_file(output);
-        return Err(Error::Input(format!("{}: nothing there; run `scatterfall cluster` first", path.display())));
+        return Err(StoredError::Missing { path, command: "cluster" }.into());
     }
     let run = read_json(&output.join("run.json"));
     let fingerprint = fingerprint(config, &run)?;
@@ -66,7 +66,7 @@ fn fingerprint(config: &Config, run: &Value) -> Result<String> {
     let output = &config.output.path;
     let content = |path: PathBuf| if path.is_file() { digest(&path) } else { Ok(String::new()) };
     let texts = [
-        json!([PAGE, env!("CARGO_PKG_VERSION"), device(output, run), run["left_out"], config.resolved]).to_string(),
+        json!([PAGE, env!("CARGO_PKG_VERSION"), device(output, run), run["left_out"], config]).to_string(),
         content(rows_file(output))?,
         content(output.join("anomalies.csv"))?,
         content(output.join("events.csv"))?,
@@ -173,7 +173,7 @@ fn method(config: &Config, run: &Value, results: &Results) -> Result<Method> {
         stages: stages(run),
         clusters: clusters(results),
         figures: figures(output)?,
-        configuration: config.resolved.to_string(),
+        configuration: config.table().to_string(),
     })
 }
 
