@@ -182,6 +182,12 @@ fn kind(path: &Path) -> Option<usize> {
     KINDS.iter().position(|kind| kind.iter().any(|e| ending.eq_ignore_ascii_case(e)))
 }
 
+/// Whether a file's name says that it holds a picture of an archive.
+pub(crate) fn is_picture(path: &Path) -> bool {
+    let sidecar = path.file_name().and_then(|n| n.to_str()).is_some_and(is_sidecar);
+    !sidecar && kind(path).is_some()
+}
+
 /// The files of an archive.
 #[derive(Debug, Default)]
 pub struct Listing {
@@ -280,12 +286,16 @@ fn check_spacing(input: &Input, images: &[ImageRef], left_out: &[LeftOut]) -> Re
         let stem = Path::new(name).file_stem()?.to_string_lossy().into_owned();
         Some((input.time_pattern.read(&stem)?, stem))
     };
-    // The same name in another folder is a copy, not another series.
-    let used: BTreeSet<String> =
-        images.iter().filter_map(|i| i.path.file_stem()).map(|s| s.to_string_lossy().into_owned()).collect();
+    // The same name in another folder is a copy where it is as long; a second cable's pictures are not.
+    let stem = |path: &Path| path.file_stem().map(|s| s.to_string_lossy().into_owned());
+    let used: BTreeMap<String, u64> = images.iter().filter_map(|i| Some((stem(&i.path)?, i.bytes))).collect();
     let same_minute = left_out.iter().filter(|l| l.reason.starts_with(SAME_MINUTE));
-    let dropped: Vec<(Micros, String)> =
-        same_minute.filter_map(|l| told(&l.file)).filter(|d| !used.contains(&d.1)).collect();
+    let is_copy = |file: &str, stem: &str| {
+        let bytes = || input.path.join(file).metadata().ok().map(|m| m.len());
+        used.get(stem).is_some_and(|own| bytes().is_none_or(|n| n == *own))
+    };
+    let series = |l: &LeftOut| told(&l.file).filter(|d| !is_copy(&l.file, &d.1)).map(|d| (d.0, l.file.clone()));
+    let dropped: Vec<(Micros, String)> = same_minute.filter_map(series).collect();
     if dropped.len() < 3 || dropped.len() * 4 < images.len() {
         return Ok(());
     }
@@ -330,7 +340,7 @@ fn left(root: &Path, path: &Path, reason: impl Into<String>) -> LeftOut {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "microseconds fit 63 bits for 292,000 years")]
-fn probe(input: &Input, path: PathBuf, time: Micros) -> Result<(ImageRef, (u32, u32))> {
+pub(crate) fn probe(input: &Input, path: PathBuf, time: Micros) -> Result<(ImageRef, (u32, u32))> {
     let meta = path.metadata().map_err(|e| Error::io("read", &path, e))?;
     if !meta.is_file() {
         return Err(Error::image(path, NOT_REGULAR));

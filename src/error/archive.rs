@@ -60,8 +60,8 @@ pub enum ArchiveError {
     },
     /// Images of two series lie in one folder.
     #[error(
-        "{path}: two series of pictures of the same times, as {used} and {other}: give each a folder of its own, or name \
-         one by its beginning in input.time_pattern"
+        "{path}: two series of pictures of the same times, as {used} and {other}: give each a folder of its own (--each \
+         takes every sub-folder as an archive), or name one by its beginning in input.time_pattern"
     )]
     TwoSeries {
         /// The folder.
@@ -70,6 +70,12 @@ pub enum ArchiveError {
         used: String,
         /// One of the second.
         other: String,
+    },
+    /// Sub-folders are to be archives, and there are none.
+    #[error("{path}: no sub-folders there; leave out --each")]
+    NoSubFolders {
+        /// The folder.
+        path: PathBuf,
     },
     /// Images follow each other faster than each of them lasts.
     #[error(

@@ -90,6 +90,25 @@ pub enum ModelError {
         /// Form of these.
         here: String,
     },
+    /// A folder is to be watched without a model.
+    #[error(
+        "watch needs a fitted model, and {model} is none: run `scatterfall run {folder} --output {output}` first, or name one \
+         with --model"
+    )]
+    NoneToWatch {
+        /// The folder that is no model.
+        model: PathBuf,
+        /// The folder to be watched.
+        folder: PathBuf,
+        /// The output folder.
+        output: PathBuf,
+    },
+    /// A model that was fitted without the detector.
+    #[error("{folder} has no detector: fit the model again by `scatterfall run` with detect.enabled = true")]
+    NoDetector {
+        /// The model.
+        folder: PathBuf,
+    },
     /// No station is like those that it was fitted on.
     #[error("no station has as many channels and the sampling rate that the model was fitted on")]
     NoStation,

@@ -201,7 +201,7 @@ fn look_after(plan: &DetectorPlan, stored: &StoredDays<'_>) -> Result<Vec<Fault>
 }
 
 /// The events that are listed, in the order of time: those outside [exclude] whose kind is not ignored, the strongest.
-fn list<'e>(config: &Config, found: &'e [Event], names: &Names) -> Vec<&'e Event> {
+pub(crate) fn list<'e>(config: &Config, found: &'e [Event], names: &Names) -> Vec<&'e Event> {
     let offset = config.input.distance_offset_km;
     let duration = micros(config.input.duration_s);
     let excluded = |e: &Event| {

@@ -62,7 +62,7 @@ pub(super) fn look_at(ctx: &Context<'_>, images: &[&ImageRef], plan: &FeaturePla
 }
 
 /// Ranges of an image's columns that [exclude] does not name.
-pub(super) fn used_columns(config: &Config, columns: usize) -> Vec<Range<usize>> {
+pub(crate) fn used_columns(config: &Config, columns: usize) -> Vec<Range<usize>> {
     let input = &config.input;
     let place = |c: usize| (c as f64 + 0.5) * input.total_distance_km / columns as f64 + input.distance_offset_km;
     let excluded = |c: usize| config.exclude.distance_km.iter().any(|&(a, b)| (a..b).contains(&place(c)));
@@ -78,7 +78,7 @@ pub(super) fn used_columns(config: &Config, columns: usize) -> Vec<Range<usize>>
 }
 
 /// Mean distance to the colour map over some columns of an image.
-pub(super) fn residual_of(plan: &FeaturePlan, pixels: &Pixels, used: &[Range<usize>]) -> f32 {
+pub(crate) fn residual_of(plan: &FeaturePlan, pixels: &Pixels, used: &[Range<usize>]) -> f32 {
     if used == std::slice::from_ref(&(0..pixels.columns)) {
         return residual(&plan.colormap, pixels);
     }
@@ -89,7 +89,7 @@ pub(super) fn residual_of(plan: &FeaturePlan, pixels: &Pixels, used: &[Range<usi
 }
 
 /// Why an image with such a residual is left out; `None` where it is not.
-pub(super) fn too_far(residual: f64, most: f64) -> Option<String> {
+pub(crate) fn too_far(residual: f64, most: f64) -> Option<String> {
     (residual > most).then(|| {
         format!(
             "its colours are {residual:.0} away from the colour map on average, more than value.max_residual = {most}: \

@@ -15,6 +15,7 @@
 //! - [`rank`]: components of coefficients that hold fewer directions
 //! - [`trouble`]: kills, full disks, odd files, archives that change: nothing is lost, nothing hangs
 //! - [`untrusted`]: what fuzzing reads, and what it found
+//! - [`watch`]: a folder that grows: every event once, over kills and restarts
 //!
 //! [`fixture`] makes archives and runs the program, [`compare`] holds arrays against each other.
 
@@ -35,3 +36,4 @@ mod seismograms;
 mod stages;
 mod trouble;
 mod untrusted;
+mod watch;

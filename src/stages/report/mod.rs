@@ -1,7 +1,8 @@
 //! The page that a run ends in, from what is stored.
 
-mod found;
+pub(crate) mod found;
 mod maps;
+pub mod overview;
 mod pictures;
 
 use std::io::Read;
@@ -22,7 +23,7 @@ use scatterfall_figures::time_axis::span_words;
 use scatterfall_timestamps::{DAY_US, iso};
 
 /// Version of the page: raised whenever the same results are shown in another way.
-const PAGE: u32 = 3;
+const PAGE: u32 = 4;
 
 /// The page of an output folder.
 pub fn file(output: &Path) -> PathBuf {
@@ -101,6 +102,7 @@ fn write(
     let fibre = results.has_distance();
     let mut names = found::names(&names_file(config), fibre || !output.join("events.csv").is_file())?;
     let (events, events_beyond) = found::events(output, &mut names)?;
+    let (threshold, false_alarms_per_day) = threshold(config, run, results)?;
     let page = Page {
         title: title(config),
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -116,14 +118,30 @@ fn write(
         events,
         events_beyond,
         names,
-        threshold: results.summary["threshold"].as_f64(),
-        false_alarms_per_day: None,
+        threshold,
+        false_alarms_per_day,
         health: found::health(output)?,
         left_out: left_out(output).into_iter().map(|l| (l.file, l.reason)).collect(),
         method: method(config, run, results)?,
         images,
     };
     write_bytes(&file(output), render(&page).as_bytes())
+}
+
+/// The score from which on an event is listed, and the false alarms a day that it was set for: the detector's where it listed the
+/// events, else that of the rows.
+fn threshold(config: &Config, run: &Value, results: &Results) -> Result<(Option<f64>, Option<f64>)> {
+    let output = &config.output.path;
+    if !output.join("events.csv").is_file() || !results.has_distance() {
+        return Ok((results.summary["threshold"].as_f64(), None));
+    }
+    let false_alarms = |asked: f64| config.detect.threshold.is_none().then_some(asked);
+    if let Some(model) = super::events::read_model(&crate::model::folder(output))? {
+        return Ok((Some(model.threshold), false_alarms(model.false_alarms_per_day)));
+    }
+    // Events found through a model that lies elsewhere.
+    let listed = run["figures"]["events"]["threshold"].as_f64();
+    Ok((listed, listed.and_then(|_| false_alarms(config.detect.false_alarms_per_day))))
 }
 
 /// Where the user's names of kinds are kept.
