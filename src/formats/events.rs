@@ -103,21 +103,20 @@ pub(crate) fn value(number: usize, entry: &Entry<'_>, units: Units) -> Value {
 /// [`crate::Error::Io`].
 pub(crate) fn write_values(output: &Path, list: &[Value]) -> Result<()> {
     let mut list = list.to_vec();
-    let mut text = format!("{HEADER}\n");
+    let mut table = Table::new(HEADER);
     for (number, event) in (1..).zip(&mut list) {
         event["event"] = json!(number);
         let of_field = |key: &str| match (&event[key], key) {
-            (Value::String(s), _) => csv_field(s).to_string(),
+            (Value::String(s), _) => s.clone(),
             (Value::Number(n), "event") => n.to_string(),
             (Value::Number(n), "rise_db" | "speed_ms") => format!("{:.1}", n.as_f64().unwrap_or(0.0)),
             (Value::Number(n), "score") => format!("{:.2}", n.as_f64().unwrap_or(0.0)),
             (Value::Number(n), _) => format!("{:.3}", n.as_f64().unwrap_or(0.0)),
             _ => String::new(),
         };
-        let fields: Vec<String> = HEADER.split(',').map(of_field).collect();
-        let _ = writeln!(text, "{}", fields.join(","));
+        table.line(HEADER.split(',').map(of_field));
     }
-    write_bytes(&csv_file(output), text.as_bytes())?;
+    write_bytes(&csv_file(output), &table.finish())?;
     let mut text = serde_json::to_string_pretty(&list).unwrap_or_default();
     text.push('\n');
     write_bytes(&json_file(output), text.as_bytes())
