@@ -11,21 +11,21 @@
 // The command line's modules name the library by its name, as other programs do.
 extern crate self as scatterfall;
 
-pub mod anomaly;
+mod anomaly;
 pub mod archive;
-pub mod bench;
+mod bench;
 mod cli;
 pub mod colormap;
 mod commands;
 pub mod config;
 pub mod decode;
-pub mod detect;
-pub mod devices;
+mod detect;
+mod devices;
 mod documents;
 mod each_command;
 pub mod error;
-pub mod formats;
-pub mod init;
+mod formats;
+mod init;
 mod init_command;
 pub mod model;
 pub mod names;
@@ -35,14 +35,14 @@ pub mod plans;
 pub mod program;
 pub mod progress;
 pub mod seismogram;
-pub mod series;
-pub mod settle;
+mod series;
+mod settle;
 pub mod shard;
 pub mod stages;
 mod stop;
 pub mod store;
 pub mod summary;
 mod terminal;
-pub mod watch;
+mod watch;
 
 pub use error::{Error, Result};

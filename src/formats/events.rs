@@ -11,43 +11,43 @@ use crate::store::csv::Table;
 use scatterfall_timestamps::{Micros, iso};
 
 /// The columns of `events.csv`.
-pub const HEADER: &str = "event,time_from,time_to,distance_from_km,distance_to_km,peak_time,peak_km,score,rise_db,path,speed_ms,kind,image_file";
+pub(crate) const HEADER: &str = "event,time_from,time_to,distance_from_km,distance_to_km,peak_time,peak_km,score,rise_db,path,speed_ms,kind,image_file";
 
 /// The list in CSV.
-pub fn csv_file(output: &Path) -> PathBuf {
+pub(crate) fn csv_file(output: &Path) -> PathBuf {
     output.join("events.csv")
 }
 
 /// The list in JSON, with the reason in words.
-pub fn json_file(output: &Path) -> PathBuf {
+pub(crate) fn json_file(output: &Path) -> PathBuf {
     output.join("events.json")
 }
 
 /// An event as it is listed.
 #[derive(Clone, Debug)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// What was found.
-    pub event: &'a Event,
+    pub(crate) event: &'a Event,
     /// Name or number of its kind.
-    pub kind: String,
+    pub(crate) kind: String,
     /// The image that holds its peak.
-    pub image_file: &'a str,
+    pub(crate) image_file: &'a str,
 }
 
 /// What index units and distances of the fibre are in the user's units.
 #[derive(Clone, Copy, Debug)]
-pub struct Units {
+pub(crate) struct Units {
     /// Decibels per index unit.
-    pub db_per_index: f64,
+    pub(crate) db_per_index: f64,
     /// Distance of the fibre's first column in km.
-    pub offset_km: f64,
+    pub(crate) offset_km: f64,
 }
 
 /// Writes both lists; events are numbered from 1 in their order.
 ///
 /// # Errors
 /// [`crate::Error::Io`].
-pub fn write(output: &Path, entries: &[Entry<'_>], units: Units) -> Result<()> {
+pub(crate) fn write(output: &Path, entries: &[Entry<'_>], units: Units) -> Result<()> {
     write_bytes(&csv_file(output), &csv(entries, units))?;
     let list: Vec<Value> = (1..).zip(entries).map(|(number, e)| value(number, e, units)).collect();
     let mut text = serde_json::to_string_pretty(&list).unwrap_or_default();
@@ -123,7 +123,7 @@ pub(crate) fn write_values(output: &Path, list: &[Value]) -> Result<()> {
 }
 
 /// Why an event is one, in words.
-pub fn words(reason: &Reason, units: Units) -> String {
+pub(crate) fn words(reason: &Reason, units: Units) -> String {
     let db = |index: f32| f64::from(index) * units.db_per_index;
     match *reason {
         Reason::Rises { rise_index, extent_km, seconds } => {
@@ -150,7 +150,7 @@ fn duration(seconds: f64) -> String {
 }
 
 /// A time in ISO 8601 (UTC) to a tenth of a second.
-pub fn tenths(time: Micros) -> String {
+pub(crate) fn tenths(time: Micros) -> String {
     let rounded = (time + 50_000).div_euclid(100_000);
     let whole = iso(rounded.div_euclid(10) * 1_000_000);
     format!("{}.{}Z", whole.trim_end_matches('Z'), rounded.rem_euclid(10))

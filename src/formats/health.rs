@@ -9,10 +9,10 @@ use crate::store::csv::Table;
 use scatterfall_timestamps::iso;
 
 /// The columns of `health.csv`.
-pub const HEADER: &str = "kind,time_from,time_to,distance_from_km,distance_to_km,images,value";
+pub(crate) const HEADER: &str = "kind,time_from,time_to,distance_from_km,distance_to_km,images,value";
 
 /// The file.
-pub fn file(output: &Path) -> PathBuf {
+pub(crate) fn file(output: &Path) -> PathBuf {
     output.join("health.csv")
 }
 
@@ -20,7 +20,7 @@ pub fn file(output: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`crate::Error::Io`].
-pub fn write(output: &Path, faults: &[Fault], offset_km: f64) -> Result<()> {
+pub(crate) fn write(output: &Path, faults: &[Fault], offset_km: f64) -> Result<()> {
     let mut table = Table::new(HEADER);
     for f in faults {
         let value = f.value.map_or_else(String::new, |v| format!("{v:.2}"));

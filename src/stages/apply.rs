@@ -17,7 +17,7 @@ use scatterfall_rowstats::reduction::{Normalised, RowSource, scores};
 ///
 /// # Errors
 /// Those of reading and writing; [`crate::Error::Model`] for coefficients of another network.
-pub fn reduce(ctx: &Context<'_>, model: &Model, wanted: Option<&[String]>) -> Result<bool> {
+pub(crate) fn reduce(ctx: &Context<'_>, model: &Model, wanted: Option<&[String]>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     let rows = StoredRows::open(config, wanted)?;
@@ -47,7 +47,7 @@ pub fn reduce(ctx: &Context<'_>, model: &Model, wanted: Option<&[String]>) -> Re
 ///
 /// # Errors
 /// Those of reading and writing.
-pub fn cluster(ctx: &Context<'_>, model: &Model) -> Result<bool> {
+pub(crate) fn cluster(ctx: &Context<'_>, model: &Model) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     let source = independent_file(output);

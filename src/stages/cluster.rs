@@ -29,7 +29,7 @@ const SILHOUETTE_ROWS: usize = 2000;
 ///
 /// # Errors
 /// [`crate::Error::Stored`] where there are no components, or none is finite; those of reading and writing.
-pub fn compute(ctx: &Context<'_>) -> Result<bool> {
+pub(crate) fn compute(ctx: &Context<'_>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     let source = independent_file(output);

@@ -18,7 +18,7 @@ use scatterfall_rowstats::clustering::{NOISE, sizes};
 use scatterfall_timestamps::iso;
 
 /// The folder of the clustering's results.
-pub fn folder(output: &Path) -> PathBuf {
+pub(crate) fn folder(output: &Path) -> PathBuf {
     output.join("clustering_results")
 }
 

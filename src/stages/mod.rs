@@ -1,24 +1,24 @@
 //! The stages, each from its files to its files. `pipeline` strings them together; each also is a command of its own.
 
-pub mod apply;
-pub mod clip;
-pub mod cluster;
-pub mod cluster_files;
-pub mod design;
-pub mod events;
+pub(crate) mod apply;
+pub(crate) mod clip;
+pub(crate) mod cluster;
+pub(crate) mod cluster_files;
+pub(crate) mod design;
+pub(crate) mod events;
 mod fitted;
 pub mod images;
 mod kinds;
-pub mod reduce;
+pub(crate) mod reduce;
 mod repeated;
 pub mod report;
 mod results;
-pub mod rows;
-pub mod scatter;
+pub(crate) mod rows;
+pub(crate) mod scatter;
 pub mod seismogram;
-pub mod strict;
+pub(crate) mod strict;
 pub mod trace;
-pub mod transform;
+pub(crate) mod transform;
 pub mod visualize;
 mod waterfalls;
 

@@ -20,12 +20,12 @@ use scatterfall_rowstats::reduction::{
 };
 
 /// Independent components of the rows.
-pub fn independent_file(output: &Path) -> PathBuf {
+pub(crate) fn independent_file(output: &Path) -> PathBuf {
     output.join("pca_ica").join("independent_components.npz")
 }
 
 /// Principal components of the rows.
-pub fn principal_file(output: &Path) -> PathBuf {
+pub(crate) fn principal_file(output: &Path) -> PathBuf {
     output.join("pca_ica").join("principal_components.npz")
 }
 
@@ -37,7 +37,7 @@ pub(super) fn record_file(output: &Path) -> PathBuf {
 ///
 /// # Errors
 /// Those of reading and writing; [`crate::Error::Rows`] where no row is finite.
-pub fn compute(ctx: &Context<'_>, wanted: Option<&[String]>) -> Result<bool> {
+pub(crate) fn compute(ctx: &Context<'_>, wanted: Option<&[String]>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     let rows = StoredRows::open(config, wanted)?;

@@ -21,7 +21,7 @@ const BLOCK: usize = 64;
 ///
 /// # Errors
 /// [`Error::Archive`], naming the file and the reason.
-pub fn refuse(left_out: &[LeftOut]) -> Result<()> {
+pub(crate) fn refuse(left_out: &[LeftOut]) -> Result<()> {
     match left_out.first() {
         Some(LeftOut { file, reason }) => {
             Err(ArchiveError::LeftOut { file: file.clone(), reason: reason.clone() }.into())

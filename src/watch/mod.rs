@@ -76,28 +76,28 @@ const AFTER_MIDNIGHT_MIN: f64 = 65.0;
 
 /// How the watching goes.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// List the folder this often instead of taking the system's notices (network disks).
-    pub poll: Option<Duration>,
+    pub(crate) poll: Option<Duration>,
     /// End when all that is there is read.
-    pub once: bool,
+    pub(crate) once: bool,
     /// Without a new picture for so long, the last events are decided; default: what the background reaches ahead.
-    pub idle: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
     /// A command that is given every new event.
-    pub on_event: Option<String>,
+    pub(crate) on_event: Option<String>,
 }
 
 /// What a watching did.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct WatchSummary {
+pub(crate) struct WatchSummary {
     /// Images read.
-    pub images: usize,
+    pub(crate) images: usize,
     /// Images left out.
-    pub left_out: Vec<LeftOut>,
+    pub(crate) left_out: Vec<LeftOut>,
     /// Events told.
-    pub told: usize,
+    pub(crate) told: usize,
     /// Events in the list.
-    pub listed: usize,
+    pub(crate) listed: usize,
 }
 
 /// The current time.
@@ -111,7 +111,7 @@ fn now() -> Micros {
 ///
 /// # Errors
 /// Those of reading the folder and of writing results; a single picture's are none.
-pub fn watch(
+pub(crate) fn watch(
     ctx: &Context<'_>,
     model: &DetectorModel,
     options: &Options,
