@@ -91,6 +91,10 @@ pub(crate) struct Maps {
     pub(crate) narrow: Vec<Grid<f32>>,
     /// The same of the wide boxes.
     pub(crate) wide: Vec<Grid<f32>>,
+    /// Largest deviation of any narrow box, unscaled: which box fits best is told by deviations, how rare it is by scores.
+    pub(crate) narrow_fit: Grid<f32>,
+    /// The same of the wide boxes.
+    pub(crate) wide_fit: Grid<f32>,
     /// The shortest box along the fibre of about 8 s, unscaled.
     pub(crate) fine: Grid<f32>,
     /// Boxes of about 1 km and at most 8 s, unscaled.
@@ -208,6 +212,8 @@ impl Maps {
         Self {
             narrow,
             wide,
+            narrow_fit: empty.clone(),
+            wide_fit: empty.clone(),
             fine: empty.clone(),
             kilometre: empty,
             slow_rise: slow.map(|_| 0.0),
@@ -232,6 +238,8 @@ struct BoxPlanes {
     sides: Vec<(usize, bool, Vec<f32>)>,
     fine_scores: Vec<f32>,
     kilometre_scores: Vec<f32>,
+    narrow_fit: Vec<f32>,
+    wide_fit: Vec<f32>,
 }
 
 impl BoxPlanes {
@@ -245,14 +253,24 @@ impl BoxPlanes {
             nearest(seconds, 8.0).map(|s| (m, s))
         });
         let kilometre = nearest(&mut plan.boxes.iter().map(|b| b.meters), 1000.0);
-        let (sides, fine_scores, kilometre_scores) = (Vec::new(), Vec::new(), Vec::new());
-        Self { wanted, fine, kilometre, sides, fine_scores, kilometre_scores }
+        let empty = Vec::new;
+        Self {
+            wanted,
+            fine,
+            kilometre,
+            sides: Vec::new(),
+            fine_scores: empty(),
+            kilometre_scores: empty(),
+            narrow_fit: empty(),
+            wide_fit: empty(),
+        }
     }
 
     fn add_unscaled(&mut self, b: &BlockBox, scores: &[f32]) {
         if !self.wanted {
             return;
         }
+        keep_largest(if b.narrow { &mut self.narrow_fit } else { &mut self.wide_fit }, scores);
         if self.fine == Some((b.meters, b.seconds)) {
             self.fine_scores = scores.to_vec();
         }
@@ -280,6 +298,11 @@ impl BoxPlanes {
         }
         maps.fine = turn(self.fine_scores);
         maps.kilometre = turn(self.kilometre_scores);
+        for (map, scores) in [(&mut maps.narrow_fit, self.narrow_fit), (&mut maps.wide_fit, self.wide_fit)] {
+            if !scores.is_empty() {
+                *map = turn(scores);
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::computing::Computed;
 use super::work::FeatureDay;
 use crate::archive::{ImageRef, LeftOut};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Result, StoredError};
 use crate::progress::Context;
 use crate::stages::strict::{refuse, too_far};
 use crate::store::day::{Record, Source, Stage, StoredBackend};
@@ -20,7 +20,7 @@ pub(super) fn check_output(output: &Path) -> Result<()> {
     if output.is_dir() {
         return Ok(());
     }
-    Err(Error::Input(format!("{}: the output folder is gone; run the same command again", output.display())))
+    Err(StoredError::FolderGone { path: output.to_path_buf() }.into())
 }
 
 /// The files of a day, growing.

@@ -25,6 +25,7 @@ use std::time::Duration;
 use scatterfall_detector::DetectorPlan;
 
 pub(super) use self::day::ScatteringWriter;
+pub(crate) use self::work::{measured_settings, with_neighbours};
 
 use self::computing::{Computing, write_all};
 use self::decoding::{Decoder, Target};
