@@ -26,7 +26,8 @@ use scatterfall_synth::{SynthArchive, SynthOptions};
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Features, by a name for the table.
-const FEATURES: [(&str, &str); 2] = [("default", ""), ("costly", "names = [\"std\", \"gabor\", \"dominant_frequency\"]")];
+const FEATURES: [(&str, &str); 2] =
+    [("default", ""), ("costly", "names = [\"std\", \"gabor\", \"dominant_frequency\"]")];
 
 /// Images that the detector alone is measured on, at most: it waits for those after an image.
 const DETECTOR_IMAGES: usize = 48;

@@ -290,8 +290,7 @@ impl BoxPlanes {
     }
 
     fn finish(mut self, record: &BlockRecord, maps: &mut Maps) {
-        let turn =
-            |values: Vec<f32>| Grid { rows: record.places, columns: record.steps, values }.transposed();
+        let turn = |values: Vec<f32>| Grid { rows: record.places, columns: record.steps, values }.transposed();
         self.sides.sort_by_key(|(steps, _, _)| *steps);
         for (_, narrow, scores) in self.sides.drain(..) {
             if narrow { &mut maps.narrow } else { &mut maps.wide }.push(turn(scores));
