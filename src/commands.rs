@@ -24,7 +24,7 @@ use crate::cli::{AxisName, BenchBackend, Cli, Command, Common, Ending, Folders, 
 use crate::documents;
 use crate::each_command;
 use crate::init_command;
-use crate::terminal::{Progress, answer, answer_bytes, say, say_left_out};
+use crate::terminal::{Progress, print_bytes, print_left_out, print_result, print_status};
 
 /// Options that stand for configuration keys.
 #[derive(Default)]
@@ -77,13 +77,13 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
             let session =
                 Session::beside(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
             let catalogue = scatterfall::shard::catalogue(&session.context(), true)?;
-            answer(format_args!("{} images of {} days", catalogue.images.len(), catalogue.days().len()));
+            print_result(format_args!("{} images of {} days", catalogue.images.len(), catalogue.days().len()));
             Ok(catalogue.left_out.len())
         }
         Command::Day { folders, reading, shard } => {
             let session = Session::beside(&common, Settings { folders, reading })?;
             let days = pipeline::days(&session.context(), session.backend()?.as_mut(), shard)?;
-            answer(format_args!("{} days: {}", days.len(), days.join(" ")));
+            print_result(format_args!("{} days: {}", days.len(), days.join(" ")));
             Ok(0)
         }
         Command::Merge { folders, reading } => {
@@ -98,7 +98,7 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
             if let Some(path) = preview {
                 init_command::check_preview(&path)?;
                 let problem = pipeline::preview(&session.context(), &path)?;
-                answer(format_args!("preview: {}", path.display()));
+                print_result(format_args!("preview: {}", path.display()));
                 return problem.map_or(Ok(0), |p| Err(ArchiveError::Preview(p).into()));
             }
             let summary = pipeline::clip(&session.context())?;
@@ -118,7 +118,7 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
             let session = Session::new(&common, Settings { folders, reading })?;
             let summary = pipeline::features(&session.context(), session.backend()?.as_mut())?;
             session.report(&summary);
-            session.say_next("features");
+            session.print_next_step("features");
             Ok(summary.left_out.len())
         }
         Command::Design { folders, sampling_rate, segment_s } => {
@@ -130,10 +130,10 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
                 None => (pipeline::write_design(&session.context())?, Domain::Distance),
             };
             let pictures = design::draw_all(&session.config.output.path, &network, domain)?;
-            answer(design::describe(&network));
-            session.say_next("design");
+            print_result(design::describe(&network));
+            session.print_next_step("design");
             for picture in pictures {
-                say(format_args!("picture    {}", picture.display()));
+                print_status(format_args!("picture    {}", picture.display()));
             }
             Ok(0)
         }
@@ -141,7 +141,7 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
             let session =
                 Session::new(&common, Settings { folders, reading: Reading { backend, ..Reading::default() } })?;
             pipeline::transform(&session.context(), session.backend()?.as_mut())?;
-            session.say_next("transform");
+            session.print_next_step("transform");
             Ok(0)
         }
         Command::Reduce { folders } => alone(&common, folders, "reduce", |ctx| reduce::compute(ctx, None).map(|_| ())),
@@ -162,7 +162,7 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
             let session = Session::without_folder(&common, settings)?;
             let mut backend = session.backend()?;
             let n = scatter::compute(&session.context(), backend.as_mut(), &input, &output, pooled)?;
-            say(format_args!("{n} segments: {}", output.display()));
+            print_status(format_args!("{n} segments: {}", output.display()));
             Ok(0)
         }
         Command::Synth { output, images, seed, small, hard, activity, km, rows, columns } => {
@@ -179,8 +179,8 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
                 &output,
                 &SynthOptions { images, seed, layout, km, hard, ..SynthOptions::default() },
             )?;
-            say(format_args!("archive    {}", output.display()));
-            say(format_args!("run it     scatterfall run --config {}", output.join("config.toml").display()));
+            print_status(format_args!("archive    {}", output.display()));
+            print_status(format_args!("run it     scatterfall run --config {}", output.join("config.toml").display()));
             Ok(0)
         }
         Command::Bench { input, backend, images, repetitions, json } => {
@@ -204,24 +204,24 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
                 let text = serde_json::to_vec_pretty(&report).map_err(|e| Error::store(&path, e.to_string()))?;
                 write_bytes(&path, &text)?;
             }
-            answer(report);
+            print_result(report);
             Ok(0)
         }
         Command::Completions { shell } => {
-            answer_bytes(&documents::completions(shell));
+            print_bytes(&documents::completions(shell));
             Ok(0)
         }
         Command::Man { output: None } => {
-            answer_bytes(&documents::manual()?);
+            print_bytes(&documents::manual()?);
             Ok(0)
         }
         Command::Man { output: Some(folder) } => {
             let pages = documents::write_manuals(&folder)?;
-            say(format_args!("{} pages in {}", pages.len(), folder.display()));
+            print_status(format_args!("{} pages in {}", pages.len(), folder.display()));
             Ok(0)
         }
         Command::Devices => {
-            say(scatterfall::devices::describe().trim_end());
+            print_status(scatterfall::devices::describe().trim_end());
             Ok(0)
         }
         Command::Visualize { folders } => {
@@ -261,9 +261,9 @@ fn apply_model(session: Session, model: &Model, fresh: bool) -> Result<(PathBuf,
     let done = pipeline::apply_to_seismograms(&session.context(), backend.as_mut(), model, &request)?;
     for station in done.summaries {
         let folder = station.output.display();
-        say(format_args!("{}: {} segments: {folder}", station.name, station.segments));
+        print_status(format_args!("{}: {} segments: {folder}", station.name, station.segments));
     }
-    say_left_out(&done.left_out, &output.join(LEFT_OUT_FILE));
+    print_left_out(&done.left_out, &output.join(LEFT_OUT_FILE));
     Ok((output, done.left_out.len()))
 }
 
@@ -300,7 +300,7 @@ fn alone(
     let session = Session::new(common, Settings { folders, ..Settings::default() })?;
     let ctx = session.context();
     pipeline::stage(&ctx, name, || work(&ctx))?;
-    session.say_next(name);
+    session.print_next_step(name);
     Ok(0)
 }
 
@@ -334,7 +334,7 @@ fn demo(common: &Common, output: &Path) -> Result<usize> {
     let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
     let summary = pipeline::run(&session.context(), session.backend()?.as_mut())?;
     session.report(&summary);
-    say(format_args!("{:10} {} (what really happened)", "truth", archive.join("truth.json").display()));
+    print_status(format_args!("{:10} {} (what really happened)", "truth", archive.join("truth.json").display()));
     Ok(summary.left_out.len())
 }
 
@@ -358,10 +358,10 @@ fn follow(common: &Common, folders: Folders, model: Option<PathBuf>, options: &w
         return Err(ModelError::NoDetector { folder: model.folder().to_path_buf() }.into());
     };
     let output = &session.config.output.path;
-    say(format_args!("watching   {}; results in {}", session.config.input.path.display(), output.display()));
-    let print = |line: &str| answer(line);
+    print_status(format_args!("watching   {}; results in {}", session.config.input.path.display(), output.display()));
+    let print = |line: &str| print_result(line);
     let summary = watch::watch(&session.context(), &detector, options, &print)?;
-    say(format_args!(
+    print_status(format_args!(
         "{} images, {} left out, {} events told, {} listed: {}",
         summary.images,
         summary.left_out.len(),
@@ -405,16 +405,16 @@ fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize>
     let left_out = &done.left_out;
     for s in &done.summaries {
         let (name, folder) = (&s.name, s.output.display());
-        say(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
+        print_status(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
         if let Some(events) = s.events {
-            say(format_args!("{events} events  {}", s.output.join("events.csv").display()));
+            print_status(format_args!("{events} events  {}", s.output.join("events.csv").display()));
         }
         let report = s.output.join("report.html");
         if all && report.is_file() {
-            say(format_args!("report     {}", report.display()));
+            print_status(format_args!("report     {}", report.display()));
         }
     }
-    say_left_out(left_out, &session.config.output.path.join(LEFT_OUT_FILE));
+    print_left_out(left_out, &session.config.output.path.join(LEFT_OUT_FILE));
     Ok(left_out.len())
 }
 
@@ -519,23 +519,23 @@ impl Session {
     }
 
     /// Says what a stage wrote and what comes next.
-    fn say_next(&self, stage: &str) {
+    fn print_next_step(&self, stage: &str) {
         if let Some((_, wrote, next)) = STAGES.iter().find(|(name, ..)| *name == stage) {
-            say(format_args!("written    {}; next: {next}", self.config.output.path.join(wrote).display()));
+            print_status(format_args!("written    {}; next: {next}", self.config.output.path.join(wrote).display()));
         }
     }
 
     fn report(&self, summary: &RunSummary) {
         let output = &self.config.output.path;
-        say(format_args!(
+        print_status(format_args!(
             "{} images, {} left out, {} gaps",
             summary.images,
             summary.left_out.len(),
             summary.gaps.len()
         ));
-        say_left_out(&summary.left_out, &output.join(LEFT_OUT_FILE));
+        print_left_out(&summary.left_out, &output.join(LEFT_OUT_FILE));
         if summary.images < FEW_IMAGES && output.join("clustering_results/clusters.csv").exists() {
-            say(format_args!(
+            print_status(format_args!(
                 "small archive: with {} images a place has too few rows for a normal of its own (it takes {FEW_IMAGES}): scores are \
                  those of the model, and clusters and events are hints at most",
                 summary.images
@@ -553,7 +553,7 @@ impl Session {
         ] {
             let path = output.join(file);
             if path.exists() {
-                say(format_args!("{what:10} {}", path.display()));
+                print_status(format_args!("{what:10} {}", path.display()));
             }
         }
     }
@@ -577,7 +577,7 @@ fn draw_example(common: &Common, written: &Path, example: &Path, preview: &Path)
     config.input.path = example.to_path_buf();
     let session = Session::start(common, settled(config)?, false, None)?;
     pipeline::preview(&session.context(), preview)?;
-    answer(format_args!("preview     {}", preview.display()));
+    print_result(format_args!("preview     {}", preview.display()));
     Ok(())
 }
 

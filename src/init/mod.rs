@@ -26,7 +26,7 @@ use scatterfall_timestamps::Micros;
 const RUNS: usize = 3;
 const RUN_PICTURES: usize = 6;
 /// Most pixels of a picture that is looked at.
-const MOST_PIXELS: u64 = 64_000_000;
+const MAX_PIXELS: u64 = 64_000_000;
 
 /// What was found in an archive.
 #[derive(Clone, Debug)]
@@ -198,7 +198,7 @@ fn sample<'a>(timed: &[(Option<Micros>, &'a PathBuf)], step_s: Option<f64>) -> V
 }
 
 fn picture(path: &Path) -> Option<Picture> {
-    let pixels = decode::decode(path, None, MOST_PIXELS).ok()?;
+    let pixels = decode::decode(path, None, MAX_PIXELS).ok()?;
     Picture::new(pixels.columns, pixels.rows, pixels.rgb)
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::cluster_files::{Judged, files, folder};
+use super::cluster_files::{Assignments, files, folder};
 use super::reduce::{independent_file, principal_file, record_file, write_components};
 use super::rows::{StoredRows, read_matrix, read_places, stored_geometry};
 use super::{StageRecord, cluster};
@@ -64,8 +64,8 @@ pub(crate) fn cluster(ctx: &Context<'_>, model: &Model) -> Result<bool> {
             let components = read_matrix(&mut file, &source, "features")?;
             let places = read_places(&mut file, &source, Some(components.nrows()))?;
             let geometry = stored_geometry(config);
-            let (labels, scores) = model.judge(&components, &places, &geometry)?;
-            let judged = Judged {
+            let (labels, scores) = model.assign(&components, &places, &geometry)?;
+            let assignments = Assignments {
                 places: &places,
                 geometry: &geometry,
                 labels: &labels,
@@ -75,7 +75,7 @@ pub(crate) fn cluster(ctx: &Context<'_>, model: &Model) -> Result<bool> {
             };
             let mut more = Map::new();
             more.insert("model".into(), json!(model.identity));
-            judged.write(config, more).map(|_| ())
+            assignments.write(config, more).map(|_| ())
         },
     )
 }

@@ -5,14 +5,14 @@ use std::path::Path;
 use ndarray::{ArrayView2, Axis};
 use serde_json::{Map, Value, json};
 
-use super::cluster_files::{Judged, files, folder};
+use super::cluster_files::{Assignments, files, folder};
 use super::reduce::independent_file;
 use super::repeated::repeated_images;
 use super::rows::{read_matrix, read_places, stored_geometry};
 use super::{StageRecord, fitted};
 use crate::config::{Baseline, Config, Method};
 use crate::error::{Result, StoredError};
-use crate::model::{self, Clusters, Near, judge};
+use crate::model::{self, Clusters, Near, assign};
 use crate::progress::Context;
 use crate::store::day::{Stage, digest, identity};
 use scatterfall_npz::NpzFile;
@@ -93,7 +93,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
     let normals = (config.anomaly.baseline == Baseline::Place)
         .then(|| LocationBaselines::fit(components.view(), &geometry.locations(&places), &used));
     // Rows that took no part in the fit are labelled by it all the same.
-    let (mut labels, scores) = judge(&own.clusters, normals.as_ref(), &components, &places, &geometry)?;
+    let (mut labels, scores) = assign(&own.clusters, normals.as_ref(), &components, &places, &geometry)?;
     for (&i, &label) in fit_rows.iter().zip(&own.labels) {
         labels[i] = label;
     }
@@ -103,7 +103,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
     let quality = silhouette(fit_values.view(), &own.labels, SILHOUETTE_ROWS, config.cluster.seed);
     more.insert("silhouette".into(), json!(quality));
     more.extend(own.summary.as_object().cloned().unwrap_or_default());
-    let judged = Judged {
+    let assignments = Assignments {
         places: &places,
         geometry: &geometry,
         labels: &labels,
@@ -111,7 +111,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
         clusters: &own.clusters,
         usual_scores: &scores,
     };
-    judged.write(config, more)?;
+    assignments.write(config, more)?;
     let fitted = model::Fitted { clusters: &own.clusters, normals: normals.as_ref(), scores: &scores };
     fitted::write_model(config, &mut file, &places, fit_rows.len(), &fitted)
 }

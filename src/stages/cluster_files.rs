@@ -31,7 +31,7 @@ pub(super) fn files(output: &Path) -> Vec<PathBuf> {
 }
 
 /// Every row's cluster and score.
-pub(super) struct Judged<'a> {
+pub(super) struct Assignments<'a> {
     pub(super) places: &'a Places,
     pub(super) geometry: &'a Geometry,
     pub(super) labels: &'a [i32],
@@ -41,7 +41,7 @@ pub(super) struct Judged<'a> {
     pub(super) usual_scores: &'a [f64],
 }
 
-impl Judged<'_> {
+impl Assignments<'_> {
     /// Writes all results; `more` goes into `summary.json`. Returns the number of events.
     pub(super) fn write(&self, config: &Config, more: Map<String, Value>) -> Result<usize> {
         let output = &config.output.path;

@@ -31,7 +31,7 @@ use crate::config::{Config, Continuity};
 use crate::error::{Error, Result, StoredError};
 use crate::progress::Context;
 use crate::store::atomic::write_bytes;
-use crate::store::day::{NUMBERS, Record, Stage, fingerprint_of};
+use crate::store::day::{RESULTS_VERSION, Record, Stage, fingerprint_of};
 
 /// What features depend on, as far as numbers and places go.
 fn features_config(config: &Config) -> Value {
@@ -88,7 +88,7 @@ pub(crate) struct StageRecord {
 
 impl StageRecord {
     pub(crate) fn new(config: Value, before: Vec<String>) -> Self {
-        Self { numbers: NUMBERS, config, before }
+        Self { numbers: RESULTS_VERSION, config, before }
     }
 
     /// True where `path` holds this very record and all of `files` are there.
@@ -133,7 +133,7 @@ impl StageRecord {
     /// The record at `path` where it can be read, and its numbers are this program's.
     pub(crate) fn stored_config(path: &Path) -> Option<Value> {
         let stored: Self = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-        (stored.numbers == NUMBERS).then_some(stored.config)
+        (stored.numbers == RESULTS_VERSION).then_some(stored.config)
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {

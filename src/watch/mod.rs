@@ -41,7 +41,7 @@ use crate::formats::names::Names;
 use crate::plans;
 use crate::progress::Context;
 use crate::stages::events::{list, names_file, plan_for};
-use crate::stages::strict::{residual_of, too_far, used_columns};
+use crate::stages::strict::{residual_error, residual_of, used_columns};
 use crate::store::day::{Record, Stage};
 use folder::{Candidate, Folder};
 use hook::Hook;
@@ -60,7 +60,7 @@ use stored::{Seen, Stored};
 const BATCH: usize = 32;
 
 /// A picture that cannot be read is waited for until its file has not changed for so long.
-const PATIENCE: Duration = Duration::from_secs(3);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
 /// How often the flag that ends the watching is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -370,7 +370,7 @@ impl<'a> Watching<'a> {
                     self.folder.failed(&candidate);
                     break;
                 }
-                None if unchanged < PATIENCE => break,
+                None if unchanged < SHUTDOWN_GRACE => break,
                 None => {
                     let reason = match self.decode(std::slice::from_ref(&candidate)).pop() {
                         Some(Err(Error::Image { reason, .. })) => reason,
@@ -604,7 +604,7 @@ fn read_plane(
     if used != std::slice::from_ref(&(0..pixels.columns)) {
         residual = residual_of(features, &pixels, used);
     }
-    if let Some(reason) = too_far(f64::from(residual), config.value.max_residual) {
+    if let Some(reason) = residual_error(f64::from(residual), config.value.max_residual) {
         return Err(Error::image(&image.path, reason));
     }
     if plane.len() != features.rows * features.columns {

@@ -30,9 +30,9 @@ pub struct FeaturePlan {
     /// Number of windows.
     pub windows: usize,
     /// Seconds a row.
-    pub seconds_a_row: f64,
+    pub seconds_per_row: f64,
     /// Metres a column.
-    pub metres_a_column: f64,
+    pub meters_per_column: f64,
 }
 
 impl FeaturePlan {
@@ -57,15 +57,15 @@ impl FeaturePlan {
             window,
             step,
             windows: (columns - window) / step + 1,
-            seconds_a_row: options.duration_s / rows as f64,
-            metres_a_column: options.length_km * 1000.0 / columns as f64,
+            seconds_per_row: options.duration_s / rows as f64,
+            meters_per_column: options.length_km * 1000.0 / columns as f64,
         })
     }
 
     /// Frequency in Hz of bin `k` of a real Fourier transform over time.
     #[expect(clippy::cast_precision_loss, reason = "row numbers are far below 2^53")]
     pub fn frequency(&self, k: usize) -> f64 {
-        k as f64 / (self.rows as f64 * self.seconds_a_row)
+        k as f64 / (self.rows as f64 * self.seconds_per_row)
     }
 }
 
