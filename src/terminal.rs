@@ -70,7 +70,7 @@ pub(crate) fn start_logging(common: &Common) {
     JSON.store(json, Ordering::Relaxed);
     let level = match (common.quiet, common.verbose) {
         (true, _) => LevelFilter::ERROR,
-        // Who has programs read the log wants to follow the run.
+        // Programs read JSON logs; they follow the run at INFO.
         (_, 0) if !json => LevelFilter::WARN,
         (_, 0 | 1) => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
@@ -104,7 +104,7 @@ struct Plain {
 }
 
 impl Plain {
-    /// Items and megabytes a second, and the seconds left.
+    /// Items and megabytes per second, and the seconds left.
     #[expect(clippy::cast_precision_loss, reason = "rates for people")]
     fn rates(&self, bytes: u64) -> (f64, f64, f64) {
         let seconds = self.start.elapsed().as_secs_f64().max(1e-9);

@@ -96,16 +96,16 @@ pub(crate) struct Row {
     pub(crate) place: Place,
     /// Milliseconds an image.
     pub(crate) ms_per_image: Spread,
-    /// Images a second.
+    /// Images per second.
     pub(crate) images_per_s: f64,
     /// Millions of bytes of the stage's input a second: files for decoding, pixels for features, samples for the transform.
     pub(crate) mb_per_s: Option<f64>,
-    /// Segments a second.
+    /// Segments per second.
     pub(crate) segments_per_s: Option<f64>,
-    /// Thousands of millions of floating-point operations a second, counted as if done the plain way (see
+    /// Thousands of millions of floating-point operations per second, counted as if done the plain way (see
     /// `docs/performance.md`).
     pub(crate) gflop_per_s: Option<f64>,
-    /// Thousands of millions of bytes a second, input read once and results written once.
+    /// Thousands of millions of bytes per second, input read once and results written once.
     pub(crate) gb_per_s: Option<f64>,
     /// How many times as fast as the same stage on all threads of the CPU.
     pub(crate) times_cpu: Option<f64>,
@@ -137,7 +137,7 @@ pub(crate) struct Report {
     pub(crate) plot_size: (usize, usize),
     /// Bytes of an image's file, on average.
     pub(crate) file_bytes: u64,
-    /// Segments an image.
+    /// Segments per image.
     pub(crate) segments: usize,
     /// Channels and samples of a segment.
     pub(crate) segment: (usize, usize),

@@ -41,7 +41,7 @@ const FREE: [&str; 11] = [
     "anomaly.quantile",
 ];
 
-/// Longest `model.toml` that is read, in bytes.
+/// Maximum size of a `model.toml` that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// What `model.toml` says.
@@ -71,11 +71,11 @@ pub struct Header {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Images {
-    /// Width in pixels before cropping; unknown where features were made by someone else.
+    /// Width in pixels before cropping; unknown where another program made the features.
     pub width: Option<u32>,
     /// Height, likewise.
     pub height: Option<u32>,
-    /// Windows an image.
+    /// Windows per image.
     pub windows: usize,
 }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::store::npz::write_npz;
 use scatterfall_rowstats::reduction::{Ica, Pca, PlaceNormals, Scaling, rotated};
 
-/// Most coefficients of a row that a stored reduction may have.
+/// Maximum number of coefficients of a row that a stored reduction may have.
 const MAX_COLUMNS: i64 = 1 << 22;
 
 /// Scaling, principal components and the rotation to independent ones.

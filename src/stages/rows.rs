@@ -31,7 +31,7 @@ pub(super) fn read_places(file: &mut NpzFile, path: &Path, rows: Option<usize>) 
     Ok(Places { times: times.into_iter().map(|t| t.0).collect(), distance })
 }
 
-/// Windows an image, from the first stored day of features that tells.
+/// Windows per image, from the first stored day of features that tells.
 pub(crate) fn stored_windows(config: &Config) -> Option<usize> {
     let output = &config.output.path;
     let day = Stage::Features.days(output).ok()?.into_iter().next()?;

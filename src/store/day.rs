@@ -1,7 +1,7 @@
 //! The unit of storage: one .npz file a UTC day and stage, with a record (.json) of what it was made from.
 //!
 //! A day is current while its record names the same configuration, inputs, stage before and version of the numbers.
-//! A day file without a record was made by someone else and is taken as it is.
+//! A day file without a record was not made by this program; it is used unverified.
 
 use std::path::{Path, PathBuf};
 
@@ -194,7 +194,7 @@ pub enum State {
     Missing,
     /// Up to date.
     Current(Box<Record>),
-    /// A file without a record: made by someone else, taken as it is.
+    /// A file without a record; it is used unverified.
     Untracked,
 }
 

@@ -11,7 +11,7 @@ use super::text::{Anchor, Text, text_width};
 const MAX_ROWS: usize = 40;
 
 /// The clusters' centres in the components, with the clusters' sizes. `centers`: (clusters, components); `sizes`:
-/// rows a cluster; `component`: what a column is called (`IC`).
+/// rows per cluster; `component`: what a column is called (`IC`).
 pub fn centroids(centers: ArrayView2<'_, f64>, sizes: &[usize], component: &str) -> Canvas {
     let (all, columns) = centers.dim();
     let rows = all.min(MAX_ROWS);

@@ -23,7 +23,7 @@ pub struct FeaturePlan {
     pub colormap: Colormap,
     /// The features, in the order of the channels.
     pub features: Vec<Feature>,
-    /// Columns a window.
+    /// Columns per window.
     pub window: usize,
     /// Columns from one window to the next.
     pub step: usize,
@@ -121,9 +121,9 @@ pub struct Layer {
 pub struct ScatteringPlan {
     /// Channels a segment.
     pub channels: usize,
-    /// Samples a segment and channel.
+    /// Samples per segment and channel.
     pub bins: usize,
-    /// Hz (or windows a kilometre).
+    /// Hz (or windows per kilometre).
     pub sampling_rate: f64,
     /// The layers, outermost first.
     pub layers: Vec<Layer>,
@@ -142,7 +142,7 @@ pub struct ScatteringPlan {
 /// Values of order 0 a channel: mean absolute, largest absolute, standard deviation (n).
 pub const ORDER_0_VALUES: usize = 3;
 
-/// Most coefficients a channel and order; beyond is a configuration that no machine holds.
+/// Maximum number of coefficients per channel and order; no machine holds a larger configuration.
 const MAX_PATHS: usize = 1 << 22;
 
 /// Most samples of a layer's filters together, of 32 bytes each in time and frequency.

@@ -84,7 +84,7 @@ impl Layout {
 pub struct SynthOptions {
     /// Minutes that the archive spans.
     pub images: usize,
-    /// Of everything random.
+    /// Random seed.
     pub seed: u64,
     /// Time of the first image.
     pub start: Micros,

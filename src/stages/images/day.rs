@@ -179,7 +179,7 @@ impl ScatteringWriter {
         Ok(Self { stream, orders, distance, times, image })
     }
 
-    /// Appends one row: its coefficients an order, its place, its time, its image's number in the day.
+    /// Appends one row: its coefficients per order, its place, its time, its image's number in the day.
     pub(in crate::stages) fn append<'r>(
         &mut self,
         orders: impl Iterator<Item = &'r [f32]>,

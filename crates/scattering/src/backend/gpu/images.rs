@@ -27,15 +27,15 @@ pub(super) mod sizes {
     pub(crate) const TILE: usize = 32;
     /// value.wgsl: bits of the hash.
     pub(crate) const HASH_BITS: u32 = 13;
-    /// moments.wgsl and slope.wgsl: columns a workgroup.
+    /// moments.wgsl and slope.wgsl: columns per workgroup.
     pub(crate) const COLUMN_TEAMS: usize = 16;
-    /// gabor.wgsl: columns a workgroup.
+    /// gabor.wgsl: columns per workgroup.
     pub(crate) const STRIP: usize = 16;
     /// gabor.wgsl: entries of the table of taps.
     pub(crate) const TAPS: usize = 55;
     /// slope.wgsl: largest difference, in halves of an index.
     pub(crate) const MOST: i32 = 510;
-    /// windows.wgsl: windows a workgroup.
+    /// windows.wgsl: windows per workgroup.
     pub(crate) const WINDOWS_WG: usize = 64;
     /// planes.wgsl: number of planes.
     pub(crate) const PLANES: usize = 9;

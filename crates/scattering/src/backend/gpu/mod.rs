@@ -51,7 +51,7 @@ use crate::{Error, Result};
 /// Batches in flight: one computes, one waits, one is read back.
 const DEPTH: usize = 3;
 
-/// Most images a batch: by then every device is busy, and a stopped run loses little.
+/// Maximum number of images per batch: by then every device is busy, and a stopped run loses little.
 const MAX_IMAGES: usize = 64;
 
 /// Samples of segments that go to the device at once.
