@@ -10,6 +10,7 @@ use scatterfall::decode;
 use scatterfall::plans;
 use scatterfall_scattering::backend::Backend;
 use scatterfall_scattering::backend::cpu::CpuBackend;
+use scatterfall_scattering::blocks::Batch;
 use scatterfall_scattering::plan::ScatteringPlan;
 use scatterfall_synth::{SynthArchive, SynthOptions};
 
@@ -33,7 +34,7 @@ fn stages(c: &mut Criterion) {
         let mut backend = CpuBackend::new(Arc::clone(&pool));
         group.bench_function(names, |b| {
             b.iter_batched(
-                || vec![pixels.clone()],
+                || Batch::from(vec![pixels.clone()]),
                 |batch| backend.submit(&plan, batch).and_then(|t| backend.collect(t)).expect("computes"),
                 criterion::BatchSize::LargeInput,
             );

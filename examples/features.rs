@@ -21,7 +21,7 @@ fn main() -> Result<()> {
     let plan = plans::images(&config, size, false)?;
 
     let mut backend = backend::open(config.compute.backend, threads(&config.compute)?)?;
-    let ticket = backend.submit(&plan, images)?;
+    let ticket = backend.submit(&plan, images.into())?;
     let features = backend.collect(ticket)?.features;
 
     let (count, windows, _) = features.values.dim();

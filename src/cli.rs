@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Wavelet scattering, clusters and anomalies of DAS waterfall images.
 #[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(version = env!("SCATTERFALL_VERSION"), about, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -173,6 +174,22 @@ pub(crate) struct Reading {
     pub(crate) strict: bool,
 }
 
+/// What a whole run begins with and ends in.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Ending {
+    /// Remove earlier results first
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Every sub-folder is an archive of its own (cables)
+    ///
+    /// Each has its output folder and report below the output folder, where overview.html leads to them.
+    #[arg(long)]
+    pub(crate) each: bool,
+    /// Exit status 4 where events are listed
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
 /// What `seismogram` reads, and how far it goes.
 #[derive(Debug, Args)]
 pub(crate) struct SeismogramArgs {
@@ -227,9 +244,8 @@ pub(crate) enum Command {
         folders: Folders,
         #[command(flatten)]
         reading: Reading,
-        /// Remove earlier results first
-        #[arg(long)]
-        fresh: bool,
+        #[command(flatten)]
+        ending: Ending,
     },
     /// Look at an archive, write its configuration and a preview
     ///
@@ -367,9 +383,39 @@ pub(crate) enum Command {
         output: PathBuf,
         #[command(flatten)]
         reading: Reading,
-        /// Remove earlier results first
+        #[command(flatten)]
+        ending: Ending,
+    },
+    /// Follow a folder as it grows: events as they happen
+    ///
+    /// A first word within seconds of a picture, the final one ten minutes of the archive later: events.jsonl has every new event
+    /// once, also over restarts; events.csv, report.html, status.json and metrics.prom are kept up to date. SIGTERM and Ctrl-C end
+    /// it in order; after any other end it goes on where it was.
+    Watch {
+        #[command(flatten)]
+        folders: Folders,
+        /// The folder `model` of a run's output folder; default: that of the output folder
+        #[arg(long, value_name = "DIR")]
+        model: Option<PathBuf>,
+        /// Run this for every new event, its JSON on standard input
+        ///
+        /// By the shell, one event after the other. A command that fails is tried again, up to 8 times with growing waits; the
+        /// watching goes on meanwhile.
+        #[arg(long, value_name = "CMD")]
+        on_event: Option<String>,
+        /// List the folder every so many seconds (network disks)
+        ///
+        /// Without this the system tells of new files.
+        #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+        poll: Option<Duration>,
+        /// No picture for so long: the last events are final
+        ///
+        /// Default: eleven pictures' time.
+        #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+        idle: Option<Duration>,
+        /// End when all that is there is read (for cron)
         #[arg(long)]
-        fresh: bool,
+        once: bool,
     },
     /// MiniSEED or SAC in, coefficients and scattergram out
     Seismogram(SeismogramArgs),
@@ -446,6 +492,20 @@ pub(crate) enum Command {
     },
     /// Graphics adapters, their limits, which one `auto` takes and why
     Devices,
+    /// Script that lets a shell complete commands and options
+    ///
+    /// For bash: scatterfall completions bash > ~/.local/share/bash-completion/completions/scatterfall
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Manual page, or with --output those of all commands
+    Man {
+        /// Folder for the pages, for example ~/.local/share/man/man1
+        #[arg(short, long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
     /// Stage 5: pictures of stored results
     Visualize {
         #[command(flatten)]
@@ -456,6 +516,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         folders: Folders,
     },
+}
+
+/// A length of time in seconds.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().map_err(|e| e.to_string())?;
+    let in_range = (0.01..=1e7).contains(&seconds);
+    in_range.then(|| Duration::from_secs_f64(seconds)).ok_or_else(|| "expected seconds, from 0.01 on".to_owned())
 }
 
 #[cfg(test)]

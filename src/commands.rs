@@ -5,24 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::settle::settle;
-use anyhow::Result;
 use scatterfall::bench;
 use scatterfall::config::{Config, TimeAxis};
+use scatterfall::error::{ArchiveError, ModelError, StoredError};
 use scatterfall::model::Model;
 use scatterfall::progress::{Context, Observer, threads};
 use scatterfall::stages::{cluster, design, events, reduce, report, scatter, seismogram, visualize};
 use scatterfall::store::atomic::write_bytes;
 use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
-use scatterfall::{Error, pipeline};
+use scatterfall::{Error, Result, pipeline, watch};
 use scatterfall_figures::bank::Domain;
 use scatterfall_miniseed::Selection;
 use scatterfall_scattering::backend::{self, Backend};
 use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
-use crate::cli::{AxisName, BenchBackend, Cli, Command, Common, Folders, PoolingName, Reading, SeismogramArgs};
+use crate::cli::{AxisName, BenchBackend, Cli, Command, Common, Ending, Folders, PoolingName, Reading, SeismogramArgs};
+use crate::documents;
+use crate::each_command;
 use crate::init_command;
-use crate::terminal::{Progress, answer, say, say_left_out};
+use crate::terminal::{Progress, answer, answer_bytes, say, say_left_out};
 
 /// Options that stand for configuration keys.
 #[derive(Default)]
@@ -31,25 +33,45 @@ struct Settings {
     reading: Reading,
 }
 
-/// Runs the command; returns how many files were left out.
-pub(crate) fn run(cli: Cli) -> Result<usize> {
+/// What a command has to say by its exit status.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Outcome {
+    /// Files that were left out.
+    pub(crate) left_out: usize,
+    /// Events are listed, and the exit status is to say so.
+    pub(crate) events: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(cli: Cli) -> Result<Outcome> {
     let Cli { command, common } = cli;
     match command {
+        Command::Run { folders, reading, ending } => {
+            whole(&common, folders, reading, ending, |common, settings, fresh| {
+                let common = init_command::recognised(common, &settings.folders)?;
+                run_archive(Session::new(&common, settings)?, fresh)
+            })
+        }
+        Command::Apply { model, input, output, reading, ending } => {
+            let folders = Folders { folder: None, input: Some(input), output: Some(output) };
+            whole(&common, folders, reading, ending, |common, settings, fresh| {
+                let (session, model) = Session::of_model(common, settings, &model)?;
+                apply_model(session, &model, fresh)
+            })
+        }
+        other => Ok(Outcome { left_out: carry_out(other, common)?, events: false }),
+    }
+}
+
+/// Runs one of the other commands; returns how many files were left out.
+fn carry_out(command: Command, common: Common) -> Result<usize> {
+    match command {
+        // These two end in more than a number of files.
+        Command::Run { .. } | Command::Apply { .. } => Ok(0),
         Command::Init { folder, output, from, km, db, time_axis, preview } => {
             let time_axis = time_axis.map(axis);
             let request = init_command::Request { folder, output: output.clone(), from, km, db, time_axis, preview };
             init_command::init(&request, |example, preview| draw_example(&common, &output, example, preview))
-        }
-        Command::Run { folders, reading, fresh } => {
-            let common = init_command::recognised(&common, &folders)?;
-            let session = Session::new(&common, Settings { folders, reading })?;
-            if fresh {
-                pipeline::remove_results(&session.config.output.path)?;
-            }
-            let mut backend = session.backend()?;
-            let summary = pipeline::run(&session.context(), backend.as_mut())?;
-            session.report(&summary);
-            Ok(summary.left_out.len())
         }
         Command::Catalogue { folders, span } => {
             let session =
@@ -77,7 +99,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
                 init_command::check_preview(&path)?;
                 let problem = pipeline::preview(&session.context(), &path)?;
                 answer(format_args!("preview: {}", path.display()));
-                return problem.map_or(Ok(0), |p| Err(Error::Input(p).into()));
+                return problem.map_or(Ok(0), |p| Err(ArchiveError::Preview(p).into()));
             }
             let summary = pipeline::clip(&session.context())?;
             session.report(&summary);
@@ -124,29 +146,9 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         }
         Command::Reduce { folders } => alone(&common, folders, "reduce", |ctx| reduce::compute(ctx, None).map(|_| ())),
         Command::Cluster { folders } => alone(&common, folders, "cluster", |ctx| cluster::compute(ctx).map(|_| ())),
-        Command::Apply { model, input, output, reading, fresh } => {
-            let folders = Folders { folder: None, input: Some(input), output: Some(output) };
-            let (session, model) = Session::of_model(&common, Settings { folders, reading }, &model)?;
-            if fresh {
-                pipeline::remove_results(&session.config.output.path)?;
-            }
-            if model.header.traces.is_some() {
-                let (start_us, end_us) = (session.config.input.start, session.config.input.end);
-                let selection = Selection { start_us, end_us, ..Selection::default() };
-                let inputs = vec![session.config.input.path.clone()];
-                let request = seismogram::Request { inputs, selection, ..seismogram::Request::default() };
-                let mut backend = session.backend()?;
-                let done = pipeline::apply_to_seismograms(&session.context(), backend.as_mut(), &model, &request)?;
-                for station in done.summaries {
-                    let folder = station.output.display();
-                    say(format_args!("{}: {} segments: {folder}", station.name, station.segments));
-                }
-                say_left_out(&done.left_out, &session.config.output.path.join(LEFT_OUT_FILE));
-                return Ok(done.left_out.len());
-            }
-            let summary = pipeline::apply(&session.context(), session.backend()?.as_mut(), &model)?;
-            session.report(&summary);
-            Ok(summary.left_out.len())
+        Command::Watch { folders, model, on_event, poll, idle, once } => {
+            let options = watch::Options { poll, once, idle, on_event };
+            follow(&common, folders, model, &options)
         }
         Command::Seismogram(args) => transform_seismograms(&common, args),
         Command::Scatter { input, output, pooling, backend } => {
@@ -199,9 +201,23 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             };
             let report = bench::run(&ctx, &input, &options)?;
             if let Some(path) = json {
-                write_bytes(&path, &serde_json::to_vec_pretty(&report)?)?;
+                let text = serde_json::to_vec_pretty(&report).map_err(|e| Error::store(&path, e.to_string()))?;
+                write_bytes(&path, &text)?;
             }
             answer(report);
+            Ok(0)
+        }
+        Command::Completions { shell } => {
+            answer_bytes(&documents::completions(shell));
+            Ok(0)
+        }
+        Command::Man { output: None } => {
+            answer_bytes(&documents::manual()?);
+            Ok(0)
+        }
+        Command::Man { output: Some(folder) } => {
+            let pages = documents::write_manuals(&folder)?;
+            say(format_args!("{} pages in {}", pages.len(), folder.display()));
             Ok(0)
         }
         Command::Devices => {
@@ -213,6 +229,65 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         }
         Command::Report { folders } => alone(&common, folders, "report", |ctx| report::compute(ctx).map(|_| ())),
     }
+}
+
+/// A whole run over one archive; returns its output folder and how many files were left out.
+fn run_archive(session: Session, fresh: bool) -> Result<(PathBuf, usize)> {
+    if fresh {
+        pipeline::remove_results(&session.config.output.path)?;
+    }
+    let mut backend = session.backend()?;
+    let summary = pipeline::run(&session.context(), backend.as_mut())?;
+    session.report(&summary);
+    Ok((session.config.output.path.clone(), summary.left_out.len()))
+}
+
+/// As [`run_archive`], through a fitted model.
+fn apply_model(session: Session, model: &Model, fresh: bool) -> Result<(PathBuf, usize)> {
+    let output = session.config.output.path.clone();
+    if fresh {
+        pipeline::remove_results(&output)?;
+    }
+    if model.header.traces.is_none() {
+        let summary = pipeline::apply(&session.context(), session.backend()?.as_mut(), model)?;
+        session.report(&summary);
+        return Ok((output, summary.left_out.len()));
+    }
+    let (start_us, end_us) = (session.config.input.start, session.config.input.end);
+    let selection = Selection { start_us, end_us, ..Selection::default() };
+    let inputs = vec![session.config.input.path.clone()];
+    let request = seismogram::Request { inputs, selection, ..seismogram::Request::default() };
+    let mut backend = session.backend()?;
+    let done = pipeline::apply_to_seismograms(&session.context(), backend.as_mut(), model, &request)?;
+    for station in done.summaries {
+        let folder = station.output.display();
+        say(format_args!("{}: {} segments: {folder}", station.name, station.segments));
+    }
+    say_left_out(&done.left_out, &output.join(LEFT_OUT_FILE));
+    Ok((output, done.left_out.len()))
+}
+
+/// One archive, or with `--each` every sub-folder as one, by `work`, which returns the output folder and how many files were
+/// left out.
+fn whole(
+    common: &Common,
+    folders: Folders,
+    reading: Reading,
+    ending: Ending,
+    work: impl Fn(&Common, Settings, bool) -> Result<(PathBuf, usize)>,
+) -> Result<Outcome> {
+    if ending.each {
+        return each_command::each(common, folders, reading, ending, |common, folders, reading| {
+            work(common, Settings { folders, reading }, ending.fresh)
+        });
+    }
+    let (output, left_out) = work(common, Settings { folders, reading }, ending.fresh)?;
+    Ok(Outcome { left_out, events: ending.exit_code && lists_events(&output) })
+}
+
+/// Whether `events.csv` of an output folder lists any.
+pub(crate) fn lists_events(output: &Path) -> bool {
+    std::fs::read_to_string(output.join("events.csv")).is_ok_and(|text| text.lines().nth(1).is_some())
 }
 
 /// A stage that works on stored files alone.
@@ -261,6 +336,41 @@ fn demo(common: &Common, output: &Path) -> Result<usize> {
     session.report(&summary);
     say(format_args!("{:10} {} (what really happened)", "truth", archive.join("truth.json").display()));
     Ok(summary.left_out.len())
+}
+
+/// Follows a folder with the detector of a model, that of the output folder where none is named.
+fn follow(common: &Common, folders: Folders, model: Option<PathBuf>, options: &watch::Options) -> Result<usize> {
+    let settings = Settings { folders, ..Settings::default() };
+    let model = match model {
+        Some(folder) => folder,
+        None => {
+            let output = configuration(common, &settings, Config::load)?.output.path;
+            let own = output.join("model");
+            if !own.join("model.toml").is_file() {
+                let folder = settings.folders.archive().map_or_else(|| PathBuf::from("FOLDER"), Clone::clone);
+                return Err(ModelError::NoneToWatch { model: own, folder, output }.into());
+            }
+            own
+        }
+    };
+    let (session, model) = Session::watching(common, settings, &model)?;
+    let Some(detector) = events::read_model(model.folder())? else {
+        return Err(ModelError::NoDetector { folder: model.folder().to_path_buf() }.into());
+    };
+    let output = &session.config.output.path;
+    say(format_args!("watching   {}; results in {}", session.config.input.path.display(), output.display()));
+    let print = |line: &str| answer(line);
+    let summary = watch::watch(&session.context(), &detector, options, &print)?;
+    say(format_args!(
+        "{} images, {} left out, {} events told, {} listed: {}",
+        summary.images,
+        summary.left_out.len(),
+        summary.told,
+        summary.listed,
+        output.join("events.csv").display()
+    ));
+    // Whoever ends the watching asks for no verdict; a script that has all read at once does.
+    Ok(if options.once { summary.left_out.len() } else { 0 })
 }
 
 /// Writes a synthetic archive.
@@ -355,20 +465,22 @@ impl Session {
         if let (Ok(output), Ok(holder)) = (output, holder)
             && holder.starts_with(&output)
         {
-            let told = output.display();
-            return Err(Error::Input(format!(
-                "{told} holds the model and the results that it was fitted on; choose another --output"
-            ))
-            .into());
+            return Err(StoredError::HoldsModel { path: output }.into());
         }
+        Ok((Self::with(common, settled(config)?, &settings)?, model))
+    }
+
+    /// A session that follows a folder: its results may lie beside the model's own, which they go on with.
+    fn watching(common: &Common, settings: Settings, folder: &Path) -> Result<(Self, Model)> {
+        let model = Model::load(folder)?;
+        let config = configuration(common, &settings, |file, overrides| model.config(file, overrides))?;
         Ok((Self::with(common, settled(config)?, &settings)?, model))
     }
 
     fn with(common: &Common, config: Config, settings: &Settings) -> Result<Self> {
         // The archive is looked at before anything is written: a wrong path must not leave a folder behind.
         if settings.folders.archive().is_some() && !config.input.path.exists() {
-            let path = config.input.path.display();
-            return Err(Error::Input(format!("{path}: no such folder; set input.path or --input")).into());
+            return Err(ArchiveError::NoFolder { path: config.input.path }.into());
         }
         let lock = OutputLock::take(&config.output.path)?;
         Self::start(common, config, settings.reading.strict, Some(lock))
@@ -390,7 +502,7 @@ impl Session {
             Some(stop) => Arc::clone(stop),
             None => {
                 let stop = Arc::new(AtomicBool::new(false));
-                crate::stop::on_signals(&stop, crate::program::FAILED)?;
+                crate::stop::on_signals(&stop, crate::program::FAILED).map_err(|source| Error::Signals { source })?;
                 stop
             }
         };
@@ -477,11 +589,18 @@ fn settled(mut config: Config) -> Result<Config> {
     Ok(config)
 }
 
+/// The configuration of a command with these folders, as far as no model and no archive adds to it.
+pub(crate) fn configuration_of(common: &Common, folders: &Folders) -> Result<Config> {
+    let (input, output) = (folders.archive().cloned(), folders.output.clone());
+    let folders = Folders { folder: None, input, output };
+    configuration(common, &Settings { folders, ..Settings::default() }, Config::load)
+}
+
 /// The configuration that `load` makes of the file and of all options that stand for keys.
 fn configuration(
     common: &Common,
     settings: &Settings,
-    load: impl FnOnce(Option<&Path>, &[String]) -> scatterfall::Result<Config>,
+    load: impl FnOnce(Option<&Path>, &[String]) -> Result<Config>,
 ) -> Result<Config> {
     let mut overrides = common.set.clone();
     let mut set =

@@ -9,6 +9,7 @@ mod other;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{Cursor, Read};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
@@ -50,6 +51,27 @@ pub fn header_size(head: &[u8]) -> std::result::Result<(u32, u32), String> {
     }
 }
 
+/// Takes the plot area of a picture, row by row from the top.
+pub trait Rows {
+    /// The plot area has so many rows and columns. Called once, before the first row; rows that never come are an error's.
+    fn begin(&mut self, rows: usize, columns: usize);
+    /// The next row: three bytes (red, green, blue) a column.
+    fn row(&mut self, rgb: &[u8]);
+}
+
+/// The rows as they come.
+impl Rows for Pixels {
+    fn begin(&mut self, rows: usize, columns: usize) {
+        (self.rows, self.columns) = (rows, columns);
+        self.rgb.clear();
+        self.rgb.reserve(3 * rows * columns);
+    }
+
+    fn row(&mut self, rgb: &[u8]) {
+        self.rgb.extend_from_slice(rgb);
+    }
+}
+
 /// The plot area of the image in `path`; the whole image where `crop` is `None`.
 ///
 /// Palette, grey, 16-bit (rounded to 8) and images with alpha (ignored) become 8-bit RGB.
@@ -57,24 +79,47 @@ pub fn header_size(head: &[u8]) -> std::result::Result<(u32, u32), String> {
 /// # Errors
 /// [`Error::Io`] where the file cannot be read (try again later), [`Error::Image`] where its content cannot be used.
 pub fn decode(path: &Path, crop: Option<&Crop>, max_pixels: u64) -> Result<Pixels> {
+    let mut pixels = nothing();
+    decode_into(path, crop, max_pixels, &mut Vec::new(), &mut pixels)?;
+    Ok(pixels)
+}
+
+/// As [`decode`], row by row; `file` is room for the file's content, to be used again for the next.
+fn decode_into(
+    path: &Path,
+    crop: Option<&Crop>,
+    max_pixels: u64,
+    file: &mut Vec<u8>,
+    rows: &mut dyn Rows,
+) -> Result<()> {
     let broken = |reason: String| Error::image(path, reason);
     // Eight bytes a pixel is the most that a PNG can need; a longer file is something else.
     let most = max_pixels.saturating_mul(8).saturating_add(1 << 20);
-    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    let source = File::open(path).map_err(|e| Error::io("open", path, e))?;
     // Room at once for what it says it holds, within reason: it may grow, or be no plain file.
-    let length = file.metadata().map_or(0, |m| m.len()).min(16 << 20);
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, e))?;
-    if bytes.len() as u64 > most {
+    let length = source.metadata().map_or(0, |m| m.len()).min(16 << 20);
+    file.clear();
+    file.reserve(usize::try_from(length).unwrap_or(0) + 1);
+    source.take(most.saturating_add(1)).read_to_end(file).map_err(|e| Error::io("read", path, e))?;
+    if file.len() as u64 > most {
         return Err(broken(format!("longer than {most} bytes, more than input.max_pixels = {max_pixels} can need")));
     }
     let format = other::format(path);
-    // A run of months must not end at one file that trips the decoder.
-    let decoded = std::panic::catch_unwind(|| match format {
-        None => from_bytes(&bytes, crop, max_pixels),
-        Some(format) => other::from_bytes(&bytes, format, crop, max_pixels),
-    });
+    // A run of months must not end at one file that trips the decoder. What the rows hold then is thrown away.
+    let decoded = std::panic::catch_unwind(AssertUnwindSafe(|| match format {
+        None => rows_from_bytes(file, crop, max_pixels, rows),
+        Some(format) => other::from_bytes(file, format, crop, max_pixels).map(|pixels| feed(&pixels, rows)),
+    }));
     decoded.unwrap_or_else(|_| Err("the decoder fails on it; please report the file".into())).map_err(broken)
+}
+
+fn nothing() -> Pixels {
+    Pixels { rows: 0, columns: 0, rgb: Vec::new() }
+}
+
+fn feed(pixels: &Pixels, rows: &mut dyn Rows) {
+    rows.begin(pixels.rows, pixels.columns);
+    pixels.rgb.chunks_exact((3 * pixels.columns).max(1)).for_each(|row| rows.row(row));
 }
 
 /// The waterfall in a picture: the plot area, turned so that time runs down.
@@ -82,12 +127,29 @@ pub fn decode(path: &Path, crop: Option<&Crop>, max_pixels: u64) -> Result<Pixel
 /// # Errors
 /// Those of [`decode`].
 pub fn waterfall(path: &Path, config: &Config) -> Result<Pixels> {
-    let pixels = if array::is_array(path) {
-        array::decode(path, config)?
-    } else {
-        decode(path, config.crop.as_ref(), config.input.max_pixels)?
-    };
-    Ok(turned(pixels, config.time_axis))
+    let mut pixels = nothing();
+    waterfall_into(path, config, &mut Vec::new(), &mut pixels)?;
+    Ok(pixels)
+}
+
+/// As [`waterfall`], row by row, so that nothing but what the rows are made into needs memory; `file` is room for the file's
+/// content, to be used again for the next.
+///
+/// # Errors
+/// Those of [`decode`].
+pub fn waterfall_into(path: &Path, config: &Config, file: &mut Vec<u8>, rows: &mut dyn Rows) -> Result<()> {
+    let (crop, max_pixels) = (config.crop.as_ref(), config.input.max_pixels);
+    if array::is_array(path) {
+        feed(&turned(array::decode(path, config)?, config.time_axis), rows);
+        return Ok(());
+    }
+    if config.time_axis == TimeAxis::Down {
+        return decode_into(path, crop, max_pixels, file, rows);
+    }
+    let mut pixels = nothing();
+    decode_into(path, crop, max_pixels, file, &mut pixels)?;
+    feed(&turned(pixels, config.time_axis), rows);
+    Ok(())
 }
 
 /// Pixels turned so that rows are time, the first one first, and columns are distance.
@@ -118,6 +180,17 @@ pub fn turned(pixels: Pixels, axis: TimeAxis) -> Pixels {
 /// # Errors
 /// Why the content cannot be used.
 pub fn from_bytes(bytes: &[u8], crop: Option<&Crop>, max_pixels: u64) -> std::result::Result<Pixels, String> {
+    let mut pixels = nothing();
+    rows_from_bytes(bytes, crop, max_pixels, &mut pixels)?;
+    Ok(pixels)
+}
+
+fn rows_from_bytes(
+    bytes: &[u8],
+    crop: Option<&Crop>,
+    max_pixels: u64,
+    out: &mut dyn Rows,
+) -> std::result::Result<(), String> {
     if bytes.is_empty() {
         return Err("the file is empty".into());
     }
@@ -149,17 +222,21 @@ pub fn from_bytes(bytes: &[u8], crop: Option<&Crop>, max_pixels: u64) -> std::re
         ColorType::Rgba => 4,
         ColorType::Indexed => return Err("a palette that was not expanded".into()),
     };
-    let mut rgb = vec![0; 3 * rows * columns];
-    let mut lines = rgb.chunks_exact_mut((3 * columns).max(1));
-    let mut keep = |line: &[u8]| match (lines.next(), depth) {
-        (None, _) => {}
-        (Some(rgb), BitDepth::Eight) => to_rgb(&line[crop.left * samples..crop.right * samples], samples, rgb),
-        (Some(rgb), _) => {
+    out.begin(rows, columns);
+    let mut rgb = vec![0; 3 * columns];
+    let mut keep = |line: &[u8]| match (samples, depth) {
+        (3, BitDepth::Eight) => out.row(&line[3 * crop.left..3 * crop.right]),
+        (_, BitDepth::Eight) => {
+            to_rgb(&line[crop.left * samples..crop.right * samples], samples, &mut rgb);
+            out.row(&rgb);
+        }
+        _ => {
             let wide = &line[2 * crop.left * samples..2 * crop.right * samples];
             // To the nearest of 256: 65,535 is 255 times 257.
             let rounded = |b: &[u8]| ((u32::from(b[0]) << 8 | u32::from(b[1])) * 255 + 32_767) / 65_535;
             let narrow: Vec<u8> = wide.chunks_exact(2).map(|b| rounded(b) as u8).collect();
-            to_rgb(&narrow, samples, rgb);
+            to_rgb(&narrow, samples, &mut rgb);
+            out.row(&rgb);
         }
     };
     if reader.info().interlaced {
@@ -174,7 +251,7 @@ pub fn from_bytes(bytes: &[u8], crop: Option<&Crop>, max_pixels: u64) -> std::re
             }
         }
     }
-    Ok(Pixels { rows, columns, rgb })
+    Ok(())
 }
 
 /// Deflate shrinks by no more than about 1,032: an image that claims more is cut off, or a bomb.

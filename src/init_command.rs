@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use crate::Error;
 use crate::config::{Config, TimeAxis};
+use crate::error::{ArchiveError, Error, Result};
 use crate::init::{Proposal, Told, configuration, from_python, look};
 use crate::store::atomic::write_bytes;
-use anyhow::Result;
 
 use crate::cli::{Common, Folders};
 use crate::terminal::{answer, say};
@@ -148,13 +147,7 @@ pub(crate) fn recognised(common: &Common, folders: &Folders) -> Result<Common> {
     let found = look(folder, &output)?;
     let doubts: Vec<String> = found.doubts().into_iter().filter(|(key, _)| !settled(key)).map(|(_, why)| why).collect();
     if !doubts.is_empty() {
-        let folder = folder.display();
-        return Err(Error::Input(format!(
-            "{folder}: without a configuration this cannot be told for sure: {}; run `scatterfall init {folder}`, look at its \
-             preview, and run with the file that it writes",
-            doubts.join("; ")
-        ))
-        .into());
+        return Err(ArchiveError::Doubtful { folder: folder.clone(), doubts: doubts.join("; ") }.into());
     }
     let mut common = common.clone();
     let mut sets = Vec::new();

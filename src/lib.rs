@@ -21,6 +21,8 @@ pub mod config;
 pub mod decode;
 pub mod detect;
 pub mod devices;
+mod documents;
+mod each_command;
 pub mod error;
 pub mod formats;
 pub mod init;
@@ -41,5 +43,6 @@ mod stop;
 pub mod store;
 pub mod summary;
 mod terminal;
+pub mod watch;
 
 pub use error::{Error, Result};

@@ -1,9 +1,9 @@
 //! The whole way from an archive to its answer, stage after stage. Read this first.
 //!
 //! ```text
-//! archive -> images (decode, features, coefficients) -> transform -> reduce -> cluster -> visualize -> report
-//!            one pass, day by day                       what is      the stored days together
-//!                                                       missing
+//! archive -> images (decode, features, coefficients, -> transform -> events, reduce -> cluster -> visualize -> report
+//!            what the detector measures)                what is      the stored days together
+//!            one pass, day by day                       missing
 //! ```
 //!
 //! Every stage leaves what is current alone, so a run that was stopped goes on where it was.
@@ -13,22 +13,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use scatterfall_detector::DetectorModel;
+use scatterfall_detector::{DetectorModel, DetectorPlan};
 use serde_json::json;
 
 use crate::archive::{Catalogue, LeftOut};
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Error, ModelError, Result};
 use crate::model::Model;
 use crate::plans;
 use crate::progress::Context;
 use crate::seismogram::SegmentPlan;
 use crate::shard::{self, Shard};
+use crate::stages::images::{Goals, ImagesSummary};
 use crate::stages::{
-    apply, clip, cluster, design, events, images, measure, reduce, report, seismogram, strict, transform, visualize,
+    apply, clip, cluster, design, events, images, reduce, report, seismogram, strict, transform, visualize,
 };
 use crate::store::atomic::remove_unfinished;
 use crate::store::day::Stage;
 use crate::summary::{LEFT_OUT_FILE, RunSummary};
+use scatterfall_scattering::backend::cpu::CpuBackend;
 use scatterfall_scattering::backend::{Backend, log_figures};
 
 /// Files that the log names as left out by the catalogue: a folder may hold many that are no images of the archive.
@@ -57,10 +59,11 @@ fn to_clusters(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<(RunSumma
     remove_unfinished_files(&ctx.config.output.path);
     let catalogue = read_catalogue(ctx, &mut summary)?;
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
-    compute_images(ctx, backend, &catalogue, true, &mut summary)?;
+    let detector = if ctx.config.detect.enabled { detector_plan(ctx, &catalogue, None)? } else { None };
+    compute_images(ctx, backend, &catalogue, all(detector.as_ref()), &mut summary)?;
     compute_transform(ctx, backend, Some(&days), &mut summary)?;
-    if ctx.config.detect.enabled {
-        find_events(ctx, &catalogue, &days, None, &mut summary)?;
+    if detector.is_some() {
+        find_events(ctx, &days, None, &mut summary)?;
     }
     timed(&mut summary, "reduce", || reduce::compute(ctx, Some(&days)))?;
     ctx.check()?;
@@ -72,21 +75,25 @@ fn to_clusters(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<(RunSumma
 /// New images through a fitted model: as [`run`], but nothing is fitted.
 ///
 /// # Errors
-/// As [`run`]; [`Error::Input`] where the images do not fit the model.
+/// As [`run`]; [`Error::Model`] where the images do not fit the model.
 pub fn apply(ctx: &Context<'_>, backend: &mut dyn Backend, model: &Model) -> Result<RunSummary> {
     let mut summary = RunSummary::default();
     remove_unfinished_files(&ctx.config.output.path);
     let catalogue = read_catalogue(ctx, &mut summary)?;
     model.check_images(&catalogue, plans::images(ctx.config, catalogue.size, false)?.features.windows)?;
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
-    compute_images(ctx, backend, &catalogue, true, &mut summary)?;
-    compute_transform(ctx, backend, Some(&days), &mut summary)?;
-    let detector = events::read_model(model.folder())?;
-    match &detector {
-        Some(detector) if ctx.config.detect.enabled => {
-            find_events(ctx, &catalogue, &days, Some(detector), &mut summary)?
+    let detector = events::read_model(model.folder())?.filter(|_| ctx.config.detect.enabled);
+    let plan = match &detector {
+        Some(detector) => detector_plan(ctx, &catalogue, Some(detector))?,
+        None => {
+            tracing::info!("no events are looked for: [detect] is off, or the model has no detector");
+            None
         }
-        _ => tracing::info!("no events are looked for: [detect] is off, or the model has no detector"),
+    };
+    compute_images(ctx, backend, &catalogue, all(plan.as_ref()), &mut summary)?;
+    compute_transform(ctx, backend, Some(&days), &mut summary)?;
+    if plan.is_some() {
+        find_events(ctx, &days, detector.as_ref(), &mut summary)?;
     }
     timed(&mut summary, "reduce", || apply::reduce(ctx, model, Some(&days)))?;
     ctx.check()?;
@@ -120,7 +127,7 @@ pub fn days(ctx: &Context<'_>, backend: &mut dyn Backend, task: Shard) -> Result
     task.keep(&mut catalogue);
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
     if !days.is_empty() {
-        compute_images(ctx, backend, &catalogue, true, &mut summary)?;
+        compute_images(ctx, backend, &catalogue, all(None), &mut summary)?;
         compute_transform(ctx, backend, Some(&days), &mut summary)?;
     }
     Ok(days)
@@ -133,7 +140,7 @@ pub fn days(ctx: &Context<'_>, backend: &mut dyn Backend, task: Shard) -> Result
 pub fn features(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSummary> {
     let mut summary = RunSummary::default();
     let catalogue = read_catalogue(ctx, &mut summary)?;
-    compute_images(ctx, backend, &catalogue, false, &mut summary)?;
+    compute_images(ctx, backend, &catalogue, Goals { features: true, ..Goals::default() }, &mut summary)?;
     note_backend(&mut summary, backend);
     summary.finish(ctx.config, Some(&catalogue), Some(backend.info()))?;
     Ok(summary)
@@ -150,7 +157,7 @@ pub fn clip(ctx: &Context<'_>) -> Result<RunSummary> {
     let unusable: BTreeSet<&str> = left_out.iter().map(|l| l.file.as_str()).collect();
     catalogue.images.retain(|i| !unusable.contains(i.name.as_str()));
     if catalogue.images.is_empty() {
-        return Err(Error::Input(none_usable(ctx, left_out.len())));
+        return Err(none_usable(ctx, left_out.len()));
     }
     catalogue.left_out.extend(left_out);
     summary.finish(ctx.config, Some(&catalogue), None)?;
@@ -165,29 +172,39 @@ pub fn preview(ctx: &Context<'_>, path: &Path) -> Result<Option<String>> {
     clip::preview(ctx, &read_catalogue(ctx, &mut RunSummary::default())?, path)
 }
 
-/// Events of an archive: measurements of its days, then the list.
-fn find_events(
+/// Everything that a run computes in its pass over the images.
+fn all(detector: Option<&Arc<DetectorPlan>>) -> Goals<'_> {
+    Goals { features: true, scattering: true, detector }
+}
+
+/// The detector for the archive's images, `None` where it does not fit them.
+fn detector_plan(
     ctx: &Context<'_>,
     catalogue: &Catalogue,
-    days: &[String],
     model: Option<&DetectorModel>,
-    summary: &mut RunSummary,
-) -> Result<()> {
+) -> Result<Option<Arc<DetectorPlan>>> {
     let features = plans::images(ctx.config, catalogue.size, false)?.features;
     let plan = match events::plan_for(ctx.config, (features.rows, features.columns), model) {
-        Ok(plan) => Arc::new(plan),
+        Ok(plan) => plan,
         // The settings were checked before: what is left are images of a size that no detector has.
         Err(e) => {
             tracing::warn!("no events are looked for: {e}");
-            return Ok(());
+            return Ok(None);
         }
     };
     for left in &plan.left_out {
         tracing::debug!("detector: {} is left out: {}", left.filter, left.reason);
     }
-    let measured = timed(summary, "detect", || measure::compute(ctx, catalogue, &plan))?;
-    summary.figures.insert("detector_images".into(), json!(measured.images));
-    ctx.check()?;
+    Ok(Some(Arc::new(plan)))
+}
+
+/// The list of events, from the measurements of some days.
+fn find_events(
+    ctx: &Context<'_>,
+    days: &[String],
+    model: Option<&DetectorModel>,
+    summary: &mut RunSummary,
+) -> Result<()> {
     let found = timed(summary, "events", || events::compute(ctx, Some(days), model))?;
     if found.computed {
         summary.figures.insert("events".into(), json!({ "listed": found.events, "threshold": found.threshold }));
@@ -203,7 +220,15 @@ pub fn detect(ctx: &Context<'_>) -> Result<RunSummary> {
     let mut summary = RunSummary::default();
     let catalogue = read_catalogue(ctx, &mut summary)?;
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
-    find_events(ctx, &catalogue, &days, None, &mut summary)?;
+    if let Some(detector) = detector_plan(ctx, &catalogue, None)? {
+        let goals = Goals { detector: Some(&detector), ..Goals::default() };
+        // The detector computes on the processor; nothing of this is a backend's work.
+        let mut backend = CpuBackend::new(Arc::clone(&ctx.pool));
+        let done = timed(&mut summary, "images", || images::compute(ctx, &mut backend, &catalogue, goals))?;
+        note_pass(ctx, &done, &mut summary);
+        ctx.check()?;
+        find_events(ctx, &days, None, &mut summary)?;
+    }
     summary.finish(ctx.config, Some(&catalogue), None)?;
     Ok(summary)
 }
@@ -241,7 +266,7 @@ pub fn seismogram(
     let several = done.summaries.len() > 1;
     for station in done.summaries.iter().filter(|s| request.all && s.segments > 0) {
         match go_on(ctx, backend, station, &done) {
-            Err(error @ (Error::Input(_) | Error::Config { .. })) if several => {
+            Err(error) if several && error.is_of_input() => {
                 tracing::warn!("{}: {error}", station.name);
             }
             other => other?,
@@ -254,7 +279,7 @@ pub fn seismogram(
 /// own.
 ///
 /// # Errors
-/// As [`seismogram()`]; [`Error::Input`] where no station fits the model.
+/// As [`seismogram()`]; [`Error::Model`] where no station fits the model.
 pub fn apply_to_seismograms(
     ctx: &Context<'_>,
     backend: &mut dyn Backend,
@@ -287,9 +312,7 @@ pub fn apply_to_seismograms(
         show_station(ctx, backend, &done.left_out, summary)?;
     }
     if fitting == 0 {
-        return Err(Error::Input(
-            "no station has as many channels and the sampling rate that the model was fitted on".into(),
-        ));
+        return Err(ModelError::NoStation.into());
     }
     Ok(done)
 }
@@ -360,11 +383,20 @@ fn compute_images(
     ctx: &Context<'_>,
     backend: &mut dyn Backend,
     catalogue: &Catalogue,
-    with_scattering: bool,
+    goals: Goals<'_>,
     summary: &mut RunSummary,
 ) -> Result<()> {
     tracing::info!(images = catalogue.images.len(), device = backend.info().device, "archive read");
-    let done = timed(summary, "images", || images::compute(ctx, backend, catalogue, with_scattering))?;
+    let done = timed(summary, "images", || images::compute(ctx, backend, catalogue, goals))?;
+    note_pass(ctx, &done, summary);
+    if done.days > 0 && done.days_current == 0 && done.images == 0 {
+        return Err(none_usable(ctx, catalogue.images.len()));
+    }
+    Ok(())
+}
+
+/// What the pass over the images did, for the log and `run.json`.
+fn note_pass(ctx: &Context<'_>, done: &ImagesSummary, summary: &mut RunSummary) {
     let (waits, trace) = (done.waits, &done.trace);
     summary.figures.insert("threads".into(), json!(ctx.pool.current_num_threads()));
     summary.figures.insert("images_computed".into(), json!(done.images));
@@ -374,6 +406,10 @@ fn compute_images(
         "waited_s".into(),
         json!({ "decode": waits.decode.as_secs_f64(), "compute": waits.compute.as_secs_f64(), "write": waits.write.as_secs_f64() }),
     );
+    summary.figures.insert("detector_images".into(), json!(done.measured));
+    let share =
+        done.decoding.as_secs_f64() / (ctx.pool.current_num_threads() as f64 * done.wall.as_secs_f64()).max(1e-9);
+    summary.figures.insert("decoding_share".into(), json!(share));
     summary.figures.insert("decode_threads_s".into(), json!(done.decoding.as_secs_f64()));
     summary.figures.insert("first_batches".into(), json!(trace));
     tracing::info!(
@@ -383,15 +419,10 @@ fn compute_images(
         waits.compute.as_secs_f64(),
         waits.write.as_secs_f64()
     );
-    if done.days > 0 && done.days_current == 0 && done.images == 0 {
-        return Err(Error::Input(none_usable(ctx, catalogue.images.len())));
-    }
-    Ok(())
 }
 
-fn none_usable(ctx: &Context<'_>, images: usize) -> String {
-    let archive = ctx.config.input.path.display();
-    format!("{archive}: not one of {images} images can be used; the log says why for each")
+fn none_usable(ctx: &Context<'_>, images: usize) -> Error {
+    ArchiveError::AllLeftOut { path: ctx.config.input.path.clone(), images }.into()
 }
 
 fn compute_transform(

@@ -128,7 +128,7 @@ fn write(path: &Path, summary: &RunSummary, config: &Config, catalogue: &[LeftOu
         "gaps": summary.gaps,
         "stages": summary.stages,
         "figures": summary.figures,
-        "configuration": config.resolved,
+        "configuration": config.table(),
         "catalogue": catalogue,
     });
     let mut table = String::from("file,reason\n");

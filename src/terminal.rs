@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use scatterfall::Error;
 use scatterfall::archive::LeftOut;
 use scatterfall::progress::Observer;
 use tracing_subscriber::filter::LevelFilter;
@@ -29,19 +30,24 @@ fn with_bar<T>(use_bar: impl FnOnce(Option<&ProgressBar>) -> T) -> T {
 }
 
 /// A writer to standard error that hides the bar while a line is written.
+///
+/// It never fails: a log on a full disk, or one that nobody reads any more, must not end a run (the log's own answer to a
+/// failed write is a message on standard error, which fails as well and panics).
 #[derive(Clone, Copy)]
 struct AroundBar;
 
 impl Write for AroundBar {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        with_bar(|bar| match bar {
-            Some(bar) => bar.suspend(|| io::stderr().write(line)),
-            None => io::stderr().write(line),
-        })
+        let _ = with_bar(|bar| match bar {
+            Some(bar) => bar.suspend(|| io::stderr().write_all(line)),
+            None => io::stderr().write_all(line),
+        });
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        let _ = io::stderr().flush();
+        Ok(())
     }
 }
 
@@ -222,6 +228,11 @@ pub(crate) fn answer(line: impl std::fmt::Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
+/// As [`answer`], for a text with its own line ends.
+pub(crate) fn answer_bytes(text: &[u8]) {
+    let _ = io::stdout().write_all(text);
+}
+
 /// Left-out files that are named in the end; the table has all of them.
 const NAMED: usize = 10;
 
@@ -239,14 +250,16 @@ pub(crate) fn say_left_out(left_out: &[LeftOut], table: &Path) {
 }
 
 /// Writes the one line that says what went wrong.
-pub(crate) fn complain(error: &anyhow::Error) {
-    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-    // A cause that its effect already quotes is not said twice.
-    let mut line = String::new();
-    for part in chain {
+pub(crate) fn complain(error: &Error) {
+    let mut line = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        // A cause that its effect already quotes is not said twice.
+        let part = error.to_string();
         if !line.contains(&part) {
-            line = if line.is_empty() { part } else { format!("{line}: {part}") };
+            line = format!("{line}: {part}");
         }
+        cause = error.source();
     }
     wrong(&line.replace('\n', " "));
 }

@@ -9,6 +9,7 @@ use scatterfall::archive::Catalogue;
 use scatterfall::config::{BackendChoice, Config};
 use scatterfall::plans;
 use scatterfall::progress::Context;
+use scatterfall::stages::images::Goals;
 use scatterfall_scattering::backend::cpu::CpuBackend;
 use scatterfall_scattering::backend::gpu::{DeviceLimits, GpuBackend, Precisions};
 use scatterfall_scattering::backend::{Backend, ImageResults};
@@ -86,7 +87,7 @@ fn image(plan: &FeaturePlan, seed: u64) -> Pixels {
 }
 
 fn run(backend: &mut impl Backend, plan: &ImagePlan, batch: &[Pixels]) -> ImageResults {
-    let ticket = backend.submit(plan, batch.to_vec()).expect("submitted");
+    let ticket = backend.submit(plan, batch.to_vec().into()).expect("submitted");
     backend.collect(ticket).expect("collected")
 }
 
@@ -400,7 +401,7 @@ fn thousands_of_images_leave_nothing_behind() {
     for number in 0..200 {
         let size = 1 + 13 * number % 31;
         let batch: Vec<Pixels> = (at..at + size).map(|k| images[k % 8].clone()).collect();
-        flight.push_back((at, size, gpu.submit(&plan, batch).expect("submitted")));
+        flight.push_back((at, size, gpu.submit(&plan, batch.into()).expect("submitted")));
         at += size;
         if flight.len() < gpu.depth() {
             continue;
@@ -523,7 +524,7 @@ fn images_to_coefficients_with_batches_in_flight() {
         if tickets.len() == gpu.depth() {
             done.push(gpu.collect(tickets.pop_front().expect("in flight")).expect("collected"));
         }
-        tickets.push_back(gpu.submit(&plan, batch.clone()).expect("submitted"));
+        tickets.push_back(gpu.submit(&plan, batch.clone().into()).expect("submitted"));
     }
     done.extend(tickets.into_iter().map(|t| gpu.collect(t).expect("collected")));
     assert!(done == alone, "batches in flight do not touch each other");
@@ -623,7 +624,8 @@ fn decoding_goes_on_while_the_device_works() {
     let mut gpu = gpu(DeviceLimits::Default);
     let ctx = Context::on(&config, threads());
     let catalogue = Catalogue::read(&config.input, &config.output.path).expect("an archive");
-    let summary = scatterfall::stages::images::compute(&ctx, &mut gpu, &catalogue, true).expect("computed");
+    let goals = Goals { features: true, scattering: true, detector: None };
+    let summary = scatterfall::stages::images::compute(&ctx, &mut gpu, &catalogue, goals).expect("computed");
     let trace = &summary.trace;
     assert_eq!((summary.images, trace.len()), (20, 10), "ten batches of two");
     let depth = gpu.depth();
@@ -653,7 +655,7 @@ fn what_cannot_be_is_an_error() {
     );
     let (_, plan) = small_plan();
     let small = Pixels { rows: 1, columns: 1, rgb: vec![0; 3] };
-    assert!(gpu.submit(&plan, vec![small]).is_err(), "an image of another size");
+    assert!(gpu.submit(&plan, vec![small].into()).is_err(), "an image of another size");
     assert!(
         run(&mut gpu, &plan, &[image(&plan.features, 1)]).coefficients.is_some(),
         "the device goes on after an error"

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::archive::Catalogue;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Error, Result};
 use crate::progress::Context;
 use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
@@ -46,7 +46,7 @@ impl Input {
     }
 
     fn new(files: Vec<(String, Vec<u8>)>) -> Result<Self> {
-        let first = files.first().ok_or_else(|| Error::Input("there is no image to measure with".into()))?;
+        let first = files.first().ok_or(ArchiveError::NothingToMeasure)?;
         let size = crate::decode::header_size(&first.1).map_err(|reason| Error::image(&first.0, reason))?;
         Ok(Self { files, size })
     }

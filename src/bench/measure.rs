@@ -18,7 +18,7 @@ use crate::plans;
 use crate::progress::Context;
 use scatterfall_scattering::backend::cpu::CpuBackend;
 use scatterfall_scattering::backend::{self, Backend, ImageResults};
-use scatterfall_scattering::blocks::{Pixels, SegmentBlock};
+use scatterfall_scattering::blocks::{Batch, Pixels, SegmentBlock};
 use scatterfall_scattering::plan::{ImagePlan, ScatteringPlan};
 use scatterfall_scattering::segmentation::Segmentation;
 
@@ -326,7 +326,8 @@ impl<'a> Bench<'a> {
         plan.features.features = FEATURES.to_vec();
         let some = &self.pixels[..self.pixels.len().min(8)];
         // One batch each, so that results stand side by side.
-        let (want, got) = (through(cpu, &plan, vec![some.to_vec()])?, through(gpu, &plan, vec![some.to_vec()])?);
+        let (want, got) =
+            (through(cpu, &plan, vec![some.to_vec().into()])?, through(gpu, &plan, vec![some.to_vec().into()])?);
         let batches = got.iter().zip(&want);
         let mut out: Vec<Agreement> =
             batches.flat_map(|(got, want)| agreement::features(&plan.features, got, want)).collect();
@@ -347,13 +348,13 @@ fn decode_all(config: &Config, input: &Input) -> Result<Vec<Pixels>> {
 }
 
 /// The images in batches as a run has them.
-fn batches(backend: &dyn Backend, plan: &ImagePlan, pixels: &[Pixels], memory: usize) -> Vec<Vec<Pixels>> {
+fn batches(backend: &dyn Backend, plan: &ImagePlan, pixels: &[Pixels], memory: usize) -> Vec<Batch> {
     let batch = backend.batch_images(plan, memory / 2).min(pixels.len().div_ceil(backend.depth().max(1))).max(1);
-    pixels.chunks(batch).map(<[Pixels]>::to_vec).collect()
+    pixels.chunks(batch).map(|some| some.to_vec().into()).collect()
 }
 
 /// All batches through a backend, as many in flight as it takes.
-fn through(backend: &mut dyn Backend, plan: &ImagePlan, batches: Vec<Vec<Pixels>>) -> Result<Vec<ImageResults>> {
+fn through(backend: &mut dyn Backend, plan: &ImagePlan, batches: Vec<Batch>) -> Result<Vec<ImageResults>> {
     let (mut flying, mut results) = (VecDeque::new(), Vec::new());
     for batch in batches {
         if flying.len() >= backend.depth().max(1)

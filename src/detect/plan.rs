@@ -54,6 +54,6 @@ pub fn measured_with(plan: &DetectorPlan) -> Value {
 pub fn error(e: DetectorError) -> Error {
     match e {
         DetectorError::Parameter { name, value, expected } => Error::config(format!("detect.{name}"), value, expected),
-        other => Error::Input(format!("detection: {other}")),
+        other => Error::Detection(other),
     }
 }

@@ -80,7 +80,8 @@ fn csv(entries: &[Entry<'_>], units: Units) -> String {
     text
 }
 
-fn value(number: usize, entry: &Entry<'_>, units: Units) -> Value {
+/// An event in JSON, as `events.json` has it.
+pub(crate) fn value(number: usize, entry: &Entry<'_>, units: Units) -> Value {
     let e = entry.event;
     let round = |v: f64, digits: i32| (v * 10f64.powi(digits)).round() / 10f64.powi(digits);
     json!({
@@ -94,6 +95,32 @@ fn value(number: usize, entry: &Entry<'_>, units: Units) -> Value {
         "path": e.path.name(), "speed_ms": e.speed_ms.map(|v| round(v, 1)), "kind": entry.kind,
         "image_file": entry.image_file, "reason": words(&e.reason, units),
     })
+}
+
+/// Writes both lists from events in JSON, which are numbered from 1 in their order.
+///
+/// # Errors
+/// [`crate::Error::Io`].
+pub(crate) fn write_values(output: &Path, list: &[Value]) -> Result<()> {
+    let mut list = list.to_vec();
+    let mut text = format!("{HEADER}\n");
+    for (number, event) in (1..).zip(&mut list) {
+        event["event"] = json!(number);
+        let of_field = |key: &str| match (&event[key], key) {
+            (Value::String(s), _) => csv_field(s).to_string(),
+            (Value::Number(n), "event") => n.to_string(),
+            (Value::Number(n), "rise_db" | "speed_ms") => format!("{:.1}", n.as_f64().unwrap_or(0.0)),
+            (Value::Number(n), "score") => format!("{:.2}", n.as_f64().unwrap_or(0.0)),
+            (Value::Number(n), _) => format!("{:.3}", n.as_f64().unwrap_or(0.0)),
+            _ => String::new(),
+        };
+        let fields: Vec<String> = HEADER.split(',').map(of_field).collect();
+        let _ = writeln!(text, "{}", fields.join(","));
+    }
+    write_bytes(&csv_file(output), text.as_bytes())?;
+    let mut text = serde_json::to_string_pretty(&list).unwrap_or_default();
+    text.push('\n');
+    write_bytes(&json_file(output), text.as_bytes())
 }
 
 /// Why an event is one, in words.

@@ -17,7 +17,7 @@ pub use text::{Told, configuration};
 use crate::archive;
 use crate::colormap;
 use crate::decode;
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Error, Result};
 use crate::names::{FoundPattern, TimePattern, cadence, find};
 use crate::series::is_gap;
 use scatterfall_timestamps::Micros;
@@ -135,10 +135,15 @@ impl Proposal {
     }
 }
 
+/// Nothing of an archive could be used to propose a configuration.
+fn nothing_seen(input: &Path, done: &'static str) -> Error {
+    ArchiveError::NothingSeen { path: input.to_path_buf(), what: "picture", done }.into()
+}
+
 /// Looks at the archive (a folder, or one picture).
 ///
 /// # Errors
-/// [`Error::Input`] where there is no picture that can be decoded.
+/// [`Error::Archive`] where there is no picture that can be decoded.
 pub fn look(input: &Path, output: &Path) -> Result<Proposal> {
     let listing = archive::list(input, output)?;
     let stem = |f: &PathBuf| f.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
@@ -154,7 +159,7 @@ pub fn look(input: &Path, output: &Path) -> Result<Proposal> {
     let decoded: Vec<(Option<Micros>, &PathBuf, Picture)> =
         chosen.into_iter().filter_map(|(time, path)| Some((time, path, picture(path)?))).collect();
     let Some(size) = usual_size(&decoded) else {
-        return Err(Error::Input(format!("{}: no picture there can be decoded", input.display())));
+        return Err(nothing_seen(input, "decoded"));
     };
     let alike: Vec<(Option<Micros>, &PathBuf, Picture)> =
         decoded.into_iter().filter(|d| (d.2.width(), d.2.height()) == size).collect();
@@ -165,7 +170,7 @@ pub fn look(input: &Path, output: &Path) -> Result<Proposal> {
     let example = alike[0].1.clone();
     let pictures: Vec<Picture> = alike.into_iter().map(|d| d.2).collect();
     let Some(findings) = recognize(&pictures, &follows, &colormap::known()) else {
-        return Err(Error::Input(format!("{}: no picture there can be recognised", input.display())));
+        return Err(nothing_seen(input, "recognised"));
     };
     Ok(Proposal {
         input: input.to_path_buf(),

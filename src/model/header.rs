@@ -10,7 +10,7 @@ use toml::{Table, Value};
 
 use super::{COLORS, HEADER};
 use crate::config::{Config, Layers};
-use crate::error::{Error, Result};
+use crate::error::{Error, ModelError, Result};
 use crate::store::atomic::write_bytes;
 use crate::store::day::NUMBERS;
 use scatterfall_colormap::Colormap;
@@ -115,8 +115,8 @@ pub enum Source {
 
 /// The part of a configuration that a model carries.
 pub(crate) fn configuration(config: &Config) -> Table {
-    let section = |name: &str| Some((name.to_owned(), config.resolved.get(name)?.clone()));
-    let mut sections: Table = SECTIONS.into_iter().filter_map(section).collect();
+    let mut sections = config.table();
+    sections.retain(|name, _| SECTIONS.iter().any(|section| *section == name));
     if let Some(Value::Table(input)) = sections.get_mut("input") {
         OF_AN_ARCHIVE.iter().for_each(|key| drop(input.remove(*key)));
     }
@@ -130,8 +130,8 @@ impl Header {
             Source::Images(images) => (images, None),
             Source::Traces(traces) => (Images { width: None, height: None, windows: 0 }, Some(traces)),
         };
-        if let (Some(section), true) = (config.resolved.get(SEISMOGRAM), traces.is_some()) {
-            configuration.insert(SEISMOGRAM.to_owned(), section.clone());
+        if let (Some(section), true) = (config.table().remove(SEISMOGRAM), traces.is_some()) {
+            configuration.insert(SEISMOGRAM.to_owned(), section);
         }
         Self { format: FORMAT, numbers: NUMBERS, program, images, traces, fit, files, configuration }
     }
@@ -143,10 +143,7 @@ impl Header {
 
     pub(super) fn read(path: &Path) -> Result<Self> {
         if !path.is_file() {
-            return Err(Error::Input(format!(
-                "{}: no such file; --model takes the folder `model` that a run leaves in its output folder",
-                path.display()
-            )));
+            return Err(ModelError::NotThere { path: path.to_path_buf() }.into());
         }
         let mut text = String::new();
         let read = std::fs::File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
@@ -157,18 +154,13 @@ impl Header {
         };
         let table: Table = text.parse().map_err(damaged)?;
         let version = |key: &str| table.get(key).and_then(Value::as_integer);
-        let folder = path.parent().unwrap_or(path).display();
+        let folder = path.parent().unwrap_or(path).to_path_buf();
         // Before everything else: another version may have other fields.
         if let Some(format) = version("format").filter(|v| *v != i64::from(FORMAT)) {
-            return Err(Error::Input(format!(
-                "{folder}: a model of format {format}, but this program reads format {FORMAT}: fit it again"
-            )));
+            return Err(ModelError::Format { folder, found: format, expected: FORMAT }.into());
         }
         if let Some(numbers) = version("numbers").filter(|v| *v != i64::from(NUMBERS)) {
-            return Err(Error::Input(format!(
-                "{folder}: fitted with version {numbers} of the numbers, but this program computes version {NUMBERS}: \
-                 fit it again, or use the program that fitted it"
-            )));
+            return Err(ModelError::Numbers { folder, found: numbers, expected: NUMBERS }.into());
         }
         table.try_into().map_err(damaged)
     }
@@ -208,10 +200,7 @@ pub(super) fn write_colors(config: &Config, path: &Path) -> Result<bool> {
 /// What new images are computed with must be what the model was fitted with.
 pub(super) fn check_same(folder: &Path, own: &Config, here: &Config, of_traces: bool) -> Result<()> {
     let refuse = |key: &str, own: String, here: String| {
-        Err(Error::Input(format!(
-            "{}: fitted with {key} = {own}, but here it is {here}: leave it out, or fit a model with it",
-            folder.display()
-        )))
+        Err(ModelError::Setting { folder: folder.to_path_buf(), key: key.to_owned(), own, here }.into())
     };
     if crate::colormap::load(&own.value.colormap)? != crate::colormap::load(&here.value.colormap)? {
         return refuse(
@@ -221,9 +210,9 @@ pub(super) fn check_same(folder: &Path, own: &Config, here: &Config, of_traces: 
         );
     }
     let more = of_traces.then_some(SEISMOGRAM);
+    let (own, here) = (own.table(), here.table());
     for section in SECTIONS.into_iter().filter(|s| *s != "exclude").chain(more) {
-        let of = |config: &Config| config.resolved.get(section).cloned().unwrap_or(Value::Boolean(false));
-        if let Some((key, own, here)) = difference(section, &of(own), &of(here)) {
+        if let Some((key, own, here)) = difference(section, &own[section], &here[section]) {
             return refuse(&key, own, here);
         }
     }
@@ -242,18 +231,5 @@ fn difference(path: &str, own: &Value, here: &Value) -> Option<(String, String, 
         let of = |t: &Table, key: &String| t.get(key).cloned().unwrap_or_else(|| none.clone());
         return keys.into_iter().find_map(|key| difference(&format!("{path}.{key}"), &of(a, key), &of(b, key)));
     }
-    (!same(own, here)).then(|| (path.to_owned(), own.to_string(), here.to_string()))
-}
-
-/// Equal values; 3 and 3.0 are.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Table(a), Value::Table(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        #[expect(clippy::cast_precision_loss, reason = "whole numbers written for a quantity are small")]
-        (Value::Integer(i), Value::Float(f)) | (Value::Float(f), Value::Integer(i)) => *i as f64 == *f,
-        _ => a == b,
-    }
+    (own != here).then(|| (path.to_owned(), own.to_string(), here.to_string()))
 }

@@ -1,5 +1,7 @@
 //! Times in file names: strptime patterns as Python has them, with `*` for any text.
 
+use std::fmt;
+
 use chrono::{NaiveDate, NaiveDateTime};
 
 use scatterfall_timestamps::Micros;
@@ -161,6 +163,51 @@ impl Pattern {
                 })
             }
         }
+    }
+}
+
+/// The pattern as text, from which [`Pattern::new`] makes the same pattern.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut items = self.items.iter().peekable();
+        while let Some(item) = items.next() {
+            match item {
+                // "%.1f" is the only form of a fraction of one digit.
+                Item::Literal('.') => match items.next_if(|i| matches!(i, Item::Field(Field::Fraction(1..)))) {
+                    Some(Item::Field(Field::Fraction(digits))) => write!(f, "%.{digits}f")?,
+                    _ => f.write_str(".")?,
+                },
+                Item::Literal('%') => f.write_str("%%")?,
+                Item::Literal(c) => write!(f, "{c}")?,
+                Item::Star => f.write_str("*")?,
+                Item::Field(Field::Fraction(digits @ 1..)) => write!(f, "%{digits}f")?,
+                Item::Field(field) => write!(f, "%{}", letter(*field))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The letter of a field, the first one where there are several.
+fn letter(field: Field) -> char {
+    match field {
+        Field::Year => 'Y',
+        Field::ShortYear => 'y',
+        Field::Month => 'm',
+        Field::MonthName => 'b',
+        Field::Day => 'd',
+        Field::DayOfYear => 'j',
+        Field::Hour => 'H',
+        Field::Hour12 => 'I',
+        Field::Minute => 'M',
+        Field::Second => 'S',
+        Field::Fraction(_) => 'f',
+        Field::HalfDay => 'p',
+        Field::Offset => 'z',
+        Field::ZoneName => 'Z',
+        Field::EpochSeconds => 's',
+        Field::EpochMilliseconds => 'Q',
+        Field::DayName => 'a',
     }
 }
 

@@ -6,7 +6,7 @@ use super::cluster_files::{Judged, files, folder};
 use super::reduce::{independent_file, principal_file, record_file, write_components};
 use super::rows::{StoredRows, read_matrix, read_places, stored_geometry};
 use super::{StageRecord, cluster};
-use crate::error::{Error, Result};
+use crate::error::{ModelError, Result};
 use crate::model::{self, Model};
 use crate::progress::Context;
 use crate::store::day::identity;
@@ -16,17 +16,14 @@ use scatterfall_rowstats::reduction::{Normalised, RowSource, scores};
 /// Components of the stored coefficients under the model; false where the results on disk are current.
 ///
 /// # Errors
-/// Those of reading and writing; [`Error::Input`] for coefficients of another network.
+/// Those of reading and writing; [`crate::Error::Model`] for coefficients of another network.
 pub fn reduce(ctx: &Context<'_>, model: &Model, wanted: Option<&[String]>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     let rows = StoredRows::open(config, wanted)?;
     let (found, own) = (rows.order_columns(), &model.reducer.scaling.order_columns);
     if found != own {
-        return Err(Error::Input(format!(
-            "{found:?} coefficients an order are stored in {}, but the model reduces {own:?}; use another --output, or --fresh",
-            output.display()
-        )));
+        return Err(ModelError::Coefficients { output: output.clone(), found: found.to_vec(), own: own.clone() }.into());
     }
     let settings = json!({ "model": model.identity, "run_pca": config.reduce.run_pca });
     let record = StageRecord::new(settings, rows.files().iter().map(|f| identity(f)).collect());

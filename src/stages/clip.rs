@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::archive::{Catalogue, ImageRef, LeftOut};
 use crate::config::Crop;
 use crate::decode;
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Error, Result};
 use crate::progress::Context;
 use crate::store::npz::write_npz;
 use crate::store::pictures::SavePicture;
@@ -22,7 +22,7 @@ const BLOCK: usize = 64;
 /// Writes `waterfall_npz/STEM.npz` for every image of the catalogue; returns the images that could not be used.
 ///
 /// # Errors
-/// [`Error::Input`] for a crop outside the images, [`Error::Io`] where nothing can be written.
+/// [`Error::Archive`] for a crop outside the images, [`Error::Io`] where nothing can be written.
 pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<LeftOut>> {
     crate::plans::images(ctx.config, catalogue.size, false)?;
     let mut left_out = Vec::new();
@@ -73,7 +73,7 @@ pub fn write_waterfall(output: &Path, image: &ImageRef, pixels: &Pixels) -> Resu
 /// wrong with the crop is drawn and said. Returns what is wrong.
 ///
 /// # Errors
-/// [`Error::Input`] where no image can be decoded; those of writing.
+/// [`Error::Archive`] where no image can be decoded; those of writing.
 pub fn preview(ctx: &Context<'_>, catalogue: &Catalogue, path: &Path) -> Result<Option<String>> {
     let config = ctx.config;
     let (width, height) = (catalogue.size.0 as usize, catalogue.size.1 as usize);
@@ -85,7 +85,8 @@ pub fn preview(ctx: &Context<'_>, catalogue: &Catalogue, path: &Path) -> Result<
     let crop = if inside.top < inside.bottom && inside.left < inside.right { inside } else { whole_picture };
     let whole = |image| decode::decode(image, None, config.input.max_pixels);
     let Some((image, pixels)) = catalogue.images.iter().find_map(|i| Some((i, whole(&i.path).ok()?))) else {
-        return Err(Error::Input(format!("{}: no image there can be decoded", config.input.path.display())));
+        let path = config.input.path.clone();
+        return Err(ArchiveError::NothingSeen { path, what: "image", done: "decoded" }.into());
     };
     let colormap = config.value.load_colormap()?;
     let mut known = std::collections::HashMap::new();

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use scatterfall_detector::{DayScores, Days, DetectorModel, DetectorPlan, Event, Threshold, detect, fit};
+use scatterfall_detector::{
+    DayScores, Days, DetectorError, DetectorModel, DetectorPlan, Event, Threshold, detect, fit,
+};
 use serde_json::{Value, json};
 
 use super::{StageRecord, kinds, stored_days};
@@ -10,7 +12,7 @@ use crate::config::Config;
 use crate::detect::health::{Fault, HealthWatch};
 use crate::detect::plan::{error, plan, with_params};
 use crate::detect::stored::StoredDays;
-use crate::error::{Error, Result};
+use crate::error::{Error, ModelError, Result};
 use crate::formats::events::{Entry, Units};
 use crate::formats::names::Names;
 use crate::formats::{events, health, reachability, scores};
@@ -54,15 +56,13 @@ pub fn read_model(folder: &Path) -> Result<Option<DetectorModel>> {
 /// The plan for the stored measurements: that of the configuration, or of a model.
 ///
 /// # Errors
-/// [`Error::Config`]; [`Error::Input`] where the model is for other images.
+/// [`Error::Config`]; [`Error::Model`] where the model is for other images.
 pub fn plan_for(config: &Config, size: (usize, usize), model: Option<&DetectorModel>) -> Result<DetectorPlan> {
     let Some(model) = model else { return plan(config, size.0, size.1) };
     let own = with_params(config, size.0, size.1, model.params.clone())?;
     if own.geometry != model.geometry {
-        return Err(Error::Input(format!(
-            "the model's detector is for images of {:?}, these are {:?}",
-            model.geometry, own.geometry
-        )));
+        let (own, here) = (format!("{:?}", model.geometry), format!("{:?}", own.geometry));
+        return Err(ModelError::Detector { own, here }.into());
     }
     Ok(own)
 }
@@ -84,7 +84,7 @@ fn stored_size(output: &Path, day: &str) -> Result<(usize, usize)> {
 /// Scores the stored days and lists their events, `wanted` days where given. Without a model the detector is fitted to them first.
 ///
 /// # Errors
-/// [`Error::Input`] where nothing is stored; those of reading and writing.
+/// [`Error::Stored`] where nothing is stored; those of reading and writing.
 pub fn compute(ctx: &Context<'_>, wanted: Option<&[String]>, model: Option<&DetectorModel>) -> Result<EventsSummary> {
     let config = ctx.config;
     let output = &config.output.path;
@@ -194,14 +194,14 @@ fn find(
 fn look_after(plan: &DetectorPlan, stored: &StoredDays<'_>) -> Result<Vec<Fault>> {
     let mut watch = HealthWatch::new(plan);
     for day in 0..stored.count() {
-        let measured = stored.load(day).map_err(Error::Input)?;
+        let measured = stored.load(day).map_err(|reason| Error::Detection(DetectorError::Source { day, reason }))?;
         measured.iter().for_each(|m| watch.see(m));
     }
     Ok(watch.finish())
 }
 
 /// The events that are listed, in the order of time: those outside [exclude] whose kind is not ignored, the strongest.
-fn list<'e>(config: &Config, found: &'e [Event], names: &Names) -> Vec<&'e Event> {
+pub(crate) fn list<'e>(config: &Config, found: &'e [Event], names: &Names) -> Vec<&'e Event> {
     let offset = config.input.distance_offset_km;
     let duration = micros(config.input.duration_s);
     let excluded = |e: &Event| {

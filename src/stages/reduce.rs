@@ -36,7 +36,7 @@ pub(super) fn record_file(output: &Path) -> PathBuf {
 /// Reduces the stored coefficients, of `wanted` days where given; false where the results on disk are current.
 ///
 /// # Errors
-/// Those of reading and writing; [`crate::Error::Input`] where no row is finite.
+/// Those of reading and writing; [`crate::Error::Rows`] where no row is finite.
 pub fn compute(ctx: &Context<'_>, wanted: Option<&[String]>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;

@@ -11,7 +11,7 @@ use super::reduce::independent_file;
 use super::rows::{read_matrix, stored_geometry};
 use crate::archive::LeftOut;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StoredError};
 use crate::places::Geometry;
 use crate::store::csv;
 use crate::store::day::Stage;
@@ -99,12 +99,12 @@ impl Results {
     /// Reads the rows below `config.output.path`.
     ///
     /// # Errors
-    /// [`Error::Input`] where there are none yet, [`Error::Store`] for a file that is no such table.
+    /// [`Error::Stored`] where there are none yet, [`Error::Store`] for a file that is no such table.
     pub(super) fn read(config: &Config) -> Result<Self> {
         let output = &config.output.path;
         let path = rows_file(output);
         if !path.is_file() {
-            return Err(Error::Input(format!("{}: nothing there; run `scatterfall cluster` first", path.display())));
+            return Err(StoredError::Missing { path, command: "cluster" }.into());
         }
         let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
         let geometry = stored_geometry(config);

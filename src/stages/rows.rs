@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2};
 use super::repeated::repeated_images;
 use super::stored_days;
 use crate::config::{Config, Exclude};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StoredError};
 use crate::places::{Geometry, Places};
 use crate::store::day::{Record, Stage};
 use scatterfall_npz::NpzFile;
@@ -81,7 +81,7 @@ impl<'a> StoredRows<'a> {
     /// The rows of every stored day, of `wanted` days where given.
     ///
     /// # Errors
-    /// [`Error::Input`] where nothing is stored or no row is, [`Error::Store`] for a file that does not fit the others.
+    /// [`Error::Stored`] where nothing is stored or no row is, [`Error::Store`] for a file that does not fit the others.
     pub fn open(config: &'a Config, wanted: Option<&[String]>) -> Result<Self> {
         let output = &config.output.path;
         let days = stored_days(output, Stage::Scattering, wanted)?;
@@ -118,10 +118,7 @@ impl<'a> StoredRows<'a> {
             return Err(Error::store(&files[0], "no array `order_1`; run `scatterfall transform` first"));
         }
         if places.times.is_empty() {
-            return Err(Error::Input(
-                "no rows: no run of images is as long as a segment; set segments.length_km or segments.bins lower"
-                    .into(),
-            ));
+            return Err(StoredError::NoRows.into());
         }
         let geometry = stored_geometry(config);
         let repeated = repeated_images(output)?;

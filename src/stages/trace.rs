@@ -44,6 +44,11 @@ impl PassClock {
         Self(Instant::now())
     }
 
+    /// Time since the pass began.
+    pub(super) fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+
     /// Does some work, and notes when.
     pub(super) fn time<T>(self, span: &mut [f64; 2], work: impl FnOnce() -> T) -> T {
         span[0] = self.0.elapsed().as_secs_f64();

@@ -241,3 +241,25 @@ fn names_of_other_forms() {
     assert_eq!(rows[0]["time"], "2025-05-15T00:00:00Z", "two hours behind the clock of the names");
     assert_eq!(rows.len(), 3 * ROWS_AN_IMAGE, "rows");
 }
+
+#[test]
+fn the_version_names_what_was_built() {
+    let said = program(&["--version"]).ends_with(0).out;
+    assert!(said.starts_with(&format!("scatterfall {} (", env!("CARGO_PKG_VERSION"))), "version: {said}");
+    assert!(said.trim_end().ends_with("features: gpu)") || said.trim_end().ends_with("features: none)"), "{said}");
+}
+
+#[test]
+fn completions_and_manual_pages() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = program(&["completions", shell]).ends_with(0).out;
+        assert!(script.contains("seismogram") && script.contains("log-format"), "{shell}: commands and options");
+    }
+    program(&["completions", "cmd"]).ends_with(2);
+    assert!(program(&["man"]).ends_with(0).out.contains(".TH scatterfall 1"), "one page");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pages = folder.path().join("man1");
+    program(&["man", "--output", text(&pages)]).ends_with(0);
+    let run = std::fs::read_to_string(pages.join("scatterfall-run.1")).expect("the page of run");
+    assert!(run.contains("\\-\\-strict"), "with its options: {run}");
+}

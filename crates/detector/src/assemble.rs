@@ -337,6 +337,17 @@ pub fn detect<D: Days + ?Sized>(
     Ok(events)
 }
 
+/// Events of one window under a fitted model, in their order and without kinds: what [`detect`] finds where all days are one window.
+pub fn detect_window(plan: &DetectorPlan, model: &DetectorModel, window: &Window<'_>) -> Vec<Event> {
+    let scored = score_window(plan, window, &model.normals, true);
+    let mut events = find_events(plan, window, &scored, model.threshold as f32);
+    if plan.params.improved {
+        events = merge_events(events);
+    }
+    events.sort_by(order);
+    events
+}
+
 /// Scores of the core's images `part`.
 fn day_scores(plan: &DetectorPlan, window: &Window<'_>, filters: &[f32], part: Range<usize>) -> DayScores {
     let (count, speeds) = (plan.filter_count(), plan.speeds_ms.len());

@@ -91,6 +91,10 @@ pub(crate) struct Maps {
     pub(crate) narrow: Vec<Grid<f32>>,
     /// The same of the wide boxes.
     pub(crate) wide: Vec<Grid<f32>>,
+    /// Largest deviation of any narrow box, unscaled: which box fits best is told by deviations, how rare it is by scores.
+    pub(crate) narrow_fit: Grid<f32>,
+    /// The same of the wide boxes.
+    pub(crate) wide_fit: Grid<f32>,
     /// The shortest box along the fibre of about 8 s, unscaled.
     pub(crate) fine: Grid<f32>,
     /// Boxes of about 1 km and at most 8 s, unscaled.
@@ -160,18 +164,18 @@ pub fn score_window(plan: &DetectorPlan, window: &Window<'_>, normals: &Normals,
     let slow = SlowRecord::new(plan, window, &normals.columns);
     slow.score(&normals.slow, |index, mut scores| {
         let (filter, columns) = (speeds + plan.boxes.len() + index, plan.geometry.columns);
-        scores.score.iter_mut().for_each(|v| *v = normals.scales[filter].apply(*v));
+        scores.score.par_iter_mut().for_each(|v| *v = normals.scales[filter].apply(*v));
         for cell in 0..plan.cells {
             let span = plan.cell_columns[cell]..plan.cell_columns[cell + 1];
             out.set(cell, filter, |image| largest(&scores.score[image * columns..][span.clone()]));
         }
         if let Some(maps) = &mut maps {
-            let best = maps.slow.values.iter_mut().zip(&mut maps.slow_rise.values);
-            for ((best, rise), (z, r)) in best.zip(scores.score.iter().zip(&scores.rise)) {
+            let best = maps.slow.values.par_iter_mut().zip(&mut maps.slow_rise.values);
+            best.zip(scores.score.par_iter().zip(&scores.rise)).for_each(|((best, rise), (z, r))| {
                 if z > best {
                     (*best, *rise) = (*z, *r);
                 }
-            }
+            });
         }
     });
     if let Some(maps) = &mut maps {
@@ -208,6 +212,8 @@ impl Maps {
         Self {
             narrow,
             wide,
+            narrow_fit: empty.clone(),
+            wide_fit: empty.clone(),
             fine: empty.clone(),
             kilometre: empty,
             slow_rise: slow.map(|_| 0.0),
@@ -232,6 +238,8 @@ struct BoxPlanes {
     sides: Vec<(usize, bool, Vec<f32>)>,
     fine_scores: Vec<f32>,
     kilometre_scores: Vec<f32>,
+    narrow_fit: Vec<f32>,
+    wide_fit: Vec<f32>,
 }
 
 impl BoxPlanes {
@@ -245,14 +253,24 @@ impl BoxPlanes {
             nearest(seconds, 8.0).map(|s| (m, s))
         });
         let kilometre = nearest(&mut plan.boxes.iter().map(|b| b.meters), 1000.0);
-        let (sides, fine_scores, kilometre_scores) = (Vec::new(), Vec::new(), Vec::new());
-        Self { wanted, fine, kilometre, sides, fine_scores, kilometre_scores }
+        let empty = Vec::new;
+        Self {
+            wanted,
+            fine,
+            kilometre,
+            sides: Vec::new(),
+            fine_scores: empty(),
+            kilometre_scores: empty(),
+            narrow_fit: empty(),
+            wide_fit: empty(),
+        }
     }
 
     fn add_unscaled(&mut self, b: &BlockBox, scores: &[f32]) {
         if !self.wanted {
             return;
         }
+        keep_largest(if b.narrow { &mut self.narrow_fit } else { &mut self.wide_fit }, scores);
         if self.fine == Some((b.meters, b.seconds)) {
             self.fine_scores = scores.to_vec();
         }
@@ -272,14 +290,18 @@ impl BoxPlanes {
     }
 
     fn finish(mut self, record: &BlockRecord, maps: &mut Maps) {
-        let turn =
-            |scores: &[f32]| Grid { rows: record.places, columns: record.steps, values: scores.to_vec() }.transposed();
+        let turn = |values: Vec<f32>| Grid { rows: record.places, columns: record.steps, values }.transposed();
         self.sides.sort_by_key(|(steps, _, _)| *steps);
         for (_, narrow, scores) in self.sides.drain(..) {
-            if narrow { &mut maps.narrow } else { &mut maps.wide }.push(turn(&scores));
+            if narrow { &mut maps.narrow } else { &mut maps.wide }.push(turn(scores));
         }
-        maps.fine = turn(&self.fine_scores);
-        maps.kilometre = turn(&self.kilometre_scores);
+        maps.fine = turn(self.fine_scores);
+        maps.kilometre = turn(self.kilometre_scores);
+        for (map, scores) in [(&mut maps.narrow_fit, self.narrow_fit), (&mut maps.wide_fit, self.wide_fit)] {
+            if !scores.is_empty() {
+                *map = turn(scores);
+            }
+        }
     }
 }
 
@@ -287,7 +309,7 @@ fn keep_largest(best: &mut Vec<f32>, scores: &[f32]) {
     if best.is_empty() {
         best.extend_from_slice(scores);
     }
-    best.iter_mut().zip(scores).for_each(|(b, &s)| *b = if s > *b { s } else { *b });
+    best.par_iter_mut().zip(scores).for_each(|(b, &s)| *b = if s > *b { s } else { *b });
 }
 
 /// Scales that put every filter on the standard Gumbel law, so that none wins by its heavier tail.

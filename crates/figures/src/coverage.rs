@@ -152,13 +152,13 @@ fn minutes(input: &Coverage<'_>, start: Micros, days: usize, (from, to): (Micros
 #[cfg(test)]
 mod tests {
     use super::super::canvas::tests::{check_texts, says};
-    use super::super::map::tests::{MINUTE, example};
+    use super::super::map::tests::{Example, MINUTE};
     use super::*;
 
     #[test]
     fn coverage_tells_held_missing_and_left_out() {
         for minutes in [1, 20, 1_440, 43_200, 262_800] {
-            let (mut held, ..) = example(minutes, 1);
+            let mut held = Example::new(minutes, 1).times;
             held.dedup();
             let left_out = [held[0] + 6 * MINUTE];
             let input = Coverage { held: &held, left_out: &left_out, duration: MINUTE };

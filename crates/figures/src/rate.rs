@@ -89,30 +89,22 @@ fn nice_window(span: Micros, duration: Micros) -> Micros {
 #[cfg(test)]
 mod tests {
     use super::super::canvas::tests::{check_texts, count, says};
-    use super::super::map::tests::{MINUTE, example};
+    use super::super::map::tests::{Example, MINUTE};
     use super::*;
     use scatterfall_timestamps::DAY_US;
 
     #[test]
     fn rates_fit_at_any_length() {
         for (minutes, clusters) in [(1, 1), (20, 3), (1_440, 12), (43_200, 6), (2_000, 40)] {
-            let (times, distance, labels, scores) = example(minutes, clusters);
-            let rows = Rows {
-                times: &times,
-                distance: &distance,
-                labels: &labels,
-                scores: &scores,
-                duration: MINUTE,
-                segment_km: 3.0,
-            };
+            let example = Example::new(minutes, clusters);
+            let rows = example.rows();
             let canvas = detection_rate(&rows);
             check_texts(&canvas);
             assert!(says(&canvas, "time (UTC)") && says(&canvas, "share of the rows"), "axes");
             let picture = canvas.finish().expect("drawn");
             assert!(count(&picture, cluster(0)) > 200, "a line at {minutes} minutes");
         }
-        let none = Rows { times: &[], distance: &[], labels: &[], scores: &[], duration: MINUTE, segment_km: 3.0 };
-        check_texts(&detection_rate(&none));
+        check_texts(&detection_rate(&Example::default().rows()));
     }
 
     #[test]

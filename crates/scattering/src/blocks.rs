@@ -3,9 +3,98 @@
 //! Axes go from the outside in: a waterfall is `[time, distance]` as in the picture, features are
 //! `[image, window, feature]`, segments `[segment, channel, sample]`, coefficients `[segment, channel, path]`.
 
+use std::sync::Arc;
+
 use ndarray::{Array2, Array3, ArrayView3, Axis};
 
 pub use scatterfall_colormap::Pixels;
+
+/// The plot area of one image as indices of the colour map; rows are time (top first), columns distance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IndexPlane {
+    /// Number of rows (time samples).
+    pub rows: usize,
+    /// Number of columns (distance samples).
+    pub columns: usize,
+    /// Index of the nearest colour of every pixel, row by row.
+    pub index: Vec<u8>,
+    /// Mean distance of the pixels to the nearest colour (8-bit RGB units), over the columns that were asked for.
+    pub residual: f32,
+}
+
+/// One image as a decoder hands it over.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Image {
+    /// Colours, for a backend that looks them up itself.
+    Colors(Pixels),
+    /// Indices.
+    Indices(IndexPlane),
+    /// Both: colours for the backend, indices for someone else.
+    Both(Pixels, IndexPlane),
+}
+
+impl Image {
+    /// The colours, where they are known.
+    pub fn pixels(&self) -> Option<&Pixels> {
+        match self {
+            Self::Colors(pixels) | Self::Both(pixels, _) => Some(pixels),
+            Self::Indices(_) => None,
+        }
+    }
+
+    /// The indices, where they are known.
+    pub fn plane(&self) -> Option<&IndexPlane> {
+        match self {
+            Self::Indices(plane) | Self::Both(_, plane) => Some(plane),
+            Self::Colors(_) => None,
+        }
+    }
+
+    /// The indices, where they are known, without a copy.
+    pub fn into_plane(self) -> Option<IndexPlane> {
+        match self {
+            Self::Indices(plane) | Self::Both(_, plane) => Some(plane),
+            Self::Colors(_) => None,
+        }
+    }
+}
+
+/// Images of one size that are computed together. A clone shares them, so that a batch can be kept until it is done.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch(Arc<Vec<Image>>);
+
+impl Batch {
+    /// The images, without a copy where nobody else keeps them.
+    pub fn into_images(self) -> Vec<Image> {
+        Arc::unwrap_or_clone(self.0)
+    }
+
+    /// The first `at` images and the rest.
+    pub fn split_at(&self, at: usize) -> (Self, Self) {
+        let (first, second) = self.0.split_at(at);
+        (first.to_vec().into(), second.to_vec().into())
+    }
+}
+
+impl std::ops::Deref for Batch {
+    type Target = [Image];
+
+    fn deref(&self) -> &[Image] {
+        &self.0
+    }
+}
+
+impl From<Vec<Image>> for Batch {
+    fn from(images: Vec<Image>) -> Self {
+        Self(Arc::new(images))
+    }
+}
+
+impl From<Vec<Pixels>> for Batch {
+    fn from(images: Vec<Pixels>) -> Self {
+        images.into_iter().map(Image::Colors).collect::<Vec<_>>().into()
+    }
+}
 
 /// Feature windows of a batch of images.
 #[derive(Clone, Debug, PartialEq)]

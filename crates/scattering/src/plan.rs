@@ -44,14 +44,10 @@ impl FeaturePlan {
     pub fn new(options: &FeatureOptions, colormap: Colormap, rows: usize, columns: usize) -> Result<Self> {
         let (window, step) = (options.window, options.step);
         if columns < window {
-            return Err(Error::parameter(
-                "features.window",
-                window,
-                format!("at most the {columns} columns of an image"),
-            ));
+            return Err(Error::parameter("window", window, format!("at most the {columns} columns of an image")));
         }
         if rows * window < 2 && options.names.contains(&Feature::Std) {
-            return Err(Error::parameter("features.window", window, "2 or more: `std` needs two pixels a window"));
+            return Err(Error::parameter("window", window, "2 or more: `std` needs two pixels a window"));
         }
         Ok(Self {
             rows,
@@ -166,7 +162,7 @@ impl ScatteringPlan {
             if paths > MAX_PATHS || filters.saturating_mul(bins) > MAX_FILTER_SAMPLES {
                 let expected =
                     format!("at most {MAX_PATHS} coefficients a channel and {MAX_FILTER_SAMPLES} filter samples");
-                return Err(Error::parameter("network.banks", format!("{paths} paths of {bins} samples"), expected));
+                return Err(Error::parameter("banks", format!("{paths} paths of {bins} samples"), expected));
             }
         }
         let taper = network.taper_alpha.map(|alpha| tukey(bins, alpha));
@@ -181,7 +177,7 @@ impl ScatteringPlan {
                 let alpha = network.taper_alpha.unwrap_or_default();
                 let expected =
                     format!("a taper that leaves at least one of {bins} samples untouched (a smaller alpha)");
-                return Err(Error::parameter("network.taper_alpha", alpha, expected));
+                return Err(Error::parameter("taper_alpha", alpha, expected));
             }
         };
         let layer = |bank| Layer { bank: FilterBank::new(bank, bins, sampling_rate, network.normalize) };

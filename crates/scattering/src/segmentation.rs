@@ -54,8 +54,8 @@ impl Segmentation {
             let expected =
                 format!("at most the {windows} windows ({image_km} km) of an image, or continuity = \"concatenated\"");
             return Err(match segments.length {
-                SegmentLength::Bins(b) => Error::parameter("segments.bins", b, expected),
-                SegmentLength::Km(km) => Error::parameter("segments.length_km", km, expected),
+                SegmentLength::Bins(b) => Error::parameter("bins", b, expected),
+                SegmentLength::Km(km) => Error::parameter("length_km", km, expected),
             });
         }
         let hop = ((bins as f64 * (1.0 - segments.overlap)).ceil() as usize).max(1);

@@ -62,8 +62,24 @@ fn text_of(path: &Path) -> Result<Option<String>> {
 /// # Errors
 /// Those of reading; [`Error::Store`] for a file that is no such table.
 pub(super) fn events(output: &Path, names: &mut Vec<KindName>) -> Result<(Vec<Event>, usize)> {
+    let mut events = read_events(output, names)?;
+    events.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.number.cmp(&b.number)));
+    let beyond = events.len().saturating_sub(MAX_EVENTS);
+    events.truncate(MAX_EVENTS);
+    Ok((events, beyond))
+}
+
+/// All events of an output folder, as they stand in its list.
+///
+/// # Errors
+/// As [`events`].
+pub(super) fn all_events(output: &Path) -> Result<Vec<Event>> {
+    read_events(output, &mut Vec::new())
+}
+
+fn read_events(output: &Path, names: &mut Vec<KindName>) -> Result<Vec<Event>> {
     let detected = output.join("events.csv");
-    let mut events = match text_of(&detected)? {
+    let events = match text_of(&detected)? {
         Some(text) => {
             let mut events = detector_events(&text, names).ok_or_else(|| not_a_table(&detected, "events"))?;
             add_reasons(output, &mut events)?;
@@ -71,14 +87,11 @@ pub(super) fn events(output: &Path, names: &mut Vec<KindName>) -> Result<(Vec<Ev
         }
         None => {
             let path = output.join("anomalies.csv");
-            let Some(text) = text_of(&path)? else { return Ok((Vec::new(), 0)) };
+            let Some(text) = text_of(&path)? else { return Ok(Vec::new()) };
             row_events(&text).ok_or_else(|| not_a_table(&path, "cluster"))?
         }
     };
-    events.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.number.cmp(&b.number)));
-    let beyond = events.len().saturating_sub(MAX_EVENTS);
-    events.truncate(MAX_EVENTS);
-    Ok((events, beyond))
+    Ok(events)
 }
 
 fn not_a_table(path: &Path, stage: &str) -> Error {
@@ -123,7 +136,7 @@ fn detector_events(text: &str, names: &mut Vec<KindName>) -> Option<Vec<Event>> 
 }
 
 /// The number of a kind that a table tells by number or by name; a name that has none yet is given one.
-fn kind_number(text: &str, names: &mut Vec<KindName>) -> i32 {
+pub(crate) fn kind_number(text: &str, names: &mut Vec<KindName>) -> i32 {
     if let Ok(number) = text.parse() {
         return number;
     }
@@ -195,7 +208,7 @@ fn row_events(text: &str) -> Option<Vec<Event>> {
 ///
 /// # Errors
 /// Those of reading.
-pub(super) fn health(output: &Path) -> Result<Vec<Defect>> {
+pub(crate) fn health(output: &Path) -> Result<Vec<Defect>> {
     let Some(text) = text_of(&output.join("health.csv"))? else { return Ok(Vec::new()) };
     let table = Table::read(&text);
     let defect = |line: &Vec<Cow<'_, str>>| {
@@ -226,7 +239,7 @@ pub(super) fn health(output: &Path) -> Result<Vec<Defect>> {
 ///
 /// # Errors
 /// [`Error::Store`] for a file that is no such table.
-pub(super) fn names(path: &Path, unnamed: bool) -> Result<Vec<KindName>> {
+pub(crate) fn names(path: &Path, unnamed: bool) -> Result<Vec<KindName>> {
     let Some(text) = text_of(path)? else {
         let given = |kind, name: &str| KindName { kind, name: name.to_owned() };
         return Ok(if unnamed { Vec::new() } else { vec![given(UNKNOWN, "event"), given(KNOWN, "catalogued event")] });

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::images::ScatteringWriter;
 use crate::archive::LeftOut;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Result, SeismogramError};
 use crate::progress::Context;
 use crate::seismogram::{SegmentPlan, SegmentReader, catalogue, write_waveforms};
 use crate::store::day::{NUMBERS, Record, Source, Stage, State, StoredBackend, state};
@@ -95,7 +95,7 @@ impl Transformed {
 /// follows work on each of them.
 ///
 /// # Errors
-/// [`Error::Input`] where nothing can be read or nothing is left of the selection, [`Error::Config`] for segments that do
+/// [`crate::Error::Seismogram`] where nothing can be read or nothing is left of the selection, [`crate::Error::Config`] for segments that do
 /// not fit any station.
 pub fn compute(ctx: &Context<'_>, backend: &mut dyn Backend, request: &Request) -> Result<Transformed> {
     let index = ctx.pool.install(|| MiniSeedIndex::open(&request.inputs))?;
@@ -126,11 +126,7 @@ pub fn compute(ctx: &Context<'_>, backend: &mut dyn Backend, request: &Request) 
         return Err(error);
     }
     if summaries.iter().all(|s| s.segments == 0) {
-        return Err(Error::Input(format!(
-            "no continuous data is as long as a segment of {} s on all channels of a station; set seismogram.segment_s \
-             lower, or choose channels by --channel",
-            ctx.config.seismogram.segment_s
-        )));
+        return Err(SeismogramError::TooShort { segment_s: ctx.config.seismogram.segment_s }.into());
     }
     Ok(Transformed { summaries, left_out, index, stations })
 }

@@ -18,7 +18,7 @@ use super::rows::{read_matrix, stored_windows};
 use super::waterfalls::Waterfalls;
 use super::{StageRecord, design, features_config};
 use crate::config::{Config, Picture};
-use crate::error::{Error, Result};
+use crate::error::{Result, StoredError};
 use crate::formats;
 use crate::progress::Context;
 use crate::store::day::{Stage, digest, identity};
@@ -65,13 +65,13 @@ type Job<'a> = Box<dyn Fn() -> Result<Vec<PathBuf>> + Send + Sync + 'a>;
 /// Draws the pictures that the configuration asks for; false where those on disk are current.
 ///
 /// # Errors
-/// [`Error::Input`] where there are no clusters yet; those of reading and writing.
+/// [`crate::Error::Stored`] where there are no clusters yet; those of reading and writing.
 pub fn compute(ctx: &Context<'_>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     let path = rows_file(output);
     if !path.is_file() {
-        return Err(Error::Input(format!("{}: nothing there; run `scatterfall cluster` first", path.display())));
+        return Err(StoredError::Missing { path, command: "cluster" }.into());
     }
     let made_from = source(config)?;
     let drawn = std::fs::read(record_file(output)).ok().and_then(|t| serde_json::from_slice::<Drawn>(&t).ok());
@@ -190,7 +190,7 @@ fn cluster_counts(config: &Config, results: &Results) -> Result<Vec<PathBuf>> {
 /// Writes `clusterK_counts.png` and `clusterK_accumulated_counts.png` for every label from 0 to `clusters - 1`.
 ///
 /// # Errors
-/// [`Error::Io`] where a file cannot be written.
+/// [`crate::Error::Io`] where a file cannot be written.
 fn save_counts(input: &Counts<'_>, clusters: usize, folder: &Path) -> Result<Vec<PathBuf>> {
     let labels = 0..i32::try_from(clusters).unwrap_or(i32::MAX);
     let pictures = labels.into_par_iter().map(|label| {

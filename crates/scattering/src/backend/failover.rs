@@ -1,7 +1,7 @@
 //! A backend with another one behind it: what the first cannot do any more, the second goes on with.
 //!
 //! A batch that fails (device lost, out of memory) is tried once more in two halves; if that fails too, this batch and all
-//! that follow are the second backend's. Nothing is lost on the way: a batch's pixels are kept until it is collected.
+//! that follow are the second backend's. Nothing is lost on the way: a batch is kept, not copied, until it is collected.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ndarray::{Axis, concatenate};
 
 use super::{Backend, BackendInfo, ImageResults, Ticket};
-use crate::blocks::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
+use crate::blocks::{Batch, CoefficientBlock, FeatureBlock, SegmentBlock};
 use crate::plan::{ImagePlan, ScatteringPlan};
 use crate::{Error, Result};
 
@@ -31,7 +31,7 @@ pub struct Failover {
 struct Held {
     ticket: Ticket,
     plan: Arc<ImagePlan>,
-    batch: Vec<Pixels>,
+    batch: Batch,
     state: State,
 }
 
@@ -74,7 +74,7 @@ impl Failover {
     }
 
     /// The results of a batch that the primary failed on.
-    fn recover(&mut self, plan: &ImagePlan, mut batch: Vec<Pixels>, error: Error) -> Result<ImageResults> {
+    fn recover(&mut self, plan: &ImagePlan, batch: Batch, error: Error) -> Result<ImageResults> {
         if !is_recoverable(&error) {
             return Err(error);
         }
@@ -86,7 +86,7 @@ impl Failover {
                 Err(error) => self.give_up(&error),
             }
         }
-        compute(self.fallback.as_mut(), plan, std::mem::take(&mut batch))
+        compute(self.fallback.as_mut(), plan, batch)
     }
 
     fn give_up(&mut self, error: &Error) {
@@ -108,19 +108,19 @@ fn is_recoverable(error: &Error) -> bool {
     error.is_device()
 }
 
-fn compute(backend: &mut dyn Backend, plan: &ImagePlan, batch: Vec<Pixels>) -> Result<ImageResults> {
+fn compute(backend: &mut dyn Backend, plan: &ImagePlan, batch: Batch) -> Result<ImageResults> {
     let ticket = backend.submit(plan, batch)?;
     backend.collect(ticket)
 }
 
 /// A batch in two parts, one after the other.
-fn halves(backend: &mut dyn Backend, plan: &ImagePlan, batch: &[Pixels]) -> Result<ImageResults> {
+fn halves(backend: &mut dyn Backend, plan: &ImagePlan, batch: &Batch) -> Result<ImageResults> {
     let (first, second) = batch.split_at(batch.len().div_ceil(2));
-    let first = compute(backend, plan, first.to_vec())?;
+    let first = compute(backend, plan, first)?;
     if second.is_empty() {
         return Ok(first);
     }
-    join(first, compute(backend, plan, second.to_vec())?)
+    join(first, compute(backend, plan, second)?)
 }
 
 fn join(first: ImageResults, second: ImageResults) -> Result<ImageResults> {
@@ -145,6 +145,10 @@ impl Backend for Failover {
         &self.info
     }
 
+    fn needs_colors(&self) -> bool {
+        self.primary.as_ref().unwrap_or(&self.fallback).needs_colors()
+    }
+
     fn depth(&self) -> usize {
         self.primary.as_ref().unwrap_or(&self.fallback).depth()
     }
@@ -153,7 +157,7 @@ impl Backend for Failover {
         self.primary.as_ref().unwrap_or(&self.fallback).batch_images(plan, memory_bytes)
     }
 
-    fn submit(&mut self, plan: &ImagePlan, batch: Vec<Pixels>) -> Result<Ticket> {
+    fn submit(&mut self, plan: &ImagePlan, batch: Batch) -> Result<Ticket> {
         let plan = match &self.plan {
             Some(known) if **known == *plan => Arc::clone(known),
             _ => Arc::clone(self.plan.insert(Arc::new(plan.clone()))),
@@ -166,7 +170,7 @@ impl Backend for Failover {
                 Err(error) => return Err(error),
             },
         };
-        let batch = if matches!(state, State::Done(_)) { Vec::new() } else { batch };
+        let batch = if matches!(state, State::Done(_)) { Batch::default() } else { batch };
         let ticket = Ticket(self.next);
         self.next += 1;
         self.held.push_back(Held { ticket, plan, batch, state });
@@ -228,6 +232,7 @@ mod tests {
     use ndarray::{Array2, Array3};
 
     use super::*;
+    use crate::blocks::Pixels;
     use crate::plan::FeaturePlan;
     use crate::testing::{features, network};
     use scatterfall_colormap::Colormap;
@@ -243,7 +248,7 @@ mod tests {
         most: usize,
         submits: usize,
         collects: usize,
-        waiting: VecDeque<(Ticket, Vec<Pixels>)>,
+        waiting: VecDeque<(Ticket, Batch)>,
     }
 
     fn fake(kind: &'static str) -> Fake {
@@ -275,7 +280,7 @@ mod tests {
         fn batch_images(&self, _: &ImagePlan, _: usize) -> usize {
             self.most
         }
-        fn submit(&mut self, _: &ImagePlan, batch: Vec<Pixels>) -> Result<Ticket> {
+        fn submit(&mut self, _: &ImagePlan, batch: Batch) -> Result<Ticket> {
             self.submits += 1;
             if self.fail_submits.contains(&(self.submits - 1)) || batch.len() > self.most {
                 return Err(lost());
@@ -291,7 +296,9 @@ mod tests {
             if self.fail_collects.contains(&(self.collects - 1)) {
                 return Err(lost());
             }
-            let values = Array3::from_shape_fn((batch.len(), 1, 1), |(i, _, _)| f32::from(batch[i].rgb[0]));
+            let values = Array3::from_shape_fn((batch.len(), 1, 1), |(i, _, _)| {
+                f32::from(batch[i].pixels().map_or(0, |p| p.rgb[0]))
+            });
             let residual = vec![if self.info.kind == "gpu" { 1.0 } else { 2.0 }; batch.len()];
             Ok(ImageResults { features: FeatureBlock { values, residual }, coefficients: None })
         }
@@ -331,9 +338,9 @@ mod tests {
                 who.push(results.features.residual[0]);
             }
             if number < 6 {
-                let batch =
-                    (0..4).map(|i| Pixels { rows: 1, columns: 1, rgb: vec![10 * number as u8 + i; 3] }).collect();
-                flight.push_back((number, backend.submit(&plan, batch).expect("never fails")));
+                let image = |i| Pixels { rows: 1, columns: 1, rgb: vec![10 * number as u8 + i; 3] };
+                let batch: Vec<Pixels> = (0..4).map(image).collect();
+                flight.push_back((number, backend.submit(&plan, batch.into()).expect("never fails")));
             }
         }
         assert_eq!(who.len(), 6, "all batches");

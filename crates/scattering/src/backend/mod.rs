@@ -13,14 +13,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::ThreadPool;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::blocks::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
+use crate::blocks::{Batch, CoefficientBlock, FeatureBlock, SegmentBlock};
 use crate::plan::{ImagePlan, ScatteringPlan};
 
 /// Which backend computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum BackendChoice {
     /// A GPU where there is one.
     Auto,
@@ -66,6 +67,12 @@ pub trait Backend: Send {
         false
     }
 
+    /// True where the device looks colours up itself: it then takes images with colours only. Otherwise indices serve as well,
+    /// and save the way through memory.
+    fn needs_colors(&self) -> bool {
+        false
+    }
+
     /// Batches that may be submitted before the first must be collected.
     fn depth(&self) -> usize;
 
@@ -76,7 +83,7 @@ pub trait Backend: Send {
     ///
     /// # Errors
     /// [`crate::Error::Device`] where the device fails.
-    fn submit(&mut self, plan: &ImagePlan, batch: Vec<Pixels>) -> Result<Ticket>;
+    fn submit(&mut self, plan: &ImagePlan, batch: Batch) -> Result<Ticket>;
 
     /// Waits for a batch.
     ///

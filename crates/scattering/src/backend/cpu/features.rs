@@ -7,7 +7,7 @@ use super::gabor::{self, Gabor};
 use super::slope::SlopeAspect;
 use super::spectrum::{self, Spectrum};
 use super::value::Quantiser;
-use crate::blocks::Pixels;
+use crate::blocks::Image;
 use crate::options::Feature;
 use crate::plan::{FeaturePlan, GaborKernel};
 
@@ -60,22 +60,28 @@ impl FeatureKernel {
     /// Fills `out` `[window, feature]` and returns the image's residual.
     pub(super) fn compute(
         &self,
-        pixels: &Pixels,
+        image: &Image,
         scratch: &mut Scratch,
         clock: &Clock,
         mut out: ArrayViewMut2<f32>,
     ) -> f32 {
         let mut laps = Laps::start();
-        let residual = scratch.quantiser.quantise(pixels, &mut scratch.index);
+        let (index, residual) = match image {
+            Image::Indices(plane) | Image::Both(_, plane) => (plane.index.as_slice(), plane.residual),
+            Image::Colors(pixels) => {
+                let residual = scratch.quantiser.quantise(pixels, &mut scratch.index);
+                (scratch.index.as_slice(), residual)
+            }
+        };
         laps.lap("value");
         let order_statistics = |f: &Feature| matches!(f, Feature::Median | Feature::P75);
         scratch.per_column.resize(self.plan.columns, 0.0);
         if self.plan.features.iter().any(|f| matches!(f, Feature::Std | Feature::Mean)) {
-            self.moments(&scratch.index, &mut out);
+            self.moments(index, &mut out);
             laps.lap("moments");
         }
         if self.plan.features.iter().any(order_statistics) {
-            transpose(&scratch.index, self.plan.rows, self.plan.columns, &mut scratch.columns);
+            transpose(index, self.plan.rows, self.plan.columns, &mut scratch.columns);
             self.quantiles(&scratch.columns, &mut out);
             laps.lap("quantiles");
         }
@@ -83,26 +89,26 @@ impl FeatureKernel {
             match feature {
                 Feature::Gabor => {
                     if let Some(gabor) = &self.gabor {
-                        gabor.column_sums(&scratch.index, &mut scratch.gabor, &mut scratch.per_column);
+                        gabor.column_sums(index, &mut scratch.gabor, &mut scratch.per_column);
                     }
                     self.mean_of_columns(&scratch.per_column, self.plan.rows, k, &mut out);
                 }
                 Feature::SlopeAspect => {
                     if let Some(slope) = &self.slope {
-                        slope.column_sums(&scratch.index, &mut scratch.per_column);
+                        slope.column_sums(index, &mut scratch.per_column);
                     }
                     self.mean_of_columns(&scratch.per_column, self.plan.rows, k, &mut out);
                 }
                 Feature::DominantFrequency => {
                     scratch.bins.resize(self.plan.columns, 0);
                     if let Some(spectrum) = &self.spectrum {
-                        spectrum.dominant_bins(&scratch.index, &mut scratch.spectrum, &mut scratch.bins);
+                        spectrum.dominant_bins(index, &mut scratch.spectrum, &mut scratch.bins);
                     }
                     let frequencies = scratch.bins.iter().map(|&k| self.plan.frequency(k));
                     scratch.per_column.iter_mut().zip(frequencies).for_each(|(to, f)| *to = f);
                     self.mean_of_columns(&scratch.per_column, 1, k, &mut out);
                 }
-                Feature::Max => self.maxima(&scratch.index, k, &mut out),
+                Feature::Max => self.maxima(index, k, &mut out),
                 Feature::Std | Feature::Mean | Feature::Median | Feature::P75 => continue,
             }
             laps.lap(match feature {

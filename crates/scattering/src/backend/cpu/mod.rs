@@ -18,7 +18,7 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::{Backend, BackendInfo, ImageResults, Ticket};
-use crate::blocks::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
+use crate::blocks::{Batch, CoefficientBlock, FeatureBlock, Image, IndexPlane, Pixels, SegmentBlock};
 use crate::plan::{GaborKernel, ImagePlan, ScatteringPlan};
 use crate::{Error, Result};
 use clock::Clock;
@@ -30,9 +30,7 @@ use scatterfall_colormap::Colormap;
 
 /// Index of the nearest colour of every pixel, row by row.
 pub fn indices(pixels: &Pixels, map: &Colormap) -> Vec<u8> {
-    let mut out = Vec::new();
-    value::Quantiser::new(map).quantise(pixels, &mut out);
-    out
+    Indexer::new(map).index(pixels).index
 }
 
 /// Colours to indices, image after image; it remembers the colours that it had to search for. One per thread.
@@ -44,11 +42,17 @@ impl Indexer {
         Self(value::Quantiser::new(map))
     }
 
-    /// Index of the nearest colour of every pixel, row by row, and the mean distance to it (8-bit RGB units).
-    pub fn index(&mut self, pixels: &Pixels) -> (Vec<u8>, f32) {
-        let mut out = Vec::new();
-        let residual = self.0.quantise(pixels, &mut out);
-        (out, residual)
+    /// Indices of an image, and the residual over all of it.
+    pub fn index(&mut self, pixels: &Pixels) -> IndexPlane {
+        let mut index = Vec::new();
+        let residual = self.0.quantise(pixels, &mut index);
+        IndexPlane { rows: pixels.rows, columns: pixels.columns, index, residual }
+    }
+
+    /// Writes the indices of some pixels (three bytes each) to `out`; returns the sum `before` of distances to the nearest
+    /// colour with theirs added, one after the other, so that a sum over parts is that over the whole.
+    pub fn indices(&mut self, rgb: &[u8], out: &mut [u8], before: f64) -> f64 {
+        self.0.lookup(rgb, out, before)
     }
 }
 
@@ -118,7 +122,7 @@ impl Backend for CpuBackend {
         (memory_bytes / each.max(1)).clamp(1, enough)
     }
 
-    fn submit(&mut self, plan: &ImagePlan, batch: Vec<Pixels>) -> Result<Ticket> {
+    fn submit(&mut self, plan: &ImagePlan, batch: Batch) -> Result<Ticket> {
         if self.images.as_ref().is_none_or(|(p, _)| p != plan) {
             let kernels = ImageKernels {
                 features: FeatureKernel::new(&plan.features),
@@ -129,7 +133,12 @@ impl Backend for CpuBackend {
         let Some((plan, kernels)) = &self.images else {
             return Err(Error::Device("the CPU backend lost its kernels".into()));
         };
-        let results = self.pool.install(|| compute(plan, kernels, &self.clock, batch));
+        let f = &plan.features;
+        if let Some(wrong) = batch.iter().find(|image| !fits(image, f.rows * f.columns)) {
+            let bytes = wrong.pixels().map_or_else(|| wrong.plane().map_or(0, |p| p.index.len()), |p| p.rgb.len());
+            return Err(Error::ImageSize { bytes });
+        }
+        let results = self.pool.install(|| compute(plan, kernels, &self.clock, &batch));
         let ticket = Ticket(self.next);
         self.next += 1;
         self.done.push_back((ticket, results));
@@ -159,16 +168,21 @@ impl Backend for CpuBackend {
     }
 }
 
+/// Whether an image has as many pixels as the plan's.
+fn fits(image: &Image, pixels: usize) -> bool {
+    image.plane().map_or(image.pixels().is_some_and(|p| p.rgb.len() == 3 * pixels), |p| p.index.len() == pixels)
+}
+
 /// One image after another on every core; results land at their place, so the order never depends on threads.
-fn compute(plan: &ImagePlan, kernels: &ImageKernels, clock: &Clock, batch: Vec<Pixels>) -> ImageResults {
+fn compute(plan: &ImagePlan, kernels: &ImageKernels, clock: &Clock, batch: &[Image]) -> ImageResults {
     let n = batch.len();
     let f = &plan.features;
     let mut values = Array3::zeros((n, f.windows, f.features.len()));
     let mut residual = vec![0.0; n];
     values.axis_iter_mut(Axis(0)).into_par_iter().zip(residual.par_iter_mut()).zip(batch).for_each_init(
         || kernels.features.scratch(),
-        |scratch, ((out, residual), pixels)| {
-            *residual = kernels.features.compute(&pixels, scratch, clock, out);
+        |scratch, ((out, residual), image)| {
+            *residual = kernels.features.compute(image, scratch, clock, out);
         },
     );
     let coefficients = plan.scattering.as_ref().zip(kernels.scattering.as_ref()).map(|((cut, network), kernel)| {

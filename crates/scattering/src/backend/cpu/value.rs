@@ -53,11 +53,16 @@ impl Quantiser {
     /// Writes each pixel's index to `out` (row by row) and returns the mean distance to the nearest colour.
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a mean of colour distances")]
     pub(super) fn quantise(&mut self, pixels: &Pixels, out: &mut Vec<u8>) -> f32 {
-        let mut distance = 0.0;
-        out.resize(pixels.rows * pixels.columns, 0);
+        let n = pixels.rows * pixels.columns;
+        out.resize(n, 0);
+        (self.lookup(&pixels.rgb, out, 0.0) / n.max(1) as f64) as f32
+    }
+
+    /// Writes each pixel's index to `out`; adds their distances to the nearest colour to `distance`, one after the other.
+    pub(super) fn lookup(&mut self, rgb: &[u8], out: &mut [u8], mut distance: f64) -> f64 {
         // Neighbours often share a colour that is not in the map (axes, text, a wrong crop): remember the last one.
         let (mut last, mut answer) = (u32::MAX, (0, 0.0));
-        for (out, rgb) in out.iter_mut().zip(pixels.rgb.as_chunks::<3>().0) {
+        for (out, rgb) in out.iter_mut().zip(rgb.as_chunks::<3>().0) {
             let color = packed(*rgb);
             let exact = self.exact[slot::<SLOTS>(color, self.factor)];
             if exact & COLOR == color {
@@ -70,7 +75,7 @@ impl Quantiser {
             *out = answer.0;
             distance += answer.1;
         }
-        (distance / (pixels.rows * pixels.columns).max(1) as f64) as f32
+        distance
     }
 }
 

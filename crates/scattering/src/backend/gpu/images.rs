@@ -5,9 +5,9 @@ use wgpu::BufferUsages;
 use super::buffers::{Pool, table, too_many};
 use super::device::{Caps, Gpu};
 use super::fft::{WorkgroupFft, twiddles};
+use super::global_memory::{GlobalMemoryFft, GlobalMemoryShape, tiles};
 use super::kernels::{Kernel, Precision, Source};
-use super::long::{LongFft, LongShape, tiles};
-use super::params::{ImageParams, LongParams, QuantileParams, ResidualParams, ValueParams, WindowParams};
+use super::params::{GlobalMemoryParams, ImageParams, QuantileParams, ResidualParams, ValueParams, WindowParams};
 use super::recorder::Recorder;
 use crate::backend::color_hash;
 use crate::options::Feature;
@@ -77,7 +77,7 @@ pub(super) fn frequency_source(fft: &WorkgroupFft) -> Source {
 }
 
 /// The dominant frequency of long columns, after their transform.
-pub(super) fn long_peak_source(shape: &LongShape) -> Source {
+pub(super) fn global_memory_peak_source(shape: &GlobalMemoryShape) -> Source {
     shape.peak(PLANES, PEAK)
 }
 
@@ -107,7 +107,7 @@ enum Frequency {
     /// Columns that are transformed in workgroup memory.
     Workgroup { kernel: Kernel, teams: usize, twiddles: wgpu::Buffer },
     /// Columns that are transformed through device memory.
-    Long { fft: LongFft, columns: Kernel, peak: Kernel },
+    GlobalMemory { fft: GlobalMemoryFft, columns: Kernel, peak: Kernel },
 }
 
 impl ImageStage {
@@ -275,10 +275,10 @@ impl Frequency {
             let twiddles = table(gpu, "twiddles", &twiddles(rows), BufferUsages::STORAGE)?;
             return Ok(Self::Workgroup { kernel, teams: fft.teams, twiddles });
         }
-        let shape = LongShape::new(rows);
-        let columns = Kernel::new::<LongParams>(gpu, &shape.columns())?;
-        let peak = Kernel::new::<LongParams>(gpu, &long_peak_source(&shape))?;
-        Ok(Self::Long { fft: LongFft::new(gpu, shape)?, columns, peak })
+        let shape = GlobalMemoryShape::new(rows);
+        let columns = Kernel::new::<GlobalMemoryParams>(gpu, &shape.columns())?;
+        let peak = Kernel::new::<GlobalMemoryParams>(gpu, &global_memory_peak_source(&shape))?;
+        Ok(Self::GlobalMemory { fft: GlobalMemoryFft::new(gpu, shape)?, columns, peak })
     }
 
     fn record(
@@ -296,10 +296,11 @@ impl Frequency {
                 let buffers = [("index", index), ("twiddles", twiddles), ("columns", statistics)];
                 rec.dispatch(kernel, (all as usize).div_ceil(*teams), shape, &buffers)
             }
-            Self::Long { fft, columns, peak } => {
+            Self::GlobalMemory { fft, columns, peak } => {
                 for (first, count) in tiles(all, fft.tile(&gpu.caps)) {
                     let work = fft.work(gpu, pool, count as usize)?;
-                    let params = LongParams { transforms: count, first, columns: all, ..LongParams::default() };
+                    let params =
+                        GlobalMemoryParams { transforms: count, first, columns: all, ..GlobalMemoryParams::default() };
                     let buffers = [("index", index), ("chirps", &fft.chirps), ("work", &work[0])];
                     rec.dispatch(columns, count as usize, &params, &buffers)?;
                     let [results, _] = fft.run(rec, &params, work)?;

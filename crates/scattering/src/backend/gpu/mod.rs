@@ -9,13 +9,14 @@ mod buffers;
 #[cfg(test)]
 mod composed;
 mod device;
-mod doubt;
 mod fft;
+mod global_memory;
 mod host;
 mod images;
 mod kernels;
-mod long;
+mod layer;
 mod params;
+mod precision_check;
 mod recorder;
 mod scatter;
 mod signals;
@@ -35,14 +36,15 @@ use self::device::Gpu;
 pub use self::device::{AdapterRow, Caps, DeviceLimits, adapters, choose};
 use self::host::HostScatter;
 use self::images::ImageStage;
+use self::layer::Series;
 pub use self::recorder::Traffic;
 use self::recorder::{Arena, Recorder};
-use self::scatter::{ScatterStage, Series};
+use self::scatter::ScatterStage;
 use self::signals::{scaled, unscaled, zeros};
 use self::timing::{Timer, Timings};
 use super::{Backend, BackendInfo, ImageResults, Ticket};
 use crate::backend::BackendChoice;
-use crate::blocks::{CoefficientBlock, FeatureBlock, Pixels, SegmentBlock};
+use crate::blocks::{Batch, CoefficientBlock, FeatureBlock, SegmentBlock};
 use crate::plan::{ImagePlan, ScatteringPlan};
 use crate::{Error, Result};
 
@@ -197,7 +199,7 @@ impl GpuBackend {
         }
     }
 
-    fn start(&mut self, plan: &ImagePlan, batch: &[Pixels]) -> Result<Pending> {
+    fn start(&mut self, plan: &ImagePlan, batch: &Batch) -> Result<Pending> {
         self.gpu.check()?;
         if self.images.as_ref().is_none_or(|kernels| *kernels.plan != *plan) {
             let scattering =
@@ -210,8 +212,10 @@ impl GpuBackend {
         let (gpu, pool) = (&self.gpu, &mut self.pool);
         let images = batch.len();
         let f = &plan.features;
-        if let Some(wrong) = batch.iter().find(|p| p.rgb.len() != 3 * f.rows * f.columns) {
-            return Err(Error::ImageSize { bytes: wrong.rgb.len() });
+        // An image without colours has none of their bytes.
+        let parts: Vec<&[u8]> = batch.iter().map(|i| i.pixels().map_or(&[][..], |p| &p.rgb)).collect();
+        if let Some(wrong) = parts.iter().find(|rgb| rgb.len() != 3 * f.rows * f.columns) {
+            return Err(Error::ImageSize { bytes: wrong.len() });
         }
 
         let output_bytes = 4 * (images * (f.windows * f.features.len() + 1)) as u64;
@@ -227,7 +231,6 @@ impl GpuBackend {
         }
 
         let begun = Instant::now();
-        let parts: Vec<&[u8]> = batch.iter().map(|p| p.rgb.as_slice()).collect();
         let staged = slot.staging.upload(gpu, self.host.threads(), &parts)?;
         add(&mut self.timings, "upload", begun);
 
@@ -374,6 +377,10 @@ impl Backend for GpuBackend {
         self.gpu.software
     }
 
+    fn needs_colors(&self) -> bool {
+        true
+    }
+
     fn depth(&self) -> usize {
         DEPTH
     }
@@ -392,7 +399,7 @@ impl Backend for GpuBackend {
         (memory_bytes / each.max(1)).min(binding / largest.max(coefficients).max(1)).clamp(1, MOST_IMAGES)
     }
 
-    fn submit(&mut self, plan: &ImagePlan, batch: Vec<Pixels>) -> Result<Ticket> {
+    fn submit(&mut self, plan: &ImagePlan, batch: Batch) -> Result<Ticket> {
         let pending = self.start(plan, &batch)?;
         let ticket = pending.ticket;
         self.pending.push_back(pending);
