@@ -20,7 +20,9 @@ use scatterfall_miniseed::Selection;
 use scatterfall_scattering::backend::{self, Backend};
 use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
-use crate::cli::{AxisName, BenchBackend, Cli, Command, Common, Ending, Folders, PoolingName, Reading, SeismogramArgs};
+use crate::cli::{
+    AxisName, BackendName, BenchBackend, Cli, Command, Common, Ending, Folders, PoolingName, Reading, SeismogramArgs,
+};
 use crate::documents;
 use crate::each_command;
 use crate::init_command;
@@ -93,18 +95,7 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
             Ok(summary.left_out.len())
         }
         Command::Demo { output } => demo(&common, &output),
-        Command::Clip { folders, span, preview } => {
-            let session = Session::new(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
-            if let Some(path) = preview {
-                init_command::check_preview(&path)?;
-                let problem = pipeline::preview(&session.context(), &path)?;
-                print_result(format_args!("preview: {}", path.display()));
-                return problem.map_or(Ok(0), |p| Err(ArchiveError::Preview(p).into()));
-            }
-            let summary = pipeline::clip(&session.context())?;
-            session.report(&summary);
-            Ok(summary.left_out.len())
-        }
+        Command::Clip { folders, span, preview } => clip(&common, folders, span, preview),
         Command::Detect { folders, reading } => {
             let session = Session::new(&common, Settings { folders, reading })?;
             let summary = pipeline::detect(&session.context())?;
@@ -121,22 +112,7 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
             session.print_next_step("features");
             Ok(summary.left_out.len())
         }
-        Command::Design { folders, sampling_rate, segment_s } => {
-            let mut common = common;
-            common.set.extend(segment_s.map(|s| format!("seismogram.segment_s={s}")));
-            let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
-            let (network, domain) = match sampling_rate {
-                Some(rate) => (pipeline::write_seismogram_design(&session.context(), rate)?, Domain::Time),
-                None => (pipeline::write_design(&session.context())?, Domain::Distance),
-            };
-            let pictures = design::draw_all(&session.config.output.path, &network, domain)?;
-            print_result(design::describe(&network));
-            session.print_next_step("design");
-            for picture in pictures {
-                print_status(format_args!("picture    {}", picture.display()));
-            }
-            Ok(0)
-        }
+        Command::Design { folders, sampling_rate, segment_s } => draw_design(common, folders, sampling_rate, segment_s),
         Command::Transform { folders, backend } => {
             let session =
                 Session::new(&common, Settings { folders, reading: Reading { backend, ..Reading::default() } })?;
@@ -152,18 +128,7 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
         }
         Command::Seismogram(args) => transform_seismograms(&common, args),
         Command::Scatter { input, output, pooling, backend } => {
-            let mut common = common;
-            let pooled = pooling != Some(PoolingName::None);
-            if let (true, Some(pooling)) = (pooled, pooling) {
-                common.set.push(format!("network.pooling={pooling:?}").to_lowercase());
-            }
-            let reading = Reading { backend, ..Reading::default() };
-            let settings = Settings { reading, ..Settings::default() };
-            let session = Session::without_folder(&common, settings)?;
-            let mut backend = session.backend()?;
-            let n = scatter::compute(&session.context(), backend.as_mut(), &input, &output, pooled)?;
-            print_status(format_args!("{n} segments: {}", output.display()));
-            Ok(0)
+            scatter_array(common, &input, &output, pooling, backend)
         }
         Command::Synth { output, images, seed, small, hard, activity, km, rows, columns } => {
             let layout = match (rows.zip(columns), small, hard) {
@@ -184,28 +149,13 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
             Ok(0)
         }
         Command::Bench { input, backend, images, repetitions, json } => {
-            let is_own = input.is_some();
-            let folders = Folders { folder: None, input, output: None };
-            let session = Session::without_folder(&common, Settings { folders, ..Settings::default() })?;
             let (cpu, gpu) = match &backend[..] {
                 [] => (true, bench::Gpu::Auto),
                 list if list.contains(&BenchBackend::Gpu) => (list.contains(&BenchBackend::Cpu), bench::Gpu::Yes),
                 _ => (true, bench::Gpu::No),
             };
             let options = bench::Options { images: images as usize, repetitions: repetitions as usize, cpu, gpu };
-            let ctx = session.context();
-            let input = if is_own {
-                bench::Input::of_archive(&ctx, options.images)?
-            } else {
-                session.pool.install(|| bench::Input::synthetic(options.images))?
-            };
-            let report = bench::run(&ctx, &input, &options)?;
-            if let Some(path) = json {
-                let text = serde_json::to_vec_pretty(&report).map_err(|e| Error::store(&path, e.to_string()))?;
-                write_bytes(&path, &text)?;
-            }
-            print_result(report);
-            Ok(0)
+            measure(&common, input, &options, json.as_deref())
         }
         Command::Completions { shell } => {
             print_bytes(&documents::completions(shell));
@@ -229,6 +179,83 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
         }
         Command::Report { folders } => alone(&common, folders, "report", |ctx| report::compute(ctx).map(|_| ())),
     }
+}
+
+/// Cropped pixels as arrays, or a preview of the crop.
+fn clip(common: &Common, folders: Folders, span: Span, preview: Option<PathBuf>) -> Result<usize> {
+    let session = Session::new(common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
+    if let Some(path) = preview {
+        init_command::check_preview(&path)?;
+        let problem = pipeline::preview(&session.context(), &path)?;
+        print_result(format_args!("preview: {}", path.display()));
+        return problem.map_or(Ok(0), |p| Err(ArchiveError::Preview(p).into()));
+    }
+    let summary = pipeline::clip(&session.context())?;
+    session.report(&summary);
+    Ok(summary.left_out.len())
+}
+
+/// The scattering network in words, files and pictures.
+fn draw_design(
+    mut common: Common,
+    folders: Folders,
+    sampling_rate: Option<f64>,
+    segment_s: Option<f64>,
+) -> Result<usize> {
+    common.set.extend(segment_s.map(|s| format!("seismogram.segment_s={s}")));
+    let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
+    let (network, domain) = match sampling_rate {
+        Some(rate) => (pipeline::write_seismogram_design(&session.context(), rate)?, Domain::Time),
+        None => (pipeline::write_design(&session.context())?, Domain::Distance),
+    };
+    let pictures = design::draw_all(&session.config.output.path, &network, domain)?;
+    print_result(design::describe(&network));
+    session.print_next_step("design");
+    for picture in pictures {
+        print_status(format_args!("picture    {}", picture.display()));
+    }
+    Ok(0)
+}
+
+/// An array of segments as coefficients.
+fn scatter_array(
+    mut common: Common,
+    input: &Path,
+    output: &Path,
+    pooling: Option<PoolingName>,
+    backend: Option<BackendName>,
+) -> Result<usize> {
+    let pooled = pooling != Some(PoolingName::None);
+    if let (true, Some(pooling)) = (pooled, pooling) {
+        common.set.push(format!("network.pooling={pooling:?}").to_lowercase());
+    }
+    let reading = Reading { backend, ..Reading::default() };
+    let settings = Settings { reading, ..Settings::default() };
+    let session = Session::without_folder(&common, settings)?;
+    let mut backend = session.backend()?;
+    let n = scatter::compute(&session.context(), backend.as_mut(), input, output, pooled)?;
+    print_status(format_args!("{n} segments: {}", output.display()));
+    Ok(0)
+}
+
+/// Throughput of the backends.
+fn measure(common: &Common, input: Option<PathBuf>, options: &bench::Options, json: Option<&Path>) -> Result<usize> {
+    let is_own = input.is_some();
+    let folders = Folders { folder: None, input, output: None };
+    let session = Session::without_folder(common, Settings { folders, ..Settings::default() })?;
+    let ctx = session.context();
+    let input = if is_own {
+        bench::Input::of_archive(&ctx, options.images)?
+    } else {
+        session.pool.install(|| bench::Input::synthetic(options.images))?
+    };
+    let report = bench::run(&ctx, &input, options)?;
+    if let Some(path) = json {
+        let text = serde_json::to_vec_pretty(&report).map_err(|e| Error::store(path, e.to_string()))?;
+        write_bytes(path, &text)?;
+    }
+    print_result(report);
+    Ok(0)
 }
 
 /// A whole run over one archive; returns its output folder and how many files were left out.
