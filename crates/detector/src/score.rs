@@ -40,6 +40,11 @@ pub struct FilterScale {
     pub stretch: f32,
 }
 
+/// A score on the Gumbel law's scale, of a law whose tail is `stretch` times as long.
+pub(crate) fn compressed(score: f32, stretch: f32) -> f32 {
+    if score > KNEE { KNEE + (score - KNEE) / stretch } else { score }
+}
+
 fn unstretched() -> f32 {
     1.0
 }
@@ -48,7 +53,7 @@ fn unstretched() -> f32 {
 const KNEE: f32 = 2.25;
 
 /// Tails of the boxes and of the slow boxes over the Gumbel law's, in the mean of archives without events: weather makes more of few large
-/// values than the lower half tells. Slants, which nothing lights that does not move, have none.
+/// values than the lower half tells. Slants that are not slow, which nothing lights that stands still, have none.
 const BOX_STRETCH: f32 = 1.35;
 const SLOW_STRETCH: f32 = 1.8;
 
@@ -61,8 +66,7 @@ impl Default for FilterScale {
 impl FilterScale {
     /// The score of a value.
     pub fn apply(self, value: f32) -> f32 {
-        let score = self.offset + self.gain * value;
-        if score > KNEE { KNEE + (score - KNEE) / self.stretch } else { score }
+        compressed(self.offset + self.gain * value, self.stretch)
     }
 }
 
@@ -156,8 +160,9 @@ pub fn score_window(plan: &DetectorPlan, window: &Window<'_>, normals: &Normals,
         let scale = normals.scales[i % speeds];
         series.largest.iter_mut().for_each(|v| *v = scale.apply(*v));
         for [offset, factor] in &mut series.scale {
-            (*offset, *factor) = (scale.apply(*offset), scale.gain * *factor);
+            (*offset, *factor) = (scale.offset + scale.gain * *offset, scale.gain * *factor);
         }
+        series.stretch = scale.stretch;
         out.set(i / speeds, i % speeds, |image| series.largest[image]);
     }
     let mut maps = with_maps.then(|| Maps::new(plan, window));
@@ -335,7 +340,7 @@ pub fn fair_scales(plan: &DetectorPlan, filters: &[f32]) -> Vec<FilterScale> {
     let (count, slants) = (plan.filter_count(), plan.speeds_ms.len());
     let law = |f: usize| Gumbel::through_low_quantiles(filters.iter().skip(f).step_by(count).copied().collect());
     let stretch = |f: usize| match f {
-        f if f < slants => 1.0,
+        f if f < slants && !plan.is_slow(f) => 1.0,
         f if f < slants + plan.boxes.len() => BOX_STRETCH,
         _ => SLOW_STRETCH,
     };
