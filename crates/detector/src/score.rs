@@ -186,18 +186,18 @@ pub fn score_window(plan: &DetectorPlan, window: &Window<'_>, normals: &Normals,
     let slow = SlowRecord::new(plan, window, &normals.columns);
     slow.score(&normals.slow, |index, mut scores| {
         let (filter, columns) = (speeds + plan.boxes.len() + index, plan.geometry.columns);
-        scores.score.iter_mut().for_each(|v| *v = normals.scales[filter].apply(*v));
+        scores.score.par_iter_mut().for_each(|v| *v = normals.scales[filter].apply(*v));
         for cell in 0..plan.cells {
             let span = plan.cell_columns[cell]..plan.cell_columns[cell + 1];
             out.set(cell, filter, |image| largest(&scores.score[image * columns..][span.clone()]));
         }
         if let Some(maps) = &mut maps {
-            let best = maps.slow.values.iter_mut().zip(&mut maps.slow_rise.values);
-            for ((best, rise), (z, r)) in best.zip(scores.score.iter().zip(&scores.rise)) {
+            let best = maps.slow.values.par_iter_mut().zip(&mut maps.slow_rise.values);
+            best.zip(scores.score.par_iter().zip(&scores.rise)).for_each(|((best, rise), (z, r))| {
                 if z > best {
                     (*best, *rise) = (*z, *r);
                 }
-            }
+            });
         }
     });
     if let Some(maps) = &mut maps {
@@ -312,15 +312,14 @@ impl BoxPlanes {
     }
 
     fn finish(mut self, record: &BlockRecord, maps: &mut Maps) {
-        let turn =
-            |scores: &[f32]| Grid { rows: record.places, columns: record.steps, values: scores.to_vec() }.transposed();
+        let turn = |values: Vec<f32>| Grid { rows: record.places, columns: record.steps, values }.transposed();
         self.sides.sort_by_key(|(steps, _, _)| *steps);
         for (_, narrow, scores) in self.sides.drain(..) {
-            if narrow { &mut maps.narrow } else { &mut maps.wide }.push(turn(&scores));
+            if narrow { &mut maps.narrow } else { &mut maps.wide }.push(turn(scores));
         }
-        maps.fine = turn(&self.fine_scores);
-        maps.kilometre = turn(&self.kilometre_scores);
-        for (map, scores) in [(&mut maps.narrow_fit, &self.narrow_fit), (&mut maps.wide_fit, &self.wide_fit)] {
+        maps.fine = turn(self.fine_scores);
+        maps.kilometre = turn(self.kilometre_scores);
+        for (map, scores) in [(&mut maps.narrow_fit, self.narrow_fit), (&mut maps.wide_fit, self.wide_fit)] {
             if !scores.is_empty() {
                 *map = turn(scores);
             }
@@ -332,7 +331,7 @@ fn keep_largest(best: &mut Vec<f32>, scores: &[f32]) {
     if best.is_empty() {
         best.extend_from_slice(scores);
     }
-    best.iter_mut().zip(scores).for_each(|(b, &s)| *b = if s > *b { s } else { *b });
+    best.par_iter_mut().zip(scores).for_each(|(b, &s)| *b = if s > *b { s } else { *b });
 }
 
 /// Scales that put every filter on the standard Gumbel law, so that none wins by its heavier tail.
