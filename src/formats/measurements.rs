@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
 use scatterfall_detector::slants::SlantPeak;
 use scatterfall_detector::{DetectorPlan, Measurement};
 
@@ -140,7 +141,7 @@ pub fn read(path: &Path, plan: &DetectorPlan) -> Result<Vec<Measurement>> {
             blank: blank[k],
         }
     };
-    Ok((0..n).map(image).collect())
+    Ok((0..n).into_par_iter().map(image).collect())
 }
 
 /// Whole numbers that were read as floating point, which holds those of 16 bits exactly.

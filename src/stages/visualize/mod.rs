@@ -117,7 +117,8 @@ fn source(config: &Config) -> Result<StageRecord> {
     let output = &config.output.path;
     let mut before = Vec::new();
     let summary = super::cluster_files::folder(output).join("summary.json");
-    for file in [rows_file(output), summary, independent_file(output), principal_file(output)] {
+    let order = formats::reachability::file(output);
+    for file in [rows_file(output), summary, independent_file(output), principal_file(output), order] {
         before.push(if file.is_file() { digest(&file)? } else { "none".into() });
     }
     for day in Stage::Features.days(output)? {
@@ -127,6 +128,7 @@ fn source(config: &Config) -> Result<StageRecord> {
     let settings = json!({
         "drawing": DRAWING,
         "sections": sections,
+        "kinds_eps": config.kinds.eps,
         "features": features_config(config),
         "db": [config.value.db_min, config.value.db_max],
         "left_out": left_out(output),
