@@ -571,8 +571,8 @@ impl Session {
         for (what, file) in [
             ("events", "events.csv"),
             ("health", "health.csv"),
-            ("anomalies", "anomalies.csv"),
             ("clusters", "clustering_results/clusters.csv"),
+            ("rows", "anomalies.csv"),
             ("clipped", "waterfall_npz"),
             ("pictures", "visualizations"),
             ("report", "report.html"),

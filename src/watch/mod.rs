@@ -68,6 +68,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The page is written no more often than this.
 const PAGE_INTERVAL: Duration = Duration::from_secs(3);
 
+/// The status is written at least this often, so that a program that stands still is told from one that waits.
+const STATUS_INTERVAL: Duration = Duration::from_secs(10);
+
 /// At the end of the watching the list is settled where that takes no longer than this.
 const MAX_LAST_SETTLING: Duration = Duration::from_secs(2);
 
@@ -152,6 +155,7 @@ struct Watching<'a> {
     changed: bool,
     arrived: Instant,
     page_written: Option<Instant>,
+    status_written: Instant,
     settled_day: String,
     /// What settling took per image, as far as known.
     settling: (Duration, usize),
@@ -197,6 +201,7 @@ impl<'a> Watching<'a> {
             changed: true,
             arrived: Instant::now(),
             page_written: None,
+            status_written: Instant::now(),
             settled_day: String::new(),
             settling: (Duration::ZERO, 0),
         };
@@ -316,6 +321,7 @@ impl<'a> Watching<'a> {
                 return self.settle(self.arrived.elapsed() >= self.idle() || self.is_long_ago());
             }
             self.write_page_when_due()?;
+            self.write_status_when_due()?;
         }
         Ok(())
     }
@@ -549,7 +555,15 @@ impl<'a> Watching<'a> {
         self.write_status()
     }
 
+    /// Where nothing else writes it: as a sign of life, and when the command has taken events.
+    fn write_status_when_due(&mut self) -> Result<()> {
+        let waiting = self.hook.as_ref().map_or(0, |h| h.waiting(self.journal.count()));
+        let due = self.status_written.elapsed() >= STATUS_INTERVAL || waiting != self.status.on_event.0;
+        if due { self.write_status() } else { Ok(()) }
+    }
+
     fn write_status(&mut self) -> Result<()> {
+        self.status_written = Instant::now();
         let status = &mut self.status;
         status.decided_until = self.live.measured();
         status.waiting = self.folder.pending().count();

@@ -11,7 +11,7 @@ use crate::store::csv;
 use scatterfall_timestamps::{Micros, parse_iso};
 
 /// Events that the page lists at most.
-const MAX_EVENTS: usize = 3000;
+const MAX_EVENTS: usize = 20_000;
 
 /// Kinds of a seismogram's events: in no catalogue, or in one.
 const UNKNOWN: i32 = 0;
@@ -73,7 +73,7 @@ pub(super) fn events(output: &Path, names: &mut Vec<KindName>) -> Result<(Vec<Ev
 ///
 /// # Errors
 /// As [`events`].
-pub(super) fn all_events(output: &Path) -> Result<Vec<Event>> {
+pub(crate) fn all_events(output: &Path) -> Result<Vec<Event>> {
     read_events(output, &mut Vec::new())
 }
 

@@ -1,6 +1,7 @@
 //! From MiniSEED files to coefficients by the day, one output folder per station, and the scattergram.
 
 mod detect;
+pub(crate) mod event_waveforms;
 mod picture;
 mod representatives;
 
@@ -78,13 +79,16 @@ pub struct Transformed {
 }
 
 impl Transformed {
-    /// Draws the waveforms of a station's clusters, once there are any.
+    /// Draws the waveforms of a station's clusters, once there are any, and stores those of its events for the page.
     ///
     /// # Errors
     /// Those of reading and writing.
     pub fn draw_clusters(&self, ctx: &Context<'_>, station: &StationSummary) -> Result<()> {
         match self.stations.iter().find(|s| s.name() == station.name) {
-            Some(station) => representatives::draw(ctx, &self.index, station),
+            Some(station) => {
+                representatives::draw(ctx, &self.index, station)?;
+                event_waveforms::write(ctx, &self.index, station)
+            }
             None => Ok(()),
         }
     }
