@@ -22,6 +22,7 @@ use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
 use crate::cli::{
     AxisName, BackendName, BenchBackend, Cli, Command, Common, Ending, Folders, PoolingName, Reading, SeismogramArgs,
+    Span,
 };
 use crate::documents;
 use crate::each_command;
