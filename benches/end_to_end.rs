@@ -1,29 +1,40 @@
-//! A run up to clustering beside decoding alone, on the same files and threads, in turns. Pictures and the report are left
-//! out: they take the same time for ten images as for ten thousand. Features are the costly ones (std, gabor, dominant_frequency), segments
-//! 3 km long, whatever the defaults.
+//! The pass over the images (decoding, features, coefficients, the detector's measurements) and a run up to clusters and
+//! events, beside decoding alone, on the same files and threads, in turns. Pictures and the report are left out: they take the
+//! same time for ten images as for ten thousand.
 //!
-//! `cargo bench --bench end_to_end -- [IMAGES] [ROUNDS]` (24 full-size screenshots and 5 rounds by default) prints, for one
-//! thread and for all, the median wall time an image of both and their ratio, up to the coefficients and up to clusters and
-//! anomalies (whose part an image is the smaller the more images there are).
+//! `cargo bench --bench end_to_end -- [IMAGES] [ROUNDS]` (1,000 full-size screenshots and 3 rounds by default) prints, for one
+//! thread and for all, with the default features and with costly ones, the median wall time per image and its ratio to decoding
+//! alone, and the share of the threads' time that decoding takes. Then the detector's time per image on one thread beside
+//! decoding.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
 use scatterfall::config::Config;
+use scatterfall::decode;
 use scatterfall::pipeline;
+use scatterfall::plans;
 use scatterfall::progress::{Context, threads};
-use scatterfall_scattering::backend::cpu::CpuBackend;
+use scatterfall_detector::{DetectorParams, DetectorPlan, Geometry, Image, Measurer, Reference};
+use scatterfall_scattering::backend::cpu::{CpuBackend, Indexer};
 use scatterfall_synth::{SynthArchive, SynthOptions};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
+/// Features, by a name for the table.
+const FEATURES: [(&str, &str); 2] =
+    [("default", ""), ("costly", "names = [\"std\", \"gabor\", \"dominant_frequency\"]")];
+
+/// Images that the detector alone is measured on, at most: it waits for those after an image.
+const DETECTOR_IMAGES: usize = 48;
+
 fn main() -> Outcome<()> {
     let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
-    let (images, rounds) = (numbers.first().copied().unwrap_or(24), numbers.get(1).copied().unwrap_or(5));
+    let (images, rounds) = (numbers.first().copied().unwrap_or(1000), numbers.get(1).copied().unwrap_or(3));
     let folder = tempfile::tempdir()?;
     let archive = folder.path().join("archive");
     SynthArchive::new(&SynthOptions { images, ..SynthOptions::default() })?.write(&archive, || {})?;
@@ -33,29 +44,49 @@ fn main() -> Outcome<()> {
         "{images} screenshots of 1920 x 800 pixels, {:.2} MB each; medians of {rounds} rounds",
         bytes as f64 / 1e6 / images as f64
     );
-    println!("{:>22}  {:>22}  {:>22}", "decoding alone", "up to coefficients", "up to clusters");
     println!(
-        "{:>7} {:>14}  {:>14} {:>7}  {:>14} {:>7} {:>9}",
-        "threads", "ms/image", "ms/image", "ratio", "ms/image", "ratio", "images/s"
+        "{:>8} {:>7}  {:>14}  {:>14} {:>7}  {:>14} {:>7} {:>9} {:>9}",
+        "features", "threads", "decode alone", "one pass", "ratio", "to clusters", "ratio", "images/s", "decoding"
     );
-    for threads in if all > 1 { vec![1, all] } else { vec![1] } {
-        let (mut decode, mut coefficients, mut clusters) = (Vec::new(), Vec::new(), Vec::new());
-        for round in 0..=rounds {
-            let (d, [c, r]) = (decode_alone(&archive, threads)?, whole_run(folder.path(), &archive, threads)?);
-            // The first round warms the file cache.
-            if round > 0 {
-                decode.push(d * 1e3 / images as f64);
-                coefficients.push(c * 1e3 / images as f64);
-                clusters.push(r * 1e3 / images as f64);
-            }
+    for (name, features) in FEATURES {
+        for threads in if all > 1 { vec![1, all] } else { vec![1] } {
+            row(folder.path(), &archive, name, features, threads, images, rounds)?;
         }
-        let (d, c, r) = (median(&mut decode), median(&mut coefficients), median(&mut clusters));
-        println!("{threads:>7} {d:>14.1}  {c:>14.1} {:>7.2}  {r:>14.1} {:>7.2} {:>9.1}", c / d, r / d, 1e3 / r);
     }
+    detector(&archive)
+}
+
+fn row(
+    folder: &Path,
+    archive: &Path,
+    name: &str,
+    features: &str,
+    threads: usize,
+    images: usize,
+    rounds: usize,
+) -> Outcome<()> {
+    let mut columns: [Vec<f64>; 4] = std::array::from_fn(|_| Vec::new());
+    for round in 0..=rounds {
+        let (alone, whole) = (decode_alone(archive, threads)?, whole_run(folder, archive, features, threads)?);
+        // The first round warms the file cache.
+        if round > 0 {
+            let each = |seconds: f64| seconds * 1e3 / images as f64;
+            let values = [each(alone), each(whole.pass), each(whole.to_clusters), whole.decoding_share];
+            columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+        }
+    }
+    let [alone, pass, clusters, share] = columns.map(|mut column| median(&mut column));
+    println!(
+        "{name:>8} {threads:>7}  {alone:>11.2} ms  {pass:>11.2} ms {:>7.2}  {clusters:>11.2} ms {:>7.2} {:>9.1} {:>8.0}%",
+        pass / alone,
+        clusters / alone,
+        1e3 / clusters,
+        100.0 * share
+    );
     Ok(())
 }
 
-fn files(archive: &Path) -> Outcome<Vec<std::path::PathBuf>> {
+fn files(archive: &Path) -> Outcome<Vec<PathBuf>> {
     let mut files: Vec<_> = std::fs::read_dir(archive)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
     files.retain(|f| f.extension().is_some_and(|e| e == "png"));
     files.sort();
@@ -68,31 +99,88 @@ fn decode_alone(archive: &Path, n: usize) -> Outcome<f64> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build()?;
     let start = Instant::now();
     let pixels: u64 = pool.install(|| {
-        let decode = |f: &std::path::PathBuf| image::open(f).map(|i| u64::from(i.width()) * u64::from(i.height()));
+        let decode = |f: &PathBuf| image::open(f).map(|i| u64::from(i.width()) * u64::from(i.height()));
         files.par_iter().map(decode).sum::<Result<u64, _>>()
     })?;
     assert!(pixels > 0, "something was decoded");
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// Seconds from an archive to coefficients, and to clusters and anomalies, into an empty folder.
-fn whole_run(folder: &Path, archive: &Path, n: usize) -> Outcome<[f64; 2]> {
+/// Seconds of a run.
+struct Whole {
+    /// Up to features, coefficients and measurements.
+    pass: f64,
+    /// Up to clusters and events.
+    to_clusters: f64,
+    /// Share of the threads' time in the pass that decoding takes.
+    decoding_share: f64,
+}
+
+/// A run from an archive into an empty folder.
+fn whole_run(folder: &Path, archive: &Path, features: &str, n: usize) -> Outcome<Whole> {
     let output = folder.join("output");
     let text = format!(
         "[input]\npath = {:?}\n[output]\npath = {:?}\n[compute]\nthreads = {n}\nbackend = \"cpu\"\n\
-         [visualize]\nmethods = []\n\
-         [features]\nnames = [\"std\", \"gabor\", \"dominant_frequency\"]\n[segments]\nlength_km = 3.0\n",
+         [visualize]\nmethods = []\n[features]\n{features}\n[segments]\nlength_km = 3.0\n",
         archive.display().to_string(),
         output.display().to_string()
     );
     let config = Config::from_text(&text)?;
     let pool = threads(&config.compute)?;
     let ctx = Context::on(&config, Arc::clone(&pool));
-    let stages = pipeline::run(&ctx, &mut CpuBackend::new(pool))?.stages;
+    let summary = pipeline::run(&ctx, &mut CpuBackend::new(pool))?;
     std::fs::remove_dir_all(&output)?;
-    let seconds = |names: &[&str]| names.iter().filter_map(|name| stages.get(*name)).sum::<f64>();
-    let coefficients = seconds(&["catalogue", "images", "transform"]);
-    Ok([coefficients, coefficients + seconds(&["reduce", "cluster"])])
+    let seconds = |names: &[&str]| names.iter().filter_map(|name| summary.stages.get(*name)).sum::<f64>();
+    let pass = seconds(&["catalogue", "images", "transform"]);
+    let decoding_share = summary.figures.get("decoding_share").and_then(serde_json::Value::as_f64).unwrap_or(0.0);
+    Ok(Whole { pass, to_clusters: pass + seconds(&["events", "reduce", "cluster"]), decoding_share })
+}
+
+/// The detector's measurements of one image beside its decoding, all on one thread.
+fn detector(archive: &Path) -> Outcome<()> {
+    let config = Config::from_text("")?;
+    let files = files(archive)?;
+    let files = &files[..files.len().min(DETECTOR_IMAGES)];
+    let features = plans::images(&config, (1920, 800), false)?.features;
+    let (rows, columns) = (features.rows, features.columns);
+    let geometry = Geometry { rows, columns, duration_s: 60.0, length_m: 1000.0 * config.input.total_distance_km };
+    let plan = Arc::new(DetectorPlan::new(geometry, DetectorParams::default())?);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    let (mut with_image_crate, mut own, mut measuring) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..3 {
+        with_image_crate.push(decode_alone_of(files)?);
+        let start = Instant::now();
+        let pixels: Vec<_> = files.iter().map(|f| decode::waterfall(f, &config)).collect::<Result<_, _>>()?;
+        own.push(start.elapsed().as_secs_f64());
+        let mut indexer = Indexer::new(&features.colormap);
+        let image = |(k, pixels)| Image { time_us: 60_000_000 * k as i64, plane: indexer.index(pixels).index };
+        let images: Vec<Image> = pixels.iter().enumerate().map(image).collect();
+        let mut measurer = Measurer::new(Arc::clone(&plan), Reference::Local)?;
+        let start = Instant::now();
+        for image in images {
+            pool.install(|| measurer.push(vec![image]))?;
+        }
+        pool.install(|| measurer.finish());
+        measuring.push(start.elapsed().as_secs_f64());
+    }
+    let each = |mut seconds: Vec<f64>| median(&mut seconds) * 1e3 / files.len() as f64;
+    let (with_image_crate, own, measuring) = (each(with_image_crate), each(own), each(measuring));
+    println!(
+        "\none thread, {} images: decoding with the image crate {with_image_crate:.2} ms, the plot area {own:.2} ms; detector \
+         {measuring:.2} ms, {:.2} of the first",
+        files.len(),
+        measuring / with_image_crate
+    );
+    Ok(())
+}
+
+/// Seconds to decode some images with the `image` crate on this thread.
+fn decode_alone_of(files: &[PathBuf]) -> Outcome<f64> {
+    let start = Instant::now();
+    for file in files {
+        image::open(file)?;
+    }
+    Ok(start.elapsed().as_secs_f64())
 }
 
 fn median(values: &mut [f64]) -> f64 {

@@ -10,7 +10,7 @@ use walkdir::WalkDir;
 
 use crate::config::Input;
 use crate::decode;
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Error, Result};
 use crate::names::{cadence, is_sidecar};
 use crate::series::is_gap;
 use scatterfall_timestamps::{Micros, day_name, iso, micros};
@@ -66,14 +66,11 @@ impl Catalogue {
     /// left out.
     ///
     /// # Errors
-    /// [`Error::Input`] where there is no folder, or no image in it that can be used.
+    /// [`Error::Archive`] where there is no folder, or no image in it that can be used.
     pub fn read(input: &Input, output: &Path) -> Result<Self> {
         let listing = list(&input.path, output)?;
         if listing.files.is_empty() && listing.left_out.is_empty() {
-            let path = input.path.display();
-            return Err(Error::Input(format!(
-                "{path}: no .png files there, nor .jpg, .tif or .webp; set input.path or --input"
-            )));
+            return Err(ArchiveError::NoImages { path: input.path.clone() }.into());
         }
         Self::from_files(input, listing.files, listing.left_out)
     }
@@ -115,11 +112,11 @@ impl Catalogue {
         // Of equally common sizes the one that came first.
         let most = sizes.values().copied().max().unwrap_or(0);
         let Some(size) = kept.iter().map(|(_, s)| *s).find(|s| sizes.get(s) == Some(&most)) else {
-            let why = left_out.first().map_or_else(
+            let reason = left_out.first().map_or_else(
                 || "none between input.start and input.end".to_owned(),
                 |l| format!("{}: {}", l.file, l.reason),
             );
-            return Err(Error::Input(format!("{}: no usable image ({why})", root.display())));
+            return Err(ArchiveError::NoneUsable { path: root.to_path_buf(), reason }.into());
         };
         let mut images: Vec<ImageRef> = Vec::new();
         for (image, own) in kept {
@@ -185,6 +182,12 @@ fn kind(path: &Path) -> Option<usize> {
     KINDS.iter().position(|kind| kind.iter().any(|e| ending.eq_ignore_ascii_case(e)))
 }
 
+/// Whether a file's name says that it holds a picture of an archive.
+pub(crate) fn is_picture(path: &Path) -> bool {
+    let sidecar = path.file_name().and_then(|n| n.to_str()).is_some_and(is_sidecar);
+    !sidecar && kind(path).is_some()
+}
+
 /// The files of an archive.
 #[derive(Debug, Default)]
 pub struct Listing {
@@ -198,10 +201,10 @@ pub struct Listing {
 /// people's files; or `root` itself where it is a file.
 ///
 /// # Errors
-/// [`Error::Input`] where there is no such folder or it cannot be read.
+/// [`Error::Archive`] where there is no such folder or it cannot be read.
 pub fn list(root: &Path, output: &Path) -> Result<Listing> {
     if !root.exists() {
-        return Err(Error::Input(format!("{}: no such folder; set input.path or --input", root.display())));
+        return Err(ArchiveError::NoFolder { path: root.to_path_buf() }.into());
     }
     let mut found = Listing::default();
     if root.is_file() {
@@ -229,7 +232,7 @@ pub fn list(root: &Path, output: &Path) -> Result<Listing> {
             Err(e) => {
                 let path = e.path().unwrap_or(root).to_path_buf();
                 if path == *root {
-                    return Err(Error::Input(format!("cannot read the folder {}: {e}", root.display())));
+                    return Err(ArchiveError::Unreadable { path, reason: e.to_string() }.into());
                 }
                 let reason = if e.loop_ancestor().is_some() {
                     "a link that leads back to a folder above it".to_owned()
@@ -283,31 +286,31 @@ fn check_spacing(input: &Input, images: &[ImageRef], left_out: &[LeftOut]) -> Re
         let stem = Path::new(name).file_stem()?.to_string_lossy().into_owned();
         Some((input.time_pattern.read(&stem)?, stem))
     };
-    // The same name in another folder is a copy, not another series.
-    let used: BTreeSet<String> =
-        images.iter().filter_map(|i| i.path.file_stem()).map(|s| s.to_string_lossy().into_owned()).collect();
+    // The same name in another folder is a copy where it is as long; a second cable's pictures are not.
+    let stem = |path: &Path| path.file_stem().map(|s| s.to_string_lossy().into_owned());
+    let used: BTreeMap<String, u64> = images.iter().filter_map(|i| Some((stem(&i.path)?, i.bytes))).collect();
     let same_minute = left_out.iter().filter(|l| l.reason.starts_with(SAME_MINUTE));
-    let dropped: Vec<(Micros, String)> =
-        same_minute.filter_map(|l| told(&l.file)).filter(|d| !used.contains(&d.1)).collect();
+    let is_copy = |file: &str, stem: &str| {
+        let bytes = || input.path.join(file).metadata().ok().map(|m| m.len());
+        used.get(stem).is_some_and(|own| bytes().is_none_or(|n| n == *own))
+    };
+    let series = |l: &LeftOut| told(&l.file).filter(|d| !is_copy(&l.file, &d.1)).map(|d| (d.0, l.file.clone()));
+    let dropped: Vec<(Micros, String)> = same_minute.filter_map(series).collect();
     if dropped.len() < 3 || dropped.len() * 4 < images.len() {
         return Ok(());
     }
-    let path = input.path.display();
+    let path = input.path.clone();
     let times: Vec<Micros> = images.iter().map(|i| i.time).chain(dropped.iter().map(|d| d.0)).collect();
     let starts: BTreeSet<Micros> = images.iter().map(|i| i.time).collect();
     let twins = dropped.iter().filter(|d| starts.contains(&d.0)).count();
     if 2 * twins > dropped.len() {
-        let (used, other) = (images.first().map_or("", |i| i.name.as_str()), &dropped[0].1);
-        return Err(Error::Input(format!(
-            "{path}: two series of pictures of the same times, as {used} and {other}: give each a folder of its own, or name \
-             one by its beginning in input.time_pattern"
-        )));
+        let (used, other) = (images.first().map_or_else(String::new, |i| i.name.clone()), dropped[0].1.clone());
+        return Err(ArchiveError::TwoSeries { path, used, other }.into());
     }
     match cadence(&times) {
-        Some(found) if found.step_s < input.duration_s / 2.0 => Err(Error::Input(format!(
-            "{path}: a picture every {} s, while input.duration_s = {} says that each spans longer: set input.duration_s = {}",
-            found.step_s, input.duration_s, found.step_s
-        ))),
+        Some(found) if found.step_s < input.duration_s / 2.0 => {
+            Err(ArchiveError::Overlapping { path, step_s: found.step_s, duration_s: input.duration_s }.into())
+        }
         _ => Ok(()),
     }
 }
@@ -337,7 +340,7 @@ fn left(root: &Path, path: &Path, reason: impl Into<String>) -> LeftOut {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "microseconds fit 63 bits for 292,000 years")]
-fn probe(input: &Input, path: PathBuf, time: Micros) -> Result<(ImageRef, (u32, u32))> {
+pub(crate) fn probe(input: &Input, path: PathBuf, time: Micros) -> Result<(ImageRef, (u32, u32))> {
     let meta = path.metadata().map_err(|e| Error::io("read", &path, e))?;
     if !meta.is_file() {
         return Err(Error::image(path, NOT_REGULAR));

@@ -5,24 +5,29 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::settle::settle;
-use anyhow::Result;
 use scatterfall::bench;
 use scatterfall::config::{Config, TimeAxis};
+use scatterfall::error::{ArchiveError, ModelError, StoredError};
 use scatterfall::model::Model;
 use scatterfall::progress::{Context, Observer, threads};
 use scatterfall::stages::{cluster, design, events, reduce, report, scatter, seismogram, visualize};
 use scatterfall::store::atomic::write_bytes;
 use scatterfall::store::lock::OutputLock;
 use scatterfall::summary::{LEFT_OUT_FILE, RunSummary};
-use scatterfall::{Error, pipeline};
+use scatterfall::{Error, Result, pipeline, watch};
 use scatterfall_figures::bank::Domain;
 use scatterfall_miniseed::Selection;
 use scatterfall_scattering::backend::{self, Backend};
 use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
-use crate::cli::{AxisName, BenchBackend, Cli, Command, Common, Folders, PoolingName, Reading, SeismogramArgs};
+use crate::cli::{
+    AxisName, BackendName, BenchBackend, Cli, Command, Common, Ending, Folders, PoolingName, Reading, SeismogramArgs,
+    Span,
+};
+use crate::documents;
+use crate::each_command;
 use crate::init_command;
-use crate::terminal::{Progress, answer, say, say_left_out};
+use crate::terminal::{Progress, print_bytes, print_left_out, print_result, print_status};
 
 /// Options that stand for configuration keys.
 #[derive(Default)]
@@ -31,37 +36,57 @@ struct Settings {
     reading: Reading,
 }
 
-/// Runs the command; returns how many files were left out.
-pub(crate) fn run(cli: Cli) -> Result<usize> {
+/// What a command has to say by its exit status.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Outcome {
+    /// Files that were left out.
+    pub(crate) left_out: usize,
+    /// Events are listed, and the exit status is to say so.
+    pub(crate) events: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(cli: Cli) -> Result<Outcome> {
     let Cli { command, common } = cli;
     match command {
+        Command::Run { folders, reading, ending } => {
+            whole(&common, folders, reading, ending, |common, settings, fresh| {
+                let common = init_command::recognised(common, &settings.folders)?;
+                run_archive(Session::new(&common, settings)?, fresh)
+            })
+        }
+        Command::Apply { model, input, output, reading, ending } => {
+            let folders = Folders { folder: None, input: Some(input), output: Some(output) };
+            whole(&common, folders, reading, ending, |common, settings, fresh| {
+                let (session, model) = Session::of_model(common, settings, &model)?;
+                apply_model(session, &model, fresh)
+            })
+        }
+        other => Ok(Outcome { left_out: carry_out(other, common)?, events: false }),
+    }
+}
+
+/// Runs one of the other commands; returns how many files were left out.
+fn carry_out(command: Command, common: Common) -> Result<usize> {
+    match command {
+        // These two end in more than a number of files.
+        Command::Run { .. } | Command::Apply { .. } => Ok(0),
         Command::Init { folder, output, from, km, db, time_axis, preview } => {
             let time_axis = time_axis.map(axis);
             let request = init_command::Request { folder, output: output.clone(), from, km, db, time_axis, preview };
             init_command::init(&request, |example, preview| draw_example(&common, &output, example, preview))
         }
-        Command::Run { folders, reading, fresh } => {
-            let common = init_command::recognised(&common, &folders)?;
-            let session = Session::new(&common, Settings { folders, reading })?;
-            if fresh {
-                pipeline::remove_results(&session.config.output.path)?;
-            }
-            let mut backend = session.backend()?;
-            let summary = pipeline::run(&session.context(), backend.as_mut())?;
-            session.report(&summary);
-            Ok(summary.left_out.len())
-        }
         Command::Catalogue { folders, span } => {
             let session =
                 Session::beside(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
             let catalogue = scatterfall::shard::catalogue(&session.context(), true)?;
-            answer(format_args!("{} images of {} days", catalogue.images.len(), catalogue.days().len()));
+            print_result(format_args!("{} images of {} days", catalogue.images.len(), catalogue.days().len()));
             Ok(catalogue.left_out.len())
         }
         Command::Day { folders, reading, shard } => {
             let session = Session::beside(&common, Settings { folders, reading })?;
             let days = pipeline::days(&session.context(), session.backend()?.as_mut(), shard)?;
-            answer(format_args!("{} days: {}", days.len(), days.join(" ")));
+            print_result(format_args!("{} days: {}", days.len(), days.join(" ")));
             Ok(0)
         }
         Command::Merge { folders, reading } => {
@@ -71,18 +96,7 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             Ok(summary.left_out.len())
         }
         Command::Demo { output } => demo(&common, &output),
-        Command::Clip { folders, span, preview } => {
-            let session = Session::new(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
-            if let Some(path) = preview {
-                init_command::check_preview(&path)?;
-                let problem = pipeline::preview(&session.context(), &path)?;
-                answer(format_args!("preview: {}", path.display()));
-                return problem.map_or(Ok(0), |p| Err(Error::Input(p).into()));
-            }
-            let summary = pipeline::clip(&session.context())?;
-            session.report(&summary);
-            Ok(summary.left_out.len())
-        }
+        Command::Clip { folders, span, preview } => clip(&common, folders, span, preview),
         Command::Detect { folders, reading } => {
             let session = Session::new(&common, Settings { folders, reading })?;
             let summary = pipeline::detect(&session.context(), session.backend()?.as_mut())?;
@@ -96,72 +110,26 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
             let session = Session::new(&common, Settings { folders, reading })?;
             let summary = pipeline::features(&session.context(), session.backend()?.as_mut())?;
             session.report(&summary);
-            session.say_next("features");
+            session.print_next_step("features");
             Ok(summary.left_out.len())
         }
-        Command::Design { folders, sampling_rate, segment_s } => {
-            let mut common = common;
-            common.set.extend(segment_s.map(|s| format!("seismogram.segment_s={s}")));
-            let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
-            let (network, domain) = match sampling_rate {
-                Some(rate) => (pipeline::write_seismogram_design(&session.context(), rate)?, Domain::Time),
-                None => (pipeline::write_design(&session.context())?, Domain::Distance),
-            };
-            let pictures = design::draw_all(&session.config.output.path, &network, domain)?;
-            answer(design::describe(&network));
-            session.say_next("design");
-            for picture in pictures {
-                say(format_args!("picture    {}", picture.display()));
-            }
-            Ok(0)
-        }
+        Command::Design { folders, sampling_rate, segment_s } => draw_design(common, folders, sampling_rate, segment_s),
         Command::Transform { folders, backend } => {
             let session =
                 Session::new(&common, Settings { folders, reading: Reading { backend, ..Reading::default() } })?;
             pipeline::transform(&session.context(), session.backend()?.as_mut())?;
-            session.say_next("transform");
+            session.print_next_step("transform");
             Ok(0)
         }
         Command::Reduce { folders } => alone(&common, folders, "reduce", |ctx| reduce::compute(ctx, None).map(|_| ())),
         Command::Cluster { folders } => alone(&common, folders, "cluster", |ctx| cluster::compute(ctx).map(|_| ())),
-        Command::Apply { model, input, output, reading, fresh } => {
-            let folders = Folders { folder: None, input: Some(input), output: Some(output) };
-            let (session, model) = Session::of_model(&common, Settings { folders, reading }, &model)?;
-            if fresh {
-                pipeline::remove_results(&session.config.output.path)?;
-            }
-            if model.header.traces.is_some() {
-                let (start_us, end_us) = (session.config.input.start, session.config.input.end);
-                let selection = Selection { start_us, end_us, ..Selection::default() };
-                let inputs = vec![session.config.input.path.clone()];
-                let request = seismogram::Request { inputs, selection, ..seismogram::Request::default() };
-                let mut backend = session.backend()?;
-                let done = pipeline::apply_to_seismograms(&session.context(), backend.as_mut(), &model, &request)?;
-                for station in done.summaries {
-                    let folder = station.output.display();
-                    say(format_args!("{}: {} segments: {folder}", station.name, station.segments));
-                }
-                say_left_out(&done.left_out, &session.config.output.path.join(LEFT_OUT_FILE));
-                return Ok(done.left_out.len());
-            }
-            let summary = pipeline::apply(&session.context(), session.backend()?.as_mut(), &model)?;
-            session.report(&summary);
-            Ok(summary.left_out.len())
+        Command::Watch { folders, model, on_event, poll, idle, once } => {
+            let options = watch::Options { poll, once, idle, on_event };
+            follow(&common, folders, model, &options)
         }
         Command::Seismogram(args) => transform_seismograms(&common, args),
         Command::Scatter { input, output, pooling, backend } => {
-            let mut common = common;
-            let pooled = pooling != Some(PoolingName::None);
-            if let (true, Some(pooling)) = (pooled, pooling) {
-                common.set.push(format!("network.pooling={pooling:?}").to_lowercase());
-            }
-            let reading = Reading { backend, ..Reading::default() };
-            let settings = Settings { reading, ..Settings::default() };
-            let session = Session::without_folder(&common, settings)?;
-            let mut backend = session.backend()?;
-            let n = scatter::compute(&session.context(), backend.as_mut(), &input, &output, pooled)?;
-            say(format_args!("{n} segments: {}", output.display()));
-            Ok(0)
+            scatter_array(common, &input, &output, pooling, backend)
         }
         Command::Synth { output, images, seed, small, hard, activity, km, rows, columns } => {
             let layout = match (rows.zip(columns), small, hard) {
@@ -177,35 +145,34 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
                 &output,
                 &SynthOptions { images, seed, layout, km, hard, ..SynthOptions::default() },
             )?;
-            say(format_args!("archive    {}", output.display()));
-            say(format_args!("run it     scatterfall run --config {}", output.join("config.toml").display()));
+            print_status(format_args!("archive    {}", output.display()));
+            print_status(format_args!("run it     scatterfall run --config {}", output.join("config.toml").display()));
             Ok(0)
         }
         Command::Bench { input, backend, images, repetitions, json } => {
-            let is_own = input.is_some();
-            let folders = Folders { folder: None, input, output: None };
-            let session = Session::without_folder(&common, Settings { folders, ..Settings::default() })?;
             let (cpu, gpu) = match &backend[..] {
                 [] => (true, bench::Gpu::Auto),
                 list if list.contains(&BenchBackend::Gpu) => (list.contains(&BenchBackend::Cpu), bench::Gpu::Yes),
                 _ => (true, bench::Gpu::No),
             };
             let options = bench::Options { images: images as usize, repetitions: repetitions as usize, cpu, gpu };
-            let ctx = session.context();
-            let input = if is_own {
-                bench::Input::of_archive(&ctx, options.images)?
-            } else {
-                session.pool.install(|| bench::Input::synthetic(options.images))?
-            };
-            let report = bench::run(&ctx, &input, &options)?;
-            if let Some(path) = json {
-                write_bytes(&path, &serde_json::to_vec_pretty(&report)?)?;
-            }
-            answer(report);
+            measure(&common, input, &options, json.as_deref())
+        }
+        Command::Completions { shell } => {
+            print_bytes(&documents::completions(shell));
+            Ok(0)
+        }
+        Command::Man { output: None } => {
+            print_bytes(&documents::manual()?);
+            Ok(0)
+        }
+        Command::Man { output: Some(folder) } => {
+            let pages = documents::write_manuals(&folder)?;
+            print_status(format_args!("{} pages in {}", pages.len(), folder.display()));
             Ok(0)
         }
         Command::Devices => {
-            say(scatterfall::devices::describe().trim_end());
+            print_status(scatterfall::devices::describe().trim_end());
             Ok(0)
         }
         Command::Visualize { folders } => {
@@ -213,6 +180,142 @@ pub(crate) fn run(cli: Cli) -> Result<usize> {
         }
         Command::Report { folders } => alone(&common, folders, "report", |ctx| report::compute(ctx).map(|_| ())),
     }
+}
+
+/// Cropped pixels as arrays, or a preview of the crop.
+fn clip(common: &Common, folders: Folders, span: Span, preview: Option<PathBuf>) -> Result<usize> {
+    let session = Session::new(common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
+    if let Some(path) = preview {
+        init_command::check_preview(&path)?;
+        let problem = pipeline::preview(&session.context(), &path)?;
+        print_result(format_args!("preview: {}", path.display()));
+        return problem.map_or(Ok(0), |p| Err(ArchiveError::Preview(p).into()));
+    }
+    let summary = pipeline::clip(&session.context())?;
+    session.report(&summary);
+    Ok(summary.left_out.len())
+}
+
+/// The scattering network in words, files and pictures.
+fn draw_design(
+    mut common: Common,
+    folders: Folders,
+    sampling_rate: Option<f64>,
+    segment_s: Option<f64>,
+) -> Result<usize> {
+    common.set.extend(segment_s.map(|s| format!("seismogram.segment_s={s}")));
+    let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
+    let (network, domain) = match sampling_rate {
+        Some(rate) => (pipeline::write_seismogram_design(&session.context(), rate)?, Domain::Time),
+        None => (pipeline::write_design(&session.context())?, Domain::Distance),
+    };
+    let pictures = design::draw_all(&session.config.output.path, &network, domain)?;
+    print_result(design::describe(&network));
+    session.print_next_step("design");
+    for picture in pictures {
+        print_status(format_args!("picture    {}", picture.display()));
+    }
+    Ok(0)
+}
+
+/// An array of segments as coefficients.
+fn scatter_array(
+    mut common: Common,
+    input: &Path,
+    output: &Path,
+    pooling: Option<PoolingName>,
+    backend: Option<BackendName>,
+) -> Result<usize> {
+    let pooled = pooling != Some(PoolingName::None);
+    if let (true, Some(pooling)) = (pooled, pooling) {
+        common.set.push(format!("network.pooling={pooling:?}").to_lowercase());
+    }
+    let reading = Reading { backend, ..Reading::default() };
+    let settings = Settings { reading, ..Settings::default() };
+    let session = Session::without_folder(&common, settings)?;
+    let mut backend = session.backend()?;
+    let n = scatter::compute(&session.context(), backend.as_mut(), input, output, pooled)?;
+    print_status(format_args!("{n} segments: {}", output.display()));
+    Ok(0)
+}
+
+/// Throughput of the backends.
+fn measure(common: &Common, input: Option<PathBuf>, options: &bench::Options, json: Option<&Path>) -> Result<usize> {
+    let is_own = input.is_some();
+    let folders = Folders { folder: None, input, output: None };
+    let session = Session::without_folder(common, Settings { folders, ..Settings::default() })?;
+    let ctx = session.context();
+    let input = if is_own {
+        bench::Input::of_archive(&ctx, options.images)?
+    } else {
+        session.pool.install(|| bench::Input::synthetic(options.images))?
+    };
+    let report = bench::run(&ctx, &input, options)?;
+    if let Some(path) = json {
+        let text = serde_json::to_vec_pretty(&report).map_err(|e| Error::store(path, e.to_string()))?;
+        write_bytes(path, &text)?;
+    }
+    print_result(report);
+    Ok(0)
+}
+
+/// A whole run over one archive; returns its output folder and how many files were left out.
+fn run_archive(session: Session, fresh: bool) -> Result<(PathBuf, usize)> {
+    if fresh {
+        pipeline::remove_results(&session.config.output.path)?;
+    }
+    let mut backend = session.backend()?;
+    let summary = pipeline::run(&session.context(), backend.as_mut())?;
+    session.report(&summary);
+    Ok((session.config.output.path.clone(), summary.left_out.len()))
+}
+
+/// As [`run_archive`], through a fitted model.
+fn apply_model(session: Session, model: &Model, fresh: bool) -> Result<(PathBuf, usize)> {
+    let output = session.config.output.path.clone();
+    if fresh {
+        pipeline::remove_results(&output)?;
+    }
+    if model.header.traces.is_none() {
+        let summary = pipeline::apply(&session.context(), session.backend()?.as_mut(), model)?;
+        session.report(&summary);
+        return Ok((output, summary.left_out.len()));
+    }
+    let (start_us, end_us) = (session.config.input.start, session.config.input.end);
+    let selection = Selection { start_us, end_us, ..Selection::default() };
+    let inputs = vec![session.config.input.path.clone()];
+    let request = seismogram::Request { inputs, selection, ..seismogram::Request::default() };
+    let mut backend = session.backend()?;
+    let done = pipeline::apply_to_seismograms(&session.context(), backend.as_mut(), model, &request)?;
+    for station in done.summaries {
+        let folder = station.output.display();
+        print_status(format_args!("{}: {} segments: {folder}", station.name, station.segments));
+    }
+    print_left_out(&done.left_out, &output.join(LEFT_OUT_FILE));
+    Ok((output, done.left_out.len()))
+}
+
+/// One archive, or with `--each` every sub-folder as one, by `work`, which returns the output folder and how many files were
+/// left out.
+fn whole(
+    common: &Common,
+    folders: Folders,
+    reading: Reading,
+    ending: Ending,
+    work: impl Fn(&Common, Settings, bool) -> Result<(PathBuf, usize)>,
+) -> Result<Outcome> {
+    if ending.each {
+        return each_command::each(common, folders, reading, ending, |common, folders, reading| {
+            work(common, Settings { folders, reading }, ending.fresh)
+        });
+    }
+    let (output, left_out) = work(common, Settings { folders, reading }, ending.fresh)?;
+    Ok(Outcome { left_out, events: ending.exit_code && lists_events(&output) })
+}
+
+/// Whether `events.csv` of an output folder lists any.
+pub(crate) fn lists_events(output: &Path) -> bool {
+    std::fs::read_to_string(output.join("events.csv")).is_ok_and(|text| text.lines().nth(1).is_some())
 }
 
 /// A stage that works on stored files alone.
@@ -225,7 +328,7 @@ fn alone(
     let session = Session::new(common, Settings { folders, ..Settings::default() })?;
     let ctx = session.context();
     pipeline::stage(&ctx, name, || work(&ctx))?;
-    session.say_next(name);
+    session.print_next_step(name);
     Ok(0)
 }
 
@@ -259,8 +362,43 @@ fn demo(common: &Common, output: &Path) -> Result<usize> {
     let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
     let summary = pipeline::run(&session.context(), session.backend()?.as_mut())?;
     session.report(&summary);
-    say(format_args!("{:10} {} (what really happened)", "truth", archive.join("truth.json").display()));
+    print_status(format_args!("{:10} {} (what really happened)", "truth", archive.join("truth.json").display()));
     Ok(summary.left_out.len())
+}
+
+/// Follows a folder with the detector of a model, that of the output folder where none is named.
+fn follow(common: &Common, folders: Folders, model: Option<PathBuf>, options: &watch::Options) -> Result<usize> {
+    let settings = Settings { folders, ..Settings::default() };
+    let model = match model {
+        Some(folder) => folder,
+        None => {
+            let output = configuration(common, &settings, Config::load)?.output.path;
+            let own = output.join("model");
+            if !own.join("model.toml").is_file() {
+                let folder = settings.folders.archive().map_or_else(|| PathBuf::from("FOLDER"), Clone::clone);
+                return Err(ModelError::NoneToWatch { model: own, folder, output }.into());
+            }
+            own
+        }
+    };
+    let (session, model) = Session::watching(common, settings, &model)?;
+    let Some(detector) = events::read_model(model.folder())? else {
+        return Err(ModelError::NoDetector { folder: model.folder().to_path_buf() }.into());
+    };
+    let output = &session.config.output.path;
+    print_status(format_args!("watching   {}; results in {}", session.config.input.path.display(), output.display()));
+    let print = |line: &str| print_result(line);
+    let summary = watch::watch(&session.context(), &detector, options, &print)?;
+    print_status(format_args!(
+        "{} images, {} left out, {} events told, {} listed: {}",
+        summary.images,
+        summary.left_out.len(),
+        summary.told,
+        summary.listed,
+        output.join("events.csv").display()
+    ));
+    // Whoever ends the watching asks for no verdict; a script that has all read at once does.
+    Ok(if options.once { summary.left_out.len() } else { 0 })
 }
 
 /// Writes a synthetic archive.
@@ -295,16 +433,16 @@ fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize>
     let left_out = &done.left_out;
     for s in &done.summaries {
         let (name, folder) = (&s.name, s.output.display());
-        say(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
+        print_status(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
         if let Some(events) = s.events {
-            say(format_args!("{events} events  {}", s.output.join("events.csv").display()));
+            print_status(format_args!("{events} events  {}", s.output.join("events.csv").display()));
         }
         let report = s.output.join("report.html");
         if all && report.is_file() {
-            say(format_args!("report     {}", report.display()));
+            print_status(format_args!("report     {}", report.display()));
         }
     }
-    say_left_out(left_out, &session.config.output.path.join(LEFT_OUT_FILE));
+    print_left_out(left_out, &session.config.output.path.join(LEFT_OUT_FILE));
     Ok(left_out.len())
 }
 
@@ -355,20 +493,22 @@ impl Session {
         if let (Ok(output), Ok(holder)) = (output, holder)
             && holder.starts_with(&output)
         {
-            let told = output.display();
-            return Err(Error::Input(format!(
-                "{told} holds the model and the results that it was fitted on; choose another --output"
-            ))
-            .into());
+            return Err(StoredError::HoldsModel { path: output }.into());
         }
+        Ok((Self::with(common, settled(config)?, &settings)?, model))
+    }
+
+    /// A session that follows a folder: its results may lie beside the model's own, which they go on with.
+    fn watching(common: &Common, settings: Settings, folder: &Path) -> Result<(Self, Model)> {
+        let model = Model::load(folder)?;
+        let config = configuration(common, &settings, |file, overrides| model.config(file, overrides))?;
         Ok((Self::with(common, settled(config)?, &settings)?, model))
     }
 
     fn with(common: &Common, config: Config, settings: &Settings) -> Result<Self> {
         // The archive is looked at before anything is written: a wrong path must not leave a folder behind.
         if settings.folders.archive().is_some() && !config.input.path.exists() {
-            let path = config.input.path.display();
-            return Err(Error::Input(format!("{path}: no such folder; set input.path or --input")).into());
+            return Err(ArchiveError::NoFolder { path: config.input.path }.into());
         }
         let lock = OutputLock::take(&config.output.path)?;
         Self::start(common, config, settings.reading.strict, Some(lock))
@@ -390,7 +530,7 @@ impl Session {
             Some(stop) => Arc::clone(stop),
             None => {
                 let stop = Arc::new(AtomicBool::new(false));
-                crate::stop::on_signals(&stop, crate::program::FAILED)?;
+                crate::stop::on_signals(&stop, crate::program::FAILED).map_err(|source| Error::Signals { source })?;
                 stop
             }
         };
@@ -407,23 +547,23 @@ impl Session {
     }
 
     /// Says what a stage wrote and what comes next.
-    fn say_next(&self, stage: &str) {
+    fn print_next_step(&self, stage: &str) {
         if let Some((_, wrote, next)) = STAGES.iter().find(|(name, ..)| *name == stage) {
-            say(format_args!("written    {}; next: {next}", self.config.output.path.join(wrote).display()));
+            print_status(format_args!("written    {}; next: {next}", self.config.output.path.join(wrote).display()));
         }
     }
 
     fn report(&self, summary: &RunSummary) {
         let output = &self.config.output.path;
-        say(format_args!(
+        print_status(format_args!(
             "{} images, {} left out, {} gaps",
             summary.images,
             summary.left_out.len(),
             summary.gaps.len()
         ));
-        say_left_out(&summary.left_out, &output.join(LEFT_OUT_FILE));
+        print_left_out(&summary.left_out, &output.join(LEFT_OUT_FILE));
         if summary.images < FEW_IMAGES && output.join("clustering_results/clusters.csv").exists() {
-            say(format_args!(
+            print_status(format_args!(
                 "small archive: with {} images a place has too few rows for a normal of its own (it takes {FEW_IMAGES}): scores are \
                  those of the model, and clusters and events are hints at most",
                 summary.images
@@ -432,8 +572,8 @@ impl Session {
         for (what, file) in [
             ("events", "events.csv"),
             ("health", "health.csv"),
-            ("anomalies", "anomalies.csv"),
             ("clusters", "clustering_results/clusters.csv"),
+            ("rows", "anomalies.csv"),
             ("clipped", "waterfall_npz"),
             ("pictures", "visualizations"),
             ("report", "report.html"),
@@ -441,7 +581,7 @@ impl Session {
         ] {
             let path = output.join(file);
             if path.exists() {
-                say(format_args!("{what:10} {}", path.display()));
+                print_status(format_args!("{what:10} {}", path.display()));
             }
         }
     }
@@ -465,7 +605,7 @@ fn draw_example(common: &Common, written: &Path, example: &Path, preview: &Path)
     config.input.path = example.to_path_buf();
     let session = Session::start(common, settled(config)?, false, None)?;
     pipeline::preview(&session.context(), preview)?;
-    answer(format_args!("preview     {}", preview.display()));
+    print_result(format_args!("preview     {}", preview.display()));
     Ok(())
 }
 
@@ -477,11 +617,18 @@ fn settled(mut config: Config) -> Result<Config> {
     Ok(config)
 }
 
+/// The configuration of a command with these folders, as far as no model and no archive adds to it.
+pub(crate) fn configuration_of(common: &Common, folders: &Folders) -> Result<Config> {
+    let (input, output) = (folders.archive().cloned(), folders.output.clone());
+    let folders = Folders { folder: None, input, output };
+    configuration(common, &Settings { folders, ..Settings::default() }, Config::load)
+}
+
 /// The configuration that `load` makes of the file and of all options that stand for keys.
 fn configuration(
     common: &Common,
     settings: &Settings,
-    load: impl FnOnce(Option<&Path>, &[String]) -> scatterfall::Result<Config>,
+    load: impl FnOnce(Option<&Path>, &[String]) -> Result<Config>,
 ) -> Result<Config> {
     let mut overrides = common.set.clone();
     let mut set =

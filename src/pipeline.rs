@@ -17,7 +17,7 @@ use scatterfall_detector::{DetectorModel, DetectorPlan};
 use serde_json::json;
 
 use crate::archive::{Catalogue, LeftOut};
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Error, ModelError, Result};
 use crate::model::Model;
 use crate::plans;
 use crate::progress::Context;
@@ -74,7 +74,7 @@ fn to_clusters(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<(RunSumma
 /// New images through a fitted model: as [`run`], but nothing is fitted.
 ///
 /// # Errors
-/// As [`run`]; [`Error::Input`] where the images do not fit the model.
+/// As [`run`]; [`Error::Model`] where the images do not fit the model.
 pub fn apply(ctx: &Context<'_>, backend: &mut dyn Backend, model: &Model) -> Result<RunSummary> {
     let mut summary = RunSummary::default();
     remove_unfinished_files(&ctx.config.output.path);
@@ -156,7 +156,7 @@ pub fn clip(ctx: &Context<'_>) -> Result<RunSummary> {
     let unusable: BTreeSet<&str> = left_out.iter().map(|l| l.file.as_str()).collect();
     catalogue.images.retain(|i| !unusable.contains(i.name.as_str()));
     if catalogue.images.is_empty() {
-        return Err(Error::Input(none_usable(ctx, left_out.len())));
+        return Err(none_usable(ctx, left_out.len()));
     }
     catalogue.left_out.extend(left_out);
     summary.finish(ctx.config, Some(&catalogue), None)?;
@@ -263,7 +263,7 @@ pub fn seismogram(
     let several = done.summaries.len() > 1;
     for station in done.summaries.iter().filter(|s| request.all && s.segments > 0) {
         match go_on(ctx, backend, station, &done) {
-            Err(error @ (Error::Input(_) | Error::Config { .. })) if several => {
+            Err(error) if several && error.is_of_input() => {
                 tracing::warn!("{}: {error}", station.name);
             }
             other => other?,
@@ -276,7 +276,7 @@ pub fn seismogram(
 /// own.
 ///
 /// # Errors
-/// As [`seismogram()`]; [`Error::Input`] where no station fits the model.
+/// As [`seismogram()`]; [`Error::Model`] where no station fits the model.
 pub fn apply_to_seismograms(
     ctx: &Context<'_>,
     backend: &mut dyn Backend,
@@ -309,9 +309,7 @@ pub fn apply_to_seismograms(
         show_station(ctx, backend, &done.left_out, summary)?;
     }
     if fitting == 0 {
-        return Err(Error::Input(
-            "no station has as many channels and the sampling rate that the model was fitted on".into(),
-        ));
+        return Err(ModelError::NoStation.into());
     }
     Ok(done)
 }
@@ -389,7 +387,7 @@ fn compute_images(
     let done = timed(summary, "images", || images::compute(ctx, backend, catalogue, goals))?;
     note_pass(ctx, &done, summary);
     if done.days > 0 && done.days_current == 0 && done.images == 0 {
-        return Err(Error::Input(none_usable(ctx, catalogue.images.len())));
+        return Err(none_usable(ctx, catalogue.images.len()));
     }
     Ok(())
 }
@@ -423,9 +421,8 @@ fn note_pass(ctx: &Context<'_>, done: &ImagesSummary, summary: &mut RunSummary) 
     );
 }
 
-fn none_usable(ctx: &Context<'_>, images: usize) -> String {
-    let archive = ctx.config.input.path.display();
-    format!("{archive}: not one of {images} images can be used; the log says why for each")
+fn none_usable(ctx: &Context<'_>, images: usize) -> Error {
+    ArchiveError::AllLeftOut { path: ctx.config.input.path.clone(), images }.into()
 }
 
 fn compute_transform(
@@ -475,7 +472,7 @@ pub fn write_seismogram_design(
     Ok(network)
 }
 
-/// Windows an image before features are stored: from the crop, else from the archive's images.
+/// Windows per image before features are stored: from the crop, else from the archive's images.
 fn planned_windows(ctx: &Context<'_>) -> Result<usize> {
     let config = ctx.config;
     let columns = match config.crop {

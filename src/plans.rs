@@ -6,17 +6,17 @@ use scatterfall_scattering::segmentation::Segmentation;
 
 use crate::config::{Config, Continuity, Crop};
 use crate::decode;
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Result};
 
 /// What is to be computed on a catalogue's images.
 ///
 /// # Errors
-/// [`Error::Input`] for a crop outside the images, [`Error::Config`] for what does not fit their size.
+/// [`crate::Error::Archive`] for a crop outside the images, [`crate::Error::Config`] for what does not fit their size.
 pub fn images(config: &Config, size: (u32, u32), with_scattering: bool) -> Result<ImagePlan> {
     let (width, height) = (size.0 as usize, size.1 as usize);
     let crop = config.crop.unwrap_or(Crop { top: 0, bottom: height, left: 0, right: width });
     if crop.bottom > height || crop.right > width {
-        return Err(Error::Input(decode::outside(&crop, width, height)));
+        return Err(ArchiveError::CropOutside(decode::outside(&crop, width, height)).into());
     }
     let (rows, columns) = crop.shape(config.time_axis);
     let features = features(config, rows, columns)?;
@@ -33,7 +33,7 @@ pub fn images(config: &Config, size: (u32, u32), with_scattering: bool) -> Resul
 /// Features of plot areas of `rows` x `columns` pixels.
 ///
 /// # Errors
-/// [`Error::Config`] where not a single window fits, or the colour map cannot be read.
+/// [`crate::Error::Config`] where not a single window fits, or the colour map cannot be read.
 pub fn features(config: &Config, rows: usize, columns: usize) -> Result<FeaturePlan> {
     let options = FeatureOptions {
         window: config.features.window,
@@ -48,7 +48,7 @@ pub fn features(config: &Config, rows: usize, columns: usize) -> Result<FeatureP
 /// How images of `windows` windows are cut.
 ///
 /// # Errors
-/// [`Error::Config`] where a segment does not fit an image.
+/// [`crate::Error::Config`] where a segment does not fit an image.
 pub fn segmentation(config: &Config, windows: usize) -> Result<Segmentation> {
     let (km, offset_km) = (config.input.total_distance_km, config.input.distance_offset_km);
     Ok(Segmentation::new(&config.segments, windows, km, offset_km)?)
@@ -57,7 +57,7 @@ pub fn segmentation(config: &Config, windows: usize) -> Result<Segmentation> {
 /// The network for segments cut this way.
 ///
 /// # Errors
-/// [`Error::Config`].
+/// [`crate::Error::Config`].
 pub fn network(config: &Config, cut: &Segmentation) -> Result<ScatteringPlan> {
     Ok(ScatteringPlan::new(&config.network, config.features.names.len(), cut.bins, cut.windows_per_km)?)
 }

@@ -7,12 +7,14 @@ use std::sync::atomic::AtomicBool;
 use clap::Parser;
 
 use crate::cli::Cli;
+use crate::commands::Outcome;
 use crate::{Error, commands, terminal};
 
 /// Exit statuses; clap itself uses 2 for a wrong command line.
 pub(crate) const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const LEFT_OUT: u8 = 3;
+const EVENTS: u8 = 4;
 
 /// Runs the command line `arguments`, the program's name first; returns the exit status. Writes to standard output and
 /// error, starts the log and takes signals; ends the process for `--help`, `--version` and a wrong command line.
@@ -20,12 +22,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = Cli::parse_from(arguments);
     terminal::start_logging(&cli.common);
     match commands::run(cli) {
-        Ok(0) => 0,
+        Ok(Outcome { events: true, .. }) => EVENTS,
+        Ok(Outcome { left_out: 0, .. }) => 0,
         Ok(_) => LEFT_OUT,
         Err(error) => {
-            terminal::complain(&error);
-            let usage = error.downcast_ref::<Error>().is_some_and(Error::is_usage);
-            if usage { USAGE } else { FAILED }
+            terminal::print_error(&error);
+            if error.is_usage() { USAGE } else { FAILED }
         }
     }
 }
@@ -34,10 +36,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 /// started, nothing ends the process, and the work stops soon after `stop` is set. Returns how many files were left out.
 ///
 /// # Errors
-/// [`Error::ConfigText`] for a wrong command line, those of the command; [`Error::Input`] for what has no type of its own.
+/// [`Error::Arguments`] for a wrong command line, and those of the command.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, stop: Arc<AtomicBool>) -> crate::Result<usize> {
-    let mut cli = Cli::try_parse_from(arguments).map_err(|e| Error::ConfigText(e.to_string()))?;
+    let mut cli = Cli::try_parse_from(arguments).map_err(|e| Error::Arguments(e.to_string()))?;
     terminal::be_quiet(cli.common.quiet);
     cli.common.stop = Some(stop);
-    commands::run(cli).map_err(|e| e.downcast::<Error>().unwrap_or_else(|e| Error::Input(format!("{e:#}"))))
+    commands::run(cli).map(|outcome| outcome.left_out)
 }

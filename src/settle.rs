@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use toml::Value;
-
 use crate::archive;
 use crate::config::{Config, Input};
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Result};
 use crate::names::{TimePattern, cadence, find};
 use scatterfall_timestamps::Micros;
 
@@ -15,8 +13,8 @@ use scatterfall_timestamps::Micros;
 /// Where there is no archive (a later stage alone), the run's own record in the output folder is asked.
 ///
 /// # Errors
-/// [`Error::Input`] where names tell no time, or times no spacing, with the key to set.
-pub fn settle(config: &mut Config) -> Result<Vec<String>> {
+/// [`crate::Error::Archive`] where names tell no time, or times no spacing, with the key to set.
+pub(crate) fn settle(config: &mut Config) -> Result<Vec<String>> {
     let mut said = Vec::new();
     if !(config.input.pattern_auto || config.input.duration_auto) {
         return Ok(said);
@@ -36,16 +34,9 @@ pub fn settle(config: &mut Config) -> Result<Vec<String>> {
         } else {
             let times: Vec<Micros> = stems.iter().filter_map(|s| config.input.time_pattern.read(s)).collect();
             said.extend(settle_duration(&mut config.input, &times)?);
-            set(config, "duration_s", Value::Float(config.input.duration_s));
         }
     }
     Ok(said)
-}
-
-fn set(config: &mut Config, key: &str, value: Value) {
-    if let Some(Value::Table(input)) = config.resolved.get_mut("input") {
-        input.insert(key.to_owned(), value);
-    }
 }
 
 fn settle_pattern(config: &mut Config, stems: &[String]) -> Result<Option<String>> {
@@ -54,14 +45,11 @@ fn settle_pattern(config: &mut Config, stems: &[String]) -> Result<Option<String
     let Some(found) = find(stems) else { return Ok(None) };
     if let Some(rival) = found.rival {
         let pattern = found.pattern.unwrap_or_default();
-        return Err(Error::Input(format!(
-            "the file names can be read as {pattern} and as {rival}: set input.time_pattern to the right one"
-        )));
+        return Err(ArchiveError::AmbiguousNames { pattern, rival }.into());
     }
     let Some(pattern) = found.pattern else { return Ok(None) };
     if let Some(rule) = TimePattern::new(Some(&pattern), config.input.utc_offset_h) {
         config.input.time_pattern = rule;
-        set(config, "time_pattern", Value::String(pattern.clone()));
     }
     Ok(Some(format!("names: {pattern}, {} of {}", found.read, stems.len())))
 }
@@ -82,11 +70,7 @@ fn settle_duration(input: &mut Input, times: &[Micros]) -> Result<Option<String>
     if found.steps < 4 && sorted.windows(2).all(|w| w[1] - w[0] >= usual) {
         return Ok(None);
     }
-    Err(Error::Input(format!(
-        "{}: pictures follow each other in steps of no usual length (most often {step} s): set input.duration_s to the seconds \
-         that a picture spans",
-        input.path.display()
-    )))
+    Err(ArchiveError::NoCadence { path: input.path.clone(), step_s: step }.into())
 }
 
 /// The record of the run that wrote the output folder.
@@ -95,14 +79,12 @@ fn recall(config: &mut Config) {
     if let Some(seconds) = recorded["duration_s"].as_f64().filter(|s| *s > 0.0 && *s <= 86_400.0) {
         config.input.duration_s = seconds;
         config.input.duration_auto = false;
-        set(config, "duration_s", Value::Float(seconds));
     }
     if let Some(pattern) = recorded["time_pattern"].as_str()
         && let Some(rule) = TimePattern::new(Some(pattern), config.input.utc_offset_h)
     {
         config.input.time_pattern = rule;
         config.input.pattern_auto = false;
-        set(config, "time_pattern", Value::String(pattern.to_owned()));
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use scatterfall::Error;
 use scatterfall::archive::LeftOut;
 use scatterfall::progress::Observer;
 use tracing_subscriber::filter::LevelFilter;
@@ -29,19 +30,24 @@ fn with_bar<T>(use_bar: impl FnOnce(Option<&ProgressBar>) -> T) -> T {
 }
 
 /// A writer to standard error that hides the bar while a line is written.
+///
+/// It never fails: a log on a full disk, or one that nobody reads any more, must not end a run (the log's own answer to a
+/// failed write is a message on standard error, which fails as well and panics).
 #[derive(Clone, Copy)]
 struct AroundBar;
 
 impl Write for AroundBar {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        with_bar(|bar| match bar {
-            Some(bar) => bar.suspend(|| io::stderr().write(line)),
-            None => io::stderr().write(line),
-        })
+        let _ = with_bar(|bar| match bar {
+            Some(bar) => bar.suspend(|| io::stderr().write_all(line)),
+            None => io::stderr().write_all(line),
+        });
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        let _ = io::stderr().flush();
+        Ok(())
     }
 }
 
@@ -64,7 +70,7 @@ pub(crate) fn start_logging(common: &Common) {
     JSON.store(json, Ordering::Relaxed);
     let level = match (common.quiet, common.verbose) {
         (true, _) => LevelFilter::ERROR,
-        // Who has programs read the log wants to follow the run.
+        // Programs read JSON logs; they follow the run at INFO.
         (_, 0) if !json => LevelFilter::WARN,
         (_, 0 | 1) => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
@@ -98,7 +104,7 @@ struct Plain {
 }
 
 impl Plain {
-    /// Items and megabytes a second, and the seconds left.
+    /// Items and megabytes per second, and the seconds left.
     #[expect(clippy::cast_precision_loss, reason = "rates for people")]
     fn rates(&self, bytes: u64) -> (f64, f64, f64) {
         let seconds = self.start.elapsed().as_secs_f64().max(1e-9);
@@ -106,7 +112,7 @@ impl Plain {
         (rate, bytes as f64 / 1e6 / seconds, self.total.saturating_sub(self.done) as f64 / rate.max(1e-9))
     }
 
-    fn say(&self, bytes: u64) {
+    fn print_line(&self, bytes: u64) {
         let Self { stage, unit, total, done, .. } = self;
         let (rate, mb, left) = self.rates(bytes);
         let line = format!("{stage}: {done} of {total} {unit}, {rate:.1} a second, {mb:.1} MB/s, {left:.0} s left");
@@ -189,7 +195,7 @@ impl Observer for Progress {
             if elapsed >= p.next {
                 p.next = elapsed + BETWEEN_LINES;
                 if self.lines {
-                    p.say(bytes);
+                    p.print_line(bytes);
                 } else if self.objects {
                     p.log(bytes, "progress");
                 }
@@ -211,47 +217,54 @@ impl Observer for Progress {
 
 /// Writes a line about what was done to standard output, unless only what is wrong is to be said. A reader that has
 /// gone away is not an error.
-pub(crate) fn say(line: impl std::fmt::Display) {
+pub(crate) fn print_status(line: impl std::fmt::Display) {
     if !QUIET.load(Ordering::Relaxed) {
-        answer(line);
+        print_result(line);
     }
 }
 
 /// Writes what a command is there to tell to standard output.
-pub(crate) fn answer(line: impl std::fmt::Display) {
+pub(crate) fn print_result(line: impl std::fmt::Display) {
     let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// As [`print_result`], for a text with its own line ends.
+pub(crate) fn print_bytes(text: &[u8]) {
+    let _ = io::stdout().write_all(text);
 }
 
 /// Left-out files that are named in the end; the table has all of them.
 const NAMED: usize = 10;
 
 /// Names what was left out, or where that is listed.
-pub(crate) fn say_left_out(left_out: &[LeftOut], table: &Path) {
+pub(crate) fn print_left_out(left_out: &[LeftOut], table: &Path) {
     if QUIET.load(Ordering::Relaxed) && !left_out.is_empty() {
-        wrong(&format!("{} files left out, listed in {}", left_out.len(), table.display()));
+        print_problem(&format!("{} files left out, listed in {}", left_out.len(), table.display()));
     }
     for left in left_out.iter().take(NAMED) {
-        say(format_args!("  left out: {}: {}", left.file, left.reason));
+        print_status(format_args!("  left out: {}: {}", left.file, left.reason));
     }
     if left_out.len() > NAMED {
-        say(format_args!("  ... and {} more, listed in {}", left_out.len() - NAMED, table.display()));
+        print_status(format_args!("  ... and {} more, listed in {}", left_out.len() - NAMED, table.display()));
     }
 }
 
 /// Writes the one line that says what went wrong.
-pub(crate) fn complain(error: &anyhow::Error) {
-    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-    // A cause that its effect already quotes is not said twice.
-    let mut line = String::new();
-    for part in chain {
+pub(crate) fn print_error(error: &Error) {
+    let mut line = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        // A cause that its effect already quotes is not said twice.
+        let part = error.to_string();
         if !line.contains(&part) {
-            line = if line.is_empty() { part } else { format!("{line}: {part}") };
+            line = format!("{line}: {part}");
         }
+        cause = error.source();
     }
-    wrong(&line.replace('\n', " "));
+    print_problem(&line.replace('\n', " "));
 }
 
-fn wrong(line: &str) {
+fn print_problem(line: &str) {
     if JSON.load(Ordering::Relaxed) {
         tracing::error!("{line}");
     } else {

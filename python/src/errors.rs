@@ -10,10 +10,24 @@ use scatterfall::Error;
 pub(crate) fn exception(error: &Error) -> PyErr {
     let text = error.to_string();
     match error {
-        Error::Config { .. } | Error::ConfigText(_) | Error::Input(_) | Error::Image { .. } => {
+        Error::Config { .. }
+        | Error::UnknownKey { .. }
+        | Error::Toml { .. }
+        | Error::Override { .. }
+        | Error::Arguments(_)
+        | Error::ConfigText(_)
+        | Error::Archive(_)
+        | Error::Seismogram(_)
+        | Error::Stored(_)
+        | Error::Model(_)
+        | Error::Scattering(_)
+        | Error::Rows(_)
+        | Error::Detection(_)
+        | Error::Array(_)
+        | Error::Image { .. } => {
             PyValueError::new_err(text)
         }
-        Error::Io { .. } | Error::Store { .. } => PyOSError::new_err(text),
+        Error::Io { .. } | Error::ConfigFile { .. } | Error::Store { .. } => PyOSError::new_err(text),
         Error::Interrupted { .. } => PyKeyboardInterrupt::new_err(text),
         _ => PyRuntimeError::new_err(text),
     }

@@ -2,33 +2,38 @@
 //!
 //! Values are merged by presence (never by comparing with a default), checked once here, and are valid from then on.
 
+mod file;
+mod layers;
+mod rules;
 mod sections;
-mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use toml::Table;
+
+use crate::error::Result;
+use file::ConfigFile;
+
+pub use layers::{Layers, keys};
 pub use scatterfall_recognize::TimeAxis;
-use toml::{Table, Value};
-
-use crate::error::{Error, Result};
-use crate::names::TimePattern;
-use scatterfall_colormap::Colormap;
-use scatterfall_rowstats::clustering::{Covariance, Criterion, Linkage};
-use scatterfall_rowstats::reduction::ScalingKind;
-use scatterfall_timestamps::{Micros, parse_time};
-use table::Section;
-
 pub use scatterfall_scattering::backend::BackendChoice;
 pub use scatterfall_scattering::options::{
     Bank, Continuity, Feature, NetworkOptions as Network, Normalize, Oversampling, Pooling, SegmentLength,
     SegmentOptions as Segments,
 };
+pub use sections::*;
 
 /// `config.toml` as it stands in the repository: every key with its default.
 pub const DEFAULTS: &str = include_str!("../../config.toml");
 
 /// Everything a run needs to know.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Reads and writes itself (serde) in the form of the file. What was computed is fingerprinted over that form of these
+/// fields, so a field that is changed makes stored results stale.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "ConfigFile", into = "ConfigFile")]
 pub struct Config {
     /// `[input]`
     pub input: Input,
@@ -64,357 +69,13 @@ pub struct Config {
     pub visualize: Visualize,
     /// `[compute]`
     pub compute: Compute,
-    /// The merged tables that all this was read from.
-    pub resolved: Table,
 }
 
-/// Where the archive is and what its images span.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Input {
-    /// Folder of the archive.
-    pub path: PathBuf,
-    /// Seconds an image spans.
-    pub duration_s: f64,
-    /// Whether `duration_s` is still to be found from the spacing of the names.
-    pub duration_auto: bool,
-    /// Whether `time_pattern` is still to be found from the names.
-    pub pattern_auto: bool,
-    /// Hours that the file names' clock is ahead of UTC.
-    pub utc_offset_h: f64,
-    /// Kilometres an image spans.
-    pub total_distance_km: f64,
-    /// How a file name tells its time.
-    pub time_pattern: TimePattern,
-    /// First time read (UTC).
-    pub start: Option<Micros>,
-    /// First time no longer read (UTC).
-    pub end: Option<Micros>,
-    /// Distance of the left edge.
-    pub distance_offset_km: f64,
-    /// Most pixels an image may have.
-    pub max_pixels: u64,
-}
-
-/// Rows that take no part in fits.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Exclude {
-    /// Stretches of fibre in km.
-    pub distance_km: Vec<(f64, f64)>,
-    /// Stretches of time (UTC).
-    pub time: Vec<(Micros, Micros)>,
-}
-
-/// Where results go.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Output {
-    /// Output folder.
-    pub path: PathBuf,
-    /// Keep the cropped pixels.
-    pub waterfall_npz: bool,
-}
-
-/// The plot area in pixels; `bottom` and `right` lie just outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crop {
-    /// First row.
-    pub top: usize,
-    /// Row after the last.
-    pub bottom: usize,
-    /// First column.
-    pub left: usize,
-    /// Column after the last.
-    pub right: usize,
-}
-
-impl Crop {
-    /// Rows (time) and columns (distance) of the plot once time runs down.
-    pub fn shape(&self, axis: TimeAxis) -> (usize, usize) {
-        let (rows, columns) = (self.bottom - self.top, self.right - self.left);
-        match axis {
-            TimeAxis::Down | TimeAxis::Up => (rows, columns),
-            TimeAxis::Right | TimeAxis::Left => (columns, rows),
-        }
-    }
-}
-
-/// From colours to values.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ValueScale {
-    /// Name of a colour map, or a file.
-    pub colormap: String,
-    /// Decibels of index 0.
-    pub db_min: f64,
-    /// Decibels of index 255.
-    pub db_max: f64,
-    /// Residual above which an image is left out.
-    pub max_residual: f64,
-    /// Take the distance from the map's middle as the value.
-    pub fold: bool,
-}
-
-impl ValueScale {
-    /// The colour map, folded where that is asked for.
-    ///
-    /// # Errors
-    /// Those of [`crate::colormap::load`].
-    pub fn load_colormap(&self) -> Result<Colormap> {
-        let map = crate::colormap::load(&self.colormap)?;
-        Ok(if self.fold { map.folded() } else { map })
-    }
-}
-
-/// Windows and what is computed on each.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Features {
-    /// Columns a window.
-    pub window: usize,
-    /// Columns between windows.
-    pub step: usize,
-    /// The channels, in order.
-    pub names: Vec<Feature>,
-}
-
-/// What is taken off a seismogram before it is cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detrend {
-    /// Nothing.
-    None,
-    /// The mean.
-    Demean,
-    /// The least-squares line.
-    Linear,
-}
-
-/// Seismograms.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Seismogram {
-    /// Seconds a segment.
-    pub segment_s: f64,
-    /// Share that the next segment repeats.
-    pub overlap: f64,
-    /// What is taken off each piece.
-    pub detrend: Detrend,
-    /// Corner of the high-pass filter.
-    pub highpass_hz: Option<f64>,
-}
-
-/// Reduction.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reduce {
-    /// Write principal components.
-    pub run_pca: bool,
-    /// Principal components.
-    pub pca_components: usize,
-    /// Independent components.
-    pub ica_components: usize,
-    /// Scaling of the coefficient matrix.
-    pub scaling: ScalingKind,
-    /// Smallest coefficient before the logarithm.
-    pub floor: f64,
-    /// Of the ICA's first guess.
-    pub seed: u64,
-}
-
-/// Clustering method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Gaussian mixture.
-    Gmm,
-    /// k-means.
-    KMeans,
-    /// DBSCAN.
-    Dbscan,
-    /// Agglomerative clustering.
-    Agglomerative,
-}
-
-/// What is reduced and clustered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClusterOn {
-    /// The rows as they are: clusters may be places.
-    Rows,
-    /// Each row without what is usual at its place: clusters are behaviours.
-    Normalised,
-}
-
-/// Clustering.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cluster {
-    /// Method.
-    pub method: Method,
-    /// Whether rows are compared with all others as they are, or without what is usual at their place.
-    pub on: ClusterOn,
-    /// Of the starts.
-    pub seed: u64,
-    /// k-means: clusters.
-    pub kmeans_clusters: usize,
-    /// GMM: components.
-    pub gmm_components: usize,
-    /// GMM: covariances.
-    pub gmm_covariance: Covariance,
-    /// GMM: selection of the number of components.
-    pub gmm_select: Option<Criterion>,
-    /// GMM: fewest and most components tried.
-    pub gmm_range: (usize, usize),
-    /// DBSCAN: radius.
-    pub dbscan_eps: f64,
-    /// DBSCAN: rows that make a core row.
-    pub dbscan_min_samples: usize,
-    /// Agglomerative: clusters.
-    pub agglomerative_clusters: usize,
-    /// Agglomerative: refuse representatives.
-    pub agglomerative_exact: bool,
-    /// Agglomerative: linkage.
-    pub agglomerative_linkage: Linkage,
-}
-
-/// The detector of events.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Detect {
-    /// Whether `run` looks for events.
-    pub enabled: bool,
-    /// False alarms per day that the threshold is set for.
-    pub false_alarms_per_day: f64,
-    /// A threshold set by hand.
-    pub threshold: Option<f64>,
-    /// Length of a cell.
-    pub cell_km: f64,
-    /// Minutes before and after an image that its background is taken over.
-    pub background_min: f64,
-    /// Speeds along the fibre that are looked for, of both directions.
-    pub speeds_ms: Vec<f64>,
-    /// Seconds that something that moves is followed for.
-    pub slant_s: f64,
-    /// Time step of the block record.
-    pub block_s: f64,
-    /// Distance step of the block record.
-    pub block_km: f64,
-    /// Lengths in time of the boxes.
-    pub box_s: Vec<f64>,
-    /// Lengths along the fibre of the boxes.
-    pub box_km: Vec<f64>,
-    /// Minutes over which slow changes are looked for.
-    pub slow_min: Vec<f64>,
-    /// Events listed at most.
-    pub top: usize,
-}
-
-/// How kinds of events are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KindMethod {
-    /// Average linkage.
-    Agglomerative,
-    /// Gaussian mixture.
-    Gmm,
-    /// k-means.
-    KMeans,
-    /// DBSCAN, of linfa-clustering.
-    Dbscan,
-    /// OPTICS, of linfa-clustering, cut at `eps`.
-    Optics,
-}
-
-/// Kinds of events.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Kinds {
-    /// Method.
-    pub method: KindMethod,
-    /// Kinds at most; DBSCAN and OPTICS find their number.
-    pub clusters: usize,
-    /// DBSCAN and OPTICS: radius of a neighbourhood, in units of the descriptors.
-    pub eps: f64,
-    /// DBSCAN and OPTICS: events (itself included) within `eps` that make a core.
-    pub min_samples: usize,
-    /// File of their names, relative to the output folder.
-    pub names: PathBuf,
-}
-
-/// What a row is compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Baseline {
-    /// Its place's usual behaviour.
-    Place,
-    /// The clusters.
-    Model,
-}
-
-/// Anomalies.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Anomaly {
-    /// What a row is compared with.
-    pub baseline: Baseline,
-    /// Events listed.
-    pub top: usize,
-    /// Quantile above which rows make events.
-    pub quantile: f64,
-}
-
-/// Pictures that are drawn on demand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Picture {
-    /// Counts of each cluster over time.
-    ClusterCounts,
-    /// Waterfalls with the rows of a cluster marked.
-    WaterfallClusters,
-    /// Features and labels over distance.
-    FeaturesClusters,
-}
-
-/// Pictures.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Visualize {
-    /// Which.
-    pub methods: Vec<Picture>,
-    /// Distance at which clusters are counted.
-    pub occurrences_km: f64,
-    /// Images a point of the count pictures.
-    pub accumulate_files: usize,
-    /// Every how many-th image is stacked.
-    pub image_step: usize,
-    /// Images a stack.
-    pub images_per_group: usize,
-}
-
-/// Resources.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Compute {
-    /// Which backend computes.
-    pub backend: BackendChoice,
-    /// Threads; 0: all cores.
-    pub threads: usize,
-    /// Bytes for images in work.
-    pub memory_bytes: usize,
-    /// Images a batch; 0: chosen.
-    pub batch_images: usize,
-}
-
-/// What lies under a configuration file: the defaults and, where given, a table over them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Layers {
-    base: Option<Table>,
-}
-
-impl Layers {
-    /// `base` over the defaults.
-    pub fn over(base: Table) -> Self {
-        Self { base: Some(base) }
-    }
-
-    /// These layers, with `file` laid over them and then every `section.key=value` of `overrides`.
-    ///
-    /// # Errors
-    /// [`Error::ConfigText`] if the file cannot be read or is no TOML, [`Error::Config`] for what is wrong in it.
-    pub fn config(&self, file: Option<&Path>, overrides: &[String]) -> Result<Config> {
-        let mut layers: Vec<Table> = self.base.iter().cloned().collect();
-        if let Some(path) = file {
-            let unreadable = |e| Error::ConfigText(format!("cannot read {}: {e}", path.display()));
-            let text = std::fs::read_to_string(path).map_err(unreadable)?;
-            layers.push(table::parse(&text, &path.display().to_string())?);
-        }
-        for text in overrides {
-            layers.push(table::parse_override(text)?);
-        }
-        Config::from_layers(layers)
+impl Default for Config {
+    /// The values of [`DEFAULTS`].
+    fn default() -> Self {
+        let file: ConfigFile = toml::from_str(DEFAULTS).expect("config.toml is valid, which a test holds");
+        Self::try_from(file).expect("config.toml is valid, which a test holds")
     }
 }
 
@@ -422,7 +83,7 @@ impl Config {
     /// The defaults, with `file` laid over them and then every `section.key=value` of `overrides`.
     ///
     /// # Errors
-    /// [`Error::ConfigText`] if the file cannot be read or is no TOML, [`Error::Config`] for what is wrong in it.
+    /// Those of [`Layers::config`].
     pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
         Layers::default().config(file, overrides)
     }
@@ -430,59 +91,31 @@ impl Config {
     /// The defaults with `text` (TOML) laid over them.
     ///
     /// # Errors
-    /// [`Error::ConfigText`] and [`Error::Config`].
+    /// [`Error::Toml`](crate::Error::Toml), [`Error::UnknownKey`](crate::Error::UnknownKey) and
+    /// [`Error::Config`](crate::Error::Config).
     pub fn from_text(text: &str) -> Result<Self> {
-        Self::from_layers(vec![table::parse(text, "configuration")?])
+        layers::merged(&[layers::Layer::parse(text, "configuration")?])
     }
 
-    fn from_layers(layers: Vec<Table>) -> Result<Self> {
-        let mut root = table::parse(DEFAULTS, "config.toml")?;
-        for layer in layers {
-            table::check_keys(&layer)?;
-            // `length_km` and `bins` exclude each other: the later layer's choice holds.
-            if Section::new(&layer, "segments").get("length_km").is_some()
-                && Section::new(&layer, "segments").get("bins").is_none()
-                && let Some(Value::Table(segments)) = root.get_mut("segments")
-            {
-                segments.remove("bins");
-            }
-            table::merge(&mut root, layer);
-        }
-        table::check_keys(&root)?;
-        Self::from_table(root)
+    /// The configuration as a file would hold it, every key that has a value.
+    pub fn table(&self) -> Table {
+        Table::try_from(self).expect("a configuration is a table of plain values")
     }
 
-    fn from_table(root: Table) -> Result<Self> {
-        let config = Self {
-            input: sections::input(&Section::new(&root, "input"))?,
-            exclude: sections::exclude(&Section::new(&root, "exclude"))?,
-            output: sections::output(&Section::new(&root, "output"))?,
-            crop: sections::crop(&Section::new(&root, "crop"))?,
-            time_axis: sections::time_axis(&Section::new(&root, "crop"))?,
-            value: sections::value(&Section::new(&root, "value"))?,
-            features: sections::features(&Section::new(&root, "features"))?,
-            segments: sections::segments(&Section::new(&root, "segments"))?,
-            network: sections::network(&Section::new(&root, "network"))?,
-            seismogram: sections::seismogram(&Section::new(&root, "seismogram"))?,
-            reduce: sections::reduce(&Section::new(&root, "reduce"))?,
-            cluster: sections::cluster(&root)?,
-            detect: sections::detect(&Section::new(&root, "detect"))?,
-            kinds: sections::kinds(&Section::new(&root, "kinds"))?,
-            anomaly: sections::anomaly(&Section::new(&root, "anomaly"))?,
-            visualize: sections::visualize(&Section::new(&root, "visualize"))?,
-            compute: sections::compute(&Section::new(&root, "compute"))?,
-            resolved: Table::new(),
-        };
-        Ok(Self { resolved: root, ..config })
+    /// The named sections in the file's form, for fingerprints and for `run.json`.
+    pub fn sections(&self, names: &[&str]) -> Json {
+        let mut all = serde_json::to_value(self).expect("a configuration is a table of plain values");
+        drop_unset(&mut all);
+        let picked = names.iter().filter_map(|name| Some(((*name).to_owned(), all.get_mut(*name)?.take())));
+        Json::Object(picked.collect())
     }
+}
 
-    /// The named sections of the merged configuration, for fingerprints and for `run.json`.
-    pub fn sections(&self, names: &[&str]) -> serde_json::Value {
-        let picked: serde_json::Map<String, serde_json::Value> = names
-            .iter()
-            .filter_map(|n| Some(((*n).to_owned(), serde_json::to_value(self.resolved.get(*n)?).ok()?)))
-            .collect();
-        serde_json::Value::Object(picked)
+/// Takes out keys without a value.
+fn drop_unset(value: &mut Json) {
+    if let Json::Object(table) = value {
+        table.retain(|_, inner| !inner.is_null());
+        table.values_mut().for_each(drop_unset);
     }
 }
 
@@ -495,17 +128,19 @@ mod tests {
         let config = Config::from_text("").expect("config.toml is valid");
         assert_eq!(config.features.names, [Feature::Std, Feature::Mean, Feature::Max], "channels");
         assert_eq!(config.network.banks.len(), 2, "layers");
-        for (section, keys) in table::KEYS {
-            for key in *keys {
-                let shown = DEFAULTS.lines().any(|l| {
-                    let l = l.trim_start_matches("# ");
-                    l.starts_with(&format!("{key} ="))
-                        || l.starts_with(&format!("[{section}.{key}]"))
-                        || l.starts_with(&format!("[[{section}.{key}]]"))
-                });
-                assert!(shown, "config.toml does not show {section}.{key}");
+        // Every key has its line, those without a default as a comment.
+        let mut shown = std::collections::BTreeSet::new();
+        let mut section = "";
+        for line in DEFAULTS.lines() {
+            if let Some(name) = line.strip_prefix('[') {
+                section = name.trim_start_matches('[').split(']').next().unwrap_or_default();
+            } else if let Some((key, _)) = line.trim_start_matches("# ").split_once(" =") {
+                shown.insert(format!("{section}.{key}"));
             }
         }
+        let lacking: Vec<String> = keys().into_iter().filter(|key| !shown.contains(key)).collect();
+        assert!(lacking.is_empty(), "config.toml does not show {lacking:?}");
+        assert!(keys().contains(&"network.taper_alpha".to_owned()) && keys().len() > 70, "keys without a default too");
     }
 
     #[test]
@@ -539,18 +174,29 @@ mod tests {
     }
 
     #[test]
-    fn the_later_layer_chooses_between_length_and_bins() {
-        let layers = |texts: &[&str]| {
-            Config::from_layers(texts.iter().map(|t| table::parse(t, "test").expect("valid TOML")).collect())
-                .expect("valid")
-                .segments
-                .length
-        };
-        assert_eq!(layers(&["[segments]\nbins = 64"]), SegmentLength::Bins(64), "bins alone");
+    fn a_configuration_comes_back_from_its_own_form() {
+        let text = "[input]\nstart = \"2025-05-15\"\nduration_s = 30\ntime_pattern = \"x_%Y%m%d%H%M\"\n[crop]\nenabled = false\n\
+                    time_axis = \"up\"\n[network]\npooling = \"p75\"\noversampling = 2\ntaper_alpha = 0.1\n[cluster.gmm]\n\
+                    select = \"bic\"\n[exclude]\ntime = [[\"20250515_000000\", \"2025-05-15T00:00:01.5Z\"]]\n[segments]\nbins = 64";
+        for config in [Config::default(), Config::from_text(text).expect("valid")] {
+            let table = config.table();
+            assert_eq!(Config::from_text(&table.to_string()).expect("its own table"), config, "TOML");
+            let json = serde_json::to_value(&config).expect("plain values");
+            assert_eq!(serde_json::from_value::<Config>(json).expect("its own value"), config, "JSON");
+        }
+    }
+
+    #[test]
+    fn sections_follow_the_fields() {
+        let mut config = Config::default();
+        let before = config.sections(&["features", "network"]);
         assert_eq!(
-            layers(&["[segments]\nbins = 64", "[segments]\nlength_km = 2"]),
-            SegmentLength::Km(2.0),
-            "the later layer's length"
+            before["features"],
+            serde_json::json!({ "window": 3, "step": 2, "names": ["std", "mean", "max"] }),
+            "as in the file"
         );
+        assert!(before["network"].get("taper_alpha").is_none(), "what has no value is left out");
+        config.features.step = 3;
+        assert_ne!(config.sections(&["features", "network"]), before, "a field that a program sets");
     }
 }

@@ -1,377 +1,482 @@
-//! Each section of the merged tables as its type, every value checked.
+//! The sections of the configuration as types. Those whose fields are the keys of the file read and write themselves; the
+//! others have a form of their own in [`super::file`].
 
-use toml::{Table, Value};
+use std::path::PathBuf;
 
-use super::table::Section;
-use super::*;
+use scatterfall_colormap::Colormap;
+use scatterfall_recognize::TimeAxis;
+use scatterfall_rowstats::clustering::{Covariance, Criterion, Linkage};
+use scatterfall_rowstats::reduction::ScalingKind;
+use scatterfall_scattering::backend::BackendChoice;
+use scatterfall_scattering::options::Feature;
+use scatterfall_timestamps::Micros;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// Most components, clusters, windows and the like that are accepted; beyond is a typing error.
-const MANY: usize = 1_000_000;
-/// What a time looks like.
-const EXPECTED_TIME: &str = "\"YYYYMMDD_HHMMSS\", or ISO 8601 as \"2025-05-15T09:30:00Z\"";
-/// What is to be found from the archive.
-const AUTO: &str = "auto";
-/// Seconds an image spans where nothing tells.
-const USUAL_DURATION_S: f64 = 60.0;
+use super::rules;
+use crate::error::Result as CrateResult;
+use crate::names::TimePattern;
 
-pub(super) fn input(s: &Section) -> Result<Input> {
-    let time = |key: &str| -> Result<Option<Micros>> {
-        let Some(text) = s.get(key) else { return Ok(None) };
-        text.as_str().and_then(parse_time).map(Some).ok_or_else(|| s.error(key, text, EXPECTED_TIME))
-    };
-    let offset = s.number("utc_offset_h", "hours from -24 to 24", |v| v.abs() <= 24.0)?;
-    let pattern = s.text_if("time_pattern")?;
-    let pattern_auto = pattern == Some(AUTO);
-    let pattern = pattern.filter(|_| !pattern_auto);
-    let duration_auto = s.get("duration_s").and_then(Value::as_str) == Some(AUTO);
-    let duration_s = match duration_auto {
-        true => USUAL_DURATION_S,
-        false => s.number("duration_s", "seconds, above 0, or \"auto\"", |v| v > 0.0 && v <= 86_400.0)?,
-    };
-    let time_pattern = TimePattern::new(pattern, offset).ok_or_else(|| {
-        Error::config(
-            "input.time_pattern",
-            pattern.unwrap_or_default(),
-            "a strftime pattern with year, month, day, hour and minute, as \"*_%Y%m%d_%H%M%S\"",
-        )
-    })?;
-    let (start, end) = (time("start")?, time("end")?);
-    if let (Some(a), Some(b), Some(value)) = (start, end, s.get("end"))
-        && a >= b
-    {
-        return Err(s.error("end", value, "a time after input.start"));
-    }
-    Ok(Input {
-        path: s.text("path")?.into(),
-        duration_s,
-        duration_auto,
-        pattern_auto,
-        utc_offset_h: offset,
-        total_distance_km: s.number("total_distance_km", "kilometres, above 0", |v| v > 0.0 && v <= 1e6)?,
-        time_pattern,
-        start,
-        end,
-        distance_offset_km: s.number("distance_offset_km", "kilometres", |v| v.abs() <= 1e6)?,
-        max_pixels: s.count("max_pixels", 1, 1 << 40)? as u64,
-    })
+/// Where the archive is and what its images span.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// Folder of the archive.
+    pub path: PathBuf,
+    /// Seconds an image spans.
+    pub duration_s: f64,
+    /// Whether `duration_s` is still to be found from the spacing of the names.
+    pub duration_auto: bool,
+    /// Whether `time_pattern` is still to be found from the names.
+    pub pattern_auto: bool,
+    /// Hours that the file names' clock is ahead of UTC.
+    pub utc_offset_h: f64,
+    /// Kilometres an image spans.
+    pub total_distance_km: f64,
+    /// How a file name tells its time.
+    pub time_pattern: TimePattern,
+    /// First time read (UTC).
+    pub start: Option<Micros>,
+    /// First time no longer read (UTC).
+    pub end: Option<Micros>,
+    /// Distance of the left edge.
+    pub distance_offset_km: f64,
+    /// Maximum number of pixels of an image.
+    pub max_pixels: u64,
 }
 
-pub(super) fn exclude(s: &Section) -> Result<Exclude> {
-    let pairs = |key: &str, expected: &str| -> Result<Vec<(Value, Value)>> {
-        let Some(value) = s.get(key) else { return Ok(Vec::new()) };
-        let wrong = || s.error(key, value, expected);
-        let pair = |v: &Value| match v.as_array().map(Vec::as_slice) {
-            Some([a, b]) => Ok((a.clone(), b.clone())),
-            _ => Err(wrong()),
+/// Rows that take no part in fits.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Exclude {
+    /// Stretches of fibre in km.
+    pub distance_km: Vec<(f64, f64)>,
+    /// Stretches of time (UTC).
+    pub time: Vec<(Micros, Micros)>,
+}
+
+/// Where results go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// Output folder.
+    #[serde(deserialize_with = "rules::path", serialize_with = "rules::write_path")]
+    pub path: PathBuf,
+    /// Keep the cropped pixels.
+    pub waterfall_npz: bool,
+}
+
+/// The plot area in pixels; `bottom` and `right` lie just outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crop {
+    /// First row.
+    pub top: usize,
+    /// Row after the last.
+    pub bottom: usize,
+    /// First column.
+    pub left: usize,
+    /// Column after the last.
+    pub right: usize,
+}
+
+impl Crop {
+    /// Rows (time) and columns (distance) of the plot once time runs down.
+    pub fn shape(&self, axis: TimeAxis) -> (usize, usize) {
+        let (rows, columns) = (self.bottom - self.top, self.right - self.left);
+        match axis {
+            TimeAxis::Down | TimeAxis::Up => (rows, columns),
+            TimeAxis::Right | TimeAxis::Left => (columns, rows),
+        }
+    }
+}
+
+/// From colours to values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValueScale {
+    /// Name of a colour map, or a file.
+    #[serde(deserialize_with = "rules::text")]
+    pub colormap: String,
+    /// Decibels of index 0.
+    #[serde(deserialize_with = "rules::number::<rules::Decibels, _>")]
+    pub db_min: f64,
+    /// Decibels of index 255.
+    #[serde(deserialize_with = "rules::number::<rules::Decibels, _>")]
+    pub db_max: f64,
+    /// Residual above which an image is left out.
+    #[serde(deserialize_with = "rules::number::<rules::ColorDistance, _>")]
+    pub max_residual: f64,
+    /// Take the distance from the map's middle as the value.
+    pub fold: bool,
+}
+
+impl ValueScale {
+    /// The colour map, folded where that is asked for.
+    ///
+    /// # Errors
+    /// Those of [`crate::colormap::load`].
+    pub fn load_colormap(&self) -> CrateResult<Colormap> {
+        let map = crate::colormap::load(&self.colormap)?;
+        Ok(if self.fold { map.folded() } else { map })
+    }
+}
+
+/// Windows and what is computed on each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Features {
+    /// Columns per window.
+    #[serde(deserialize_with = "rules::count::<1, 4096, _>")]
+    pub window: usize,
+    /// Columns between windows.
+    #[serde(deserialize_with = "rules::many")]
+    pub step: usize,
+    /// The channels, in order.
+    #[serde(deserialize_with = "features")]
+    pub names: Vec<Feature>,
+}
+
+/// What is taken off a seismogram before it is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Detrend {
+    /// Nothing.
+    None,
+    /// The mean.
+    Demean,
+    /// The least-squares line.
+    Linear,
+}
+
+/// Seismograms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seismogram {
+    /// Seconds a segment.
+    #[serde(deserialize_with = "rules::number::<rules::Seconds, _>")]
+    pub segment_s: f64,
+    /// Share that the next segment repeats.
+    #[serde(deserialize_with = "rules::number::<rules::Overlap, _>")]
+    pub overlap: f64,
+    /// What is taken off each piece.
+    pub detrend: Detrend,
+    /// Corner of the high-pass filter.
+    #[serde(default, deserialize_with = "rules::optional::<rules::Hertz, _>")]
+    pub highpass_hz: Option<f64>,
+}
+
+/// Reduction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reduce {
+    /// Write principal components.
+    pub run_pca: bool,
+    /// Principal components.
+    #[serde(deserialize_with = "rules::many")]
+    pub pca_components: usize,
+    /// Independent components.
+    #[serde(deserialize_with = "rules::many")]
+    pub ica_components: usize,
+    /// Scaling of the coefficient matrix.
+    pub scaling: ScalingKind,
+    /// Smallest coefficient before the logarithm.
+    #[serde(deserialize_with = "rules::number::<rules::Floor, _>")]
+    pub floor: f64,
+    /// Seed of the ICA's first guess.
+    #[serde(deserialize_with = "rules::seed")]
+    pub seed: u64,
+}
+
+/// Clustering method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Gaussian mixture.
+    Gmm,
+    /// k-means.
+    KMeans,
+    /// DBSCAN.
+    Dbscan,
+    /// Agglomerative clustering.
+    Agglomerative,
+}
+
+/// What is reduced and clustered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClusterOn {
+    /// The rows as they are: clusters may be places.
+    Rows,
+    /// Each row without what is usual at its place: clusters are behaviours.
+    Normalised,
+}
+
+/// Clustering.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// Method.
+    pub method: Method,
+    /// Whether rows are compared with all others as they are, or without what is usual at their place.
+    pub on: ClusterOn,
+    /// Seed of the initialisations.
+    #[serde(deserialize_with = "rules::seed")]
+    pub seed: u64,
+    /// `[cluster.kmeans]`
+    pub kmeans: KMeans,
+    /// `[cluster.gmm]`
+    pub gmm: Gmm,
+    /// `[cluster.dbscan]`
+    pub dbscan: Dbscan,
+    /// `[cluster.agglomerative]`
+    pub agglomerative: Agglomerative,
+}
+
+/// k-means.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KMeans {
+    /// Clusters.
+    #[serde(deserialize_with = "rules::many")]
+    pub clusters: usize,
+}
+
+/// Gaussian mixture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gmm {
+    /// Components.
+    #[serde(deserialize_with = "rules::count::<1, 10_000, _>")]
+    pub components: usize,
+    /// Structure of the covariances.
+    pub covariance: Covariance,
+    /// How the number of components is chosen; `None`: it is `components`.
+    #[serde(with = "select")]
+    pub select: Option<Criterion>,
+    /// Fewest and most components tried.
+    #[serde(deserialize_with = "range")]
+    pub range: (usize, usize),
+}
+
+/// DBSCAN.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dbscan {
+    /// Radius of a neighbourhood.
+    #[serde(deserialize_with = "rules::number::<rules::Distance, _>")]
+    pub eps: f64,
+    /// Rows that make a core row.
+    #[serde(deserialize_with = "rules::many")]
+    pub min_samples: usize,
+}
+
+/// Agglomerative clustering.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agglomerative {
+    /// Clusters.
+    #[serde(deserialize_with = "rules::many")]
+    pub clusters: usize,
+    /// Refuse representatives.
+    pub exact: bool,
+    /// Distance between clusters.
+    pub linkage: Linkage,
+}
+
+/// `cluster.gmm.select`, which has a word for no selection.
+mod select {
+    use scatterfall_rowstats::clustering::Criterion;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Select {
+        None,
+        Aic,
+        Bic,
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(criterion: &Option<Criterion>, serializer: S) -> Result<S::Ok, S::Error> {
+        let select = match criterion {
+            None => Select::None,
+            Some(Criterion::Aic) => Select::Aic,
+            Some(Criterion::Bic) => Select::Bic,
         };
-        value.as_array().ok_or_else(wrong)?.iter().map(pair).collect()
-    };
-    #[expect(clippy::cast_precision_loss, reason = "kilometres are small")]
-    let km = |v: &Value| v.as_float().or_else(|| v.as_integer().map(|i| i as f64)).filter(|f| f.is_finite());
-    let expected_km = "pairs of kilometres, [[from, to], ...]";
-    let expected_time = "pairs of times, [[\"YYYYMMDD_HHMMSS\", \"YYYYMMDD_HHMMSS\"], ...]";
-    let mut out = Exclude::default();
-    for (a, b) in pairs("distance_km", expected_km)? {
-        match (km(&a), km(&b)) {
-            (Some(from), Some(to)) if from < to => out.distance_km.push((from, to)),
-            _ => return Err(s.error("distance_km", &Value::Array(vec![a, b]), expected_km)),
-        }
+        select.serialize(serializer)
     }
-    for (a, b) in pairs("time", expected_time)? {
-        match (a.as_str().and_then(parse_time), b.as_str().and_then(parse_time)) {
-            (Some(from), Some(to)) if from < to => out.time.push((from, to)),
-            _ => return Err(s.error("time", &Value::Array(vec![a, b]), expected_time)),
-        }
-    }
-    Ok(out)
-}
 
-pub(super) fn output(s: &Section) -> Result<Output> {
-    Ok(Output { path: s.text("path")?.into(), waterfall_npz: s.flag("waterfall_npz")? })
-}
-
-pub(super) fn crop(s: &Section) -> Result<Option<Crop>> {
-    if !s.flag("enabled")? {
-        return Ok(None);
-    }
-    let edge = |key| s.count(key, 0, MANY);
-    let crop = Crop { top: edge("top")?, bottom: edge("bottom")?, left: edge("left")?, right: edge("right")? };
-    if crop.bottom <= crop.top {
-        return Err(Error::config("crop.bottom", crop.bottom, format!("a row below crop.top = {}", crop.top)));
-    }
-    if crop.right <= crop.left {
-        return Err(Error::config("crop.right", crop.right, format!("a column right of crop.left = {}", crop.left)));
-    }
-    Ok(Some(crop))
-}
-
-pub(super) fn time_axis(s: &Section) -> Result<TimeAxis> {
-    let Some(name) = s.text_if("time_axis")? else { return Ok(TimeAxis::Down) };
-    let axis = TimeAxis::NAMES.iter().find(|(n, _)| *n == name).map(|(_, axis)| *axis);
-    axis.ok_or_else(|| Error::config("crop.time_axis", name, "\"down\", \"up\", \"right\" or \"left\""))
-}
-
-pub(super) fn value(s: &Section) -> Result<ValueScale> {
-    let scale = ValueScale {
-        colormap: s.text("colormap")?.to_owned(),
-        db_min: s.number("db_min", "decibels", |_| true)?,
-        db_max: s.number("db_max", "decibels", |_| true)?,
-        max_residual: s.number("max_residual", "a colour distance, above 0", |v| v > 0.0)?,
-        fold: s.flag("fold")?,
-    };
-    if scale.db_max <= scale.db_min {
-        return Err(Error::config("value.db_max", scale.db_max, format!("more than value.db_min = {}", scale.db_min)));
-    }
-    Ok(scale)
-}
-
-pub(super) fn features(s: &Section) -> Result<Features> {
-    let names = s.choices("names", &Feature::NAMES)?;
-    for (i, name) in names.iter().enumerate() {
-        if names[..i].contains(name) {
-            return Err(Error::config("features.names", name.name(), "each feature once"));
-        }
-    }
-    if names.is_empty() {
-        return Err(Error::config("features.names", "[]", "at least one feature"));
-    }
-    Ok(Features { window: s.count("window", 1, 4096)?, step: s.count("step", 1, MANY)?, names })
-}
-
-pub(super) fn segments(s: &Section) -> Result<Segments> {
-    let km = s.number("length_km", "kilometres, above 0", |v| v > 0.0)?;
-    Ok(Segments {
-        length: s.count_if("bins", 1, 1 << 24)?.map_or(SegmentLength::Km(km), SegmentLength::Bins),
-        overlap: s.number("overlap", "a share from 0 up to (not including) 1", |v| (0.0..1.0).contains(&v))?,
-        continuity: s
-            .choice("continuity", &[("per-image", Continuity::PerImage), ("concatenated", Continuity::Concatenated)])?,
-    })
-}
-
-fn pooling(s: &Section) -> Result<Pooling> {
-    const NAMED: [(&str, Pooling); 5] = [
-        ("median", Pooling::Median),
-        ("mean", Pooling::Mean),
-        ("max", Pooling::Max),
-        ("min", Pooling::Min),
-        ("std", Pooling::Std),
-    ];
-    let text = s.text("pooling")?;
-    let percent = text.strip_prefix('p').and_then(|p| p.parse::<u8>().ok()).filter(|p| (1..=99).contains(p));
-    let named = NAMED.iter().find(|(name, _)| *name == text).map(|(_, pooling)| *pooling);
-    named.or(percent.map(Pooling::Percentile)).ok_or_else(|| {
-        Error::config("network.pooling", text, "median, mean, max, min, std, or a percentile from p1 to p99")
-    })
-}
-
-pub(super) fn network(s: &Section) -> Result<Network> {
-    let tables: &[Value] = match s.get("banks") {
-        Some(Value::Array(items)) => items,
-        _ => &[],
-    };
-    if tables.is_empty() {
-        return Err(Error::config("network.banks", "[]", "at least one [[network.banks]] table"));
-    }
-    let bank = |v: &Value| {
-        let empty = Table::new();
-        let b = Section::of(v.as_table().unwrap_or(&empty), "network.banks");
-        Ok(Bank {
-            octaves: b.count("octaves", 1, 30)?,
-            resolution: b.count("resolution", 1, 256)?,
-            quality: b.number_if("quality", "a number above 0", |v| v > 0.0)?.unwrap_or(1.0),
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Criterion>, D::Error> {
+        Ok(match Select::deserialize(deserializer)? {
+            Select::None => None,
+            Select::Aic => Some(Criterion::Aic),
+            Select::Bic => Some(Criterion::Bic),
         })
-    };
-    let oversampling = match s.get("oversampling") {
-        Some(Value::String(t)) if t == "full" => Oversampling::Full,
-        Some(Value::Integer(n @ (1 | 2 | 4))) => Oversampling::Times(if *n == 1 {
-            1
-        } else if *n == 2 {
-            2
-        } else {
-            4
-        }),
-        Some(other) => return Err(s.error("oversampling", other, "\"full\", 1, 2 or 4")),
-        None => Oversampling::Full,
-    };
-    Ok(Network {
-        order_0: s.flag("order_0")?,
-        pooling: pooling(s)?,
-        normalize: s.choice("normalize", &[("none", Normalize::None), ("l1", Normalize::L1), ("l2", Normalize::L2)])?,
-        taper_alpha: s.number_if("taper_alpha", "a number from 0 to 1", |v| (0.0..=1.0).contains(&v))?,
-        oversampling,
-        sampling_rate: s.number("sampling_rate", "Hz, above 0", |v| v > 0.0)?,
-        banks: tables.iter().map(bank).collect::<Result<_>>()?,
-    })
+    }
 }
 
-pub(super) fn seismogram(s: &Section) -> Result<Seismogram> {
-    Ok(Seismogram {
-        segment_s: s.number("segment_s", "seconds, above 0", |v| v > 0.0)?,
-        overlap: s.number("overlap", "a share from 0 up to (not including) 1", |v| (0.0..1.0).contains(&v))?,
-        detrend: s
-            .choice("detrend", &[("none", Detrend::None), ("demean", Detrend::Demean), ("linear", Detrend::Linear)])?,
-        highpass_hz: s.number_if("highpass_hz", "Hz, above 0", |v| v > 0.0)?,
-    })
+/// Fewest and most components of a mixture.
+fn range<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(usize, usize), D::Error> {
+    let ends = Vec::<i64>::deserialize(deserializer).unwrap_or_default();
+    let ends: Vec<usize> = ends.into_iter().filter_map(|i| usize::try_from(i).ok()).collect();
+    match ends[..] {
+        [fewest, most] if fewest >= 1 && fewest <= most && most <= 10_000 => Ok((fewest, most)),
+        _ => Err(D::Error::custom("expected [fewest, most], both at least 1, as [2, 10]")),
+    }
 }
 
-pub(super) fn reduce(s: &Section) -> Result<Reduce> {
-    Ok(Reduce {
-        run_pca: s.flag("run_pca")?,
-        pca_components: s.count("pca_components", 1, MANY)?,
-        ica_components: s.count("ica_components", 1, MANY)?,
-        scaling: s.choice(
-            "scaling",
-            &[
-                ("balanced", ScalingKind::Balanced),
-                ("none", ScalingKind::None),
-                ("standard", ScalingKind::Standard),
-                ("minmax", ScalingKind::MinMax),
-            ],
-        )?,
-        floor: s.number("floor", "a number above 0 that single precision can hold", |v| {
-            v >= f64::from(f32::MIN_POSITIVE) && v <= f64::from(f32::MAX)
-        })?,
-        seed: s.count("seed", 0, i64::MAX as usize)? as u64,
-    })
+/// Features, each of them once.
+fn features<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Feature>, D::Error> {
+    let names = Vec::<Feature>::deserialize(deserializer)?;
+    if names.iter().enumerate().any(|(i, name)| names[..i].contains(name)) {
+        return Err(D::Error::custom("expected each feature once"));
+    }
+    rules::not_empty(names, "at least one feature, as [\"std\", \"mean\", \"max\"]")
 }
 
-pub(super) fn cluster(root: &Table) -> Result<Cluster> {
-    let s = Section::new(root, "cluster");
-    let gmm = Section::new(root, "cluster.gmm");
-    let dbscan = Section::new(root, "cluster.dbscan");
-    let agglomerative = Section::new(root, "cluster.agglomerative");
-    let expected_range = "[fewest, most], both at least 1";
-    let range = match gmm.get("range") {
-        Some(value) => {
-            let ends: Vec<usize> = value
-                .as_array()
-                .map(|a| a.iter().filter_map(Value::as_integer).filter_map(|i| usize::try_from(i).ok()).collect())
-                .unwrap_or_default();
-            match ends[..] {
-                [a, b] if a >= 1 && a <= b && b <= 10_000 => (a, b),
-                _ => return Err(gmm.error("range", value, expected_range)),
-            }
-        }
-        None => return Err(Error::config("cluster.gmm.range", "nothing", expected_range)),
-    };
-    Ok(Cluster {
-        method: s.choice(
-            "method",
-            &[
-                ("gmm", Method::Gmm),
-                ("kmeans", Method::KMeans),
-                ("dbscan", Method::Dbscan),
-                ("agglomerative", Method::Agglomerative),
-            ],
-        )?,
-        on: s.choice("on", &[("rows", ClusterOn::Rows), ("normalised", ClusterOn::Normalised)])?,
-        seed: s.count("seed", 0, i64::MAX as usize)? as u64,
-        kmeans_clusters: Section::new(root, "cluster.kmeans").count("clusters", 1, MANY)?,
-        gmm_components: gmm.count("components", 1, 10_000)?,
-        gmm_covariance: gmm.choice(
-            "covariance",
-            &[
-                ("full", Covariance::Full),
-                ("diag", Covariance::Diag),
-                ("tied", Covariance::Tied),
-                ("spherical", Covariance::Spherical),
-            ],
-        )?,
-        gmm_select: gmm
-            .choice("select", &[("none", None), ("aic", Some(Criterion::Aic)), ("bic", Some(Criterion::Bic))])?,
-        gmm_range: range,
-        dbscan_eps: dbscan.number("eps", "a distance above 0", |v| v > 0.0)?,
-        dbscan_min_samples: dbscan.count("min_samples", 1, MANY)?,
-        agglomerative_clusters: agglomerative.count("clusters", 1, MANY)?,
-        agglomerative_exact: agglomerative.flag("exact")?,
-        agglomerative_linkage: agglomerative.choice(
-            "linkage",
-            &[
-                ("ward", Linkage::Ward),
-                ("complete", Linkage::Complete),
-                ("average", Linkage::Average),
-                ("single", Linkage::Single),
-            ],
-        )?,
-    })
+/// The detector of events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detect {
+    /// Whether `run` looks for events.
+    pub enabled: bool,
+    /// False alarms per day that the threshold is set for.
+    #[serde(deserialize_with = "rules::number::<rules::Moderate, _>")]
+    pub false_alarms_per_day: f64,
+    /// A threshold set by hand.
+    #[serde(default, deserialize_with = "rules::optional::<rules::Score, _>")]
+    pub threshold: Option<f64>,
+    /// Length of a cell.
+    #[serde(deserialize_with = "rules::number::<rules::Moderate, _>")]
+    pub cell_km: f64,
+    /// Minutes before and after an image that its background is taken over.
+    #[serde(deserialize_with = "rules::number::<rules::Moderate, _>")]
+    pub background_min: f64,
+    /// Speeds along the fibre that are looked for, of both directions.
+    #[serde(deserialize_with = "rules::list::<rules::Speed, _>")]
+    pub speeds_ms: Vec<f64>,
+    /// Seconds that something that moves is followed for.
+    #[serde(deserialize_with = "rules::number::<rules::Moderate, _>")]
+    pub slant_s: f64,
+    /// Time step of the block record.
+    #[serde(deserialize_with = "rules::number::<rules::Moderate, _>")]
+    pub block_s: f64,
+    /// Distance step of the block record.
+    #[serde(deserialize_with = "rules::number::<rules::Moderate, _>")]
+    pub block_km: f64,
+    /// Lengths in time of the boxes.
+    #[serde(deserialize_with = "rules::some::<rules::Moderate, _>")]
+    pub box_s: Vec<f64>,
+    /// Lengths along the fibre of the boxes.
+    #[serde(deserialize_with = "rules::some::<rules::Moderate, _>")]
+    pub box_km: Vec<f64>,
+    /// Minutes over which slow changes are looked for.
+    #[serde(deserialize_with = "rules::some::<rules::Moderate, _>")]
+    pub slow_min: Vec<f64>,
+    /// Events listed at most.
+    #[serde(deserialize_with = "rules::many")]
+    pub top: usize,
 }
 
-pub(super) fn detect(s: &Section) -> Result<Detect> {
-    let positive = |v: f64| v > 0.0 && v <= 1e6;
-    let length = |key| s.number(key, "a number above 0", positive);
-    let lengths = |key| {
-        let all = s.numbers(key, "a list of numbers above 0", positive)?;
-        if all.is_empty() { Err(Error::config(format!("detect.{key}"), "[]", "at least one number")) } else { Ok(all) }
-    };
-    Ok(Detect {
-        enabled: s.flag("enabled")?,
-        false_alarms_per_day: length("false_alarms_per_day")?,
-        threshold: s.number_if("threshold", "a score above 0", positive)?,
-        cell_km: length("cell_km")?,
-        background_min: length("background_min")?,
-        speeds_ms: s.numbers("speeds_ms", "speeds in m/s, not 0", |v| v != 0.0 && v.abs() <= 1e4)?,
-        slant_s: length("slant_s")?,
-        block_s: length("block_s")?,
-        block_km: length("block_km")?,
-        box_s: lengths("box_s")?,
-        box_km: lengths("box_km")?,
-        slow_min: lengths("slow_min")?,
-        top: s.count("top", 1, MANY)?,
-    })
+/// How kinds of events are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KindMethod {
+    /// Average linkage.
+    Agglomerative,
+    /// Gaussian mixture.
+    Gmm,
+    /// k-means.
+    KMeans,
+    /// DBSCAN, of linfa-clustering.
+    Dbscan,
+    /// OPTICS, of linfa-clustering, cut at `eps`.
+    Optics,
 }
 
-pub(super) fn kinds(s: &Section) -> Result<Kinds> {
-    Ok(Kinds {
-        method: s.choice(
-            "method",
-            &[
-                ("agglomerative", KindMethod::Agglomerative),
-                ("gmm", KindMethod::Gmm),
-                ("kmeans", KindMethod::KMeans),
-                ("dbscan", KindMethod::Dbscan),
-                ("optics", KindMethod::Optics),
-            ],
-        )?,
-        clusters: s.count("clusters", 1, 1000)?,
-        eps: s.number("eps", "a distance above 0", |v| v > 0.0)?,
-        min_samples: s.count("min_samples", 2, 10_000)?,
-        names: s.text("names")?.into(),
-    })
+/// Kinds of events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kinds {
+    /// Method.
+    pub method: KindMethod,
+    /// Kinds at most; DBSCAN and OPTICS find their number.
+    #[serde(deserialize_with = "rules::count::<1, 1000, _>")]
+    pub clusters: usize,
+    /// DBSCAN and OPTICS: radius of a neighbourhood, in units of the descriptors.
+    #[serde(deserialize_with = "rules::number::<rules::Distance, _>")]
+    pub eps: f64,
+    /// DBSCAN and OPTICS: events (itself included) within `eps` that make a core.
+    #[serde(deserialize_with = "rules::count::<2, 10_000, _>")]
+    pub min_samples: usize,
+    /// File of their names, relative to the output folder.
+    #[serde(deserialize_with = "rules::path", serialize_with = "rules::write_path")]
+    pub names: PathBuf,
 }
 
-pub(super) fn anomaly(s: &Section) -> Result<Anomaly> {
-    Ok(Anomaly {
-        baseline: s.choice("baseline", &[("place", Baseline::Place), ("model", Baseline::Model)])?,
-        top: s.count("top", 1, MANY)?,
-        quantile: s.number("quantile", "a share from 0 to 1", |v| (0.0..=1.0).contains(&v))?,
-    })
+/// What a row is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Baseline {
+    /// Its place's usual behaviour.
+    Place,
+    /// The clusters.
+    Model,
 }
 
-pub(super) fn visualize(s: &Section) -> Result<Visualize> {
-    Ok(Visualize {
-        methods: s.choices(
-            "methods",
-            &[
-                ("cluster_counts", Picture::ClusterCounts),
-                ("waterfall_clusters", Picture::WaterfallClusters),
-                ("features_clusters", Picture::FeaturesClusters),
-            ],
-        )?,
-        occurrences_km: s.number("occurrences_km", "kilometres", |_| true)?,
-        accumulate_files: s.count("accumulate_files", 1, MANY)?,
-        image_step: s.count("image_step", 1, MANY)?,
-        images_per_group: s.count("images_per_group", 1, 1000)?,
-    })
+/// Anomalies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Anomaly {
+    /// What a row is compared with.
+    pub baseline: Baseline,
+    /// Events listed.
+    #[serde(deserialize_with = "rules::many")]
+    pub top: usize,
+    /// Quantile above which rows make events.
+    #[serde(deserialize_with = "rules::number::<rules::Share, _>")]
+    pub quantile: f64,
 }
 
-pub(super) fn compute(s: &Section) -> Result<Compute> {
-    Ok(Compute {
-        backend: s.choice(
-            "backend",
-            &[("auto", BackendChoice::Auto), ("gpu", BackendChoice::Gpu), ("cpu", BackendChoice::Cpu)],
-        )?,
-        threads: s.count("threads", 0, 4096)?,
-        memory_bytes: s.count("memory_mib", 16, 1 << 24)? << 20,
-        batch_images: s.count("batch_images", 0, 100_000)?,
-    })
+/// Pictures that are drawn on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Picture {
+    /// Counts of each cluster over time.
+    ClusterCounts,
+    /// Waterfalls with the rows of a cluster marked.
+    WaterfallClusters,
+    /// Features and labels over distance.
+    FeaturesClusters,
+}
+
+/// Pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Visualize {
+    /// Which.
+    pub methods: Vec<Picture>,
+    /// Distance at which clusters are counted.
+    #[serde(deserialize_with = "rules::number::<rules::AnyKilometres, _>")]
+    pub occurrences_km: f64,
+    /// Images a point of the count pictures.
+    #[serde(deserialize_with = "rules::many")]
+    pub accumulate_files: usize,
+    /// Every how many-th image is stacked.
+    #[serde(deserialize_with = "rules::many")]
+    pub image_step: usize,
+    /// Images per stack.
+    #[serde(deserialize_with = "rules::count::<1, 1000, _>")]
+    pub images_per_group: usize,
+}
+
+/// Resources.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compute {
+    /// Which backend computes.
+    pub backend: BackendChoice,
+    /// Threads; 0: all cores.
+    pub threads: usize,
+    /// Bytes for images in work.
+    pub memory_bytes: usize,
+    /// Images per batch; 0: chosen.
+    pub batch_images: usize,
 }

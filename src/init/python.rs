@@ -17,7 +17,7 @@ enum Literal {
 }
 
 /// The TOML that says what `source` (a config.py) says, and a line for everything that cannot be taken over.
-pub fn from_python(source: &str) -> (String, Vec<String>) {
+pub(crate) fn from_python(source: &str) -> (String, Vec<String>) {
     let mut left = Vec::new();
     let mut values: BTreeMap<String, Literal> = BTreeMap::new();
     for (name, text) in assignments(source) {
@@ -451,8 +451,8 @@ UNKNOWN = 3
         assert!(!config.network.order_0 && !config.reduce.run_pca, "flags");
         let banks: Vec<(usize, usize)> = config.network.banks.iter().map(|b| (b.octaves, b.resolution)).collect();
         assert_eq!(banks, [(4, 6), (2, 4)], "banks");
-        assert_eq!((config.cluster.method, config.cluster.kmeans_clusters), (Method::KMeans, 7), "clusters");
-        assert_eq!((config.cluster.gmm_range, config.cluster.dbscan_min_samples), ((2, 10), 50), "ranges and products");
+        assert_eq!((config.cluster.method, config.cluster.kmeans.clusters), (Method::KMeans, 7), "clusters");
+        assert_eq!((config.cluster.gmm.range, config.cluster.dbscan.min_samples), ((2, 10), 50), "ranges and products");
         assert_eq!(config.visualize.methods.len(), 2, "pictures");
         assert_eq!(left.len(), 2, "{left:?}");
         assert!(left[0].starts_with("OTHER_THING") && left[1].starts_with("UNKNOWN"), "{left:?}");

@@ -60,7 +60,7 @@ impl Near {
     /// Rows of a fit: finite, at least one.
     ///
     /// # Errors
-    /// [`Error::Input`](crate::Error::Input) where they are not.
+    /// [`Error::Rows`](crate::Error::Rows) where they are not.
     pub fn new(rows: ArrayView2<'_, f64>) -> Result<Self> {
         let index = Neighbours::new(rows)?;
         let usual = median(&mut index.mean_distances(rows, NEIGHBOURS)?);
@@ -105,7 +105,7 @@ impl Clusters {
     /// Labels and scores of finite rows. A row's are the same whatever rows it comes with.
     ///
     /// # Errors
-    /// [`Error::Input`](crate::Error::Input) for rows that are not finite or have other columns than the fit.
+    /// [`Error::Rows`](crate::Error::Rows) for rows that are not finite or have other columns than the fit.
     pub fn assign(&self, rows: ArrayView2<'_, f64>) -> Result<(Vec<i32>, Vec<f64>)> {
         if rows.nrows() == 0 {
             return Ok((Vec::new(), Vec::new()));
@@ -192,7 +192,7 @@ impl Clusters {
         let mut file = Stored::open(path)?;
         let d = Some(columns);
         match config.cluster.method {
-            Method::Gmm => read_gmm(&mut file, config.cluster.gmm_covariance, columns).map(Self::Gmm),
+            Method::Gmm => read_gmm(&mut file, config.cluster.gmm.covariance, columns).map(Self::Gmm),
             Method::KMeans => {
                 let centers = file.matrix("centers", (None, d))?;
                 if centers.nrows() == 0 {

@@ -10,9 +10,9 @@ use toml::{Table, Value};
 
 use super::{COLORS, HEADER};
 use crate::config::{Config, Layers};
-use crate::error::{Error, Result};
+use crate::error::{Error, ModelError, Result};
 use crate::store::atomic::write_bytes;
-use crate::store::day::NUMBERS;
+use crate::store::day::RESULTS_VERSION;
 use scatterfall_colormap::Colormap;
 
 /// Version of the folder's form.
@@ -41,8 +41,8 @@ const FREE: [&str; 11] = [
     "anomaly.quantile",
 ];
 
-/// Longest `model.toml` that is read, in bytes.
-const MOST_BYTES: u64 = 1 << 20;
+/// Maximum size of a `model.toml` that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What `model.toml` says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ const MOST_BYTES: u64 = 1 << 20;
 pub struct Header {
     /// [`FORMAT`].
     pub format: u32,
-    /// [`NUMBERS`].
+    /// [`RESULTS_VERSION`].
     pub numbers: u32,
     /// Version of the program that wrote it.
     pub program: String,
@@ -71,11 +71,11 @@ pub struct Header {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Images {
-    /// Width in pixels before cropping; unknown where features were made by someone else.
+    /// Width in pixels before cropping; unknown where another program made the features.
     pub width: Option<u32>,
     /// Height, likewise.
     pub height: Option<u32>,
-    /// Windows an image.
+    /// Windows per image.
     pub windows: usize,
 }
 
@@ -115,8 +115,8 @@ pub enum Source {
 
 /// The part of a configuration that a model carries.
 pub(crate) fn configuration(config: &Config) -> Table {
-    let section = |name: &str| Some((name.to_owned(), config.resolved.get(name)?.clone()));
-    let mut sections: Table = SECTIONS.into_iter().filter_map(section).collect();
+    let mut sections = config.table();
+    sections.retain(|name, _| SECTIONS.iter().any(|section| *section == name));
     if let Some(Value::Table(input)) = sections.get_mut("input") {
         OF_AN_ARCHIVE.iter().for_each(|key| drop(input.remove(*key)));
     }
@@ -130,10 +130,10 @@ impl Header {
             Source::Images(images) => (images, None),
             Source::Traces(traces) => (Images { width: None, height: None, windows: 0 }, Some(traces)),
         };
-        if let (Some(section), true) = (config.resolved.get(SEISMOGRAM), traces.is_some()) {
-            configuration.insert(SEISMOGRAM.to_owned(), section.clone());
+        if let (Some(section), true) = (config.table().remove(SEISMOGRAM), traces.is_some()) {
+            configuration.insert(SEISMOGRAM.to_owned(), section);
         }
-        Self { format: FORMAT, numbers: NUMBERS, program, images, traces, fit, files, configuration }
+        Self { format: FORMAT, numbers: RESULTS_VERSION, program, images, traces, fit, files, configuration }
     }
 
     pub(super) fn write(&self, path: &Path) -> Result<()> {
@@ -143,13 +143,10 @@ impl Header {
 
     pub(super) fn read(path: &Path) -> Result<Self> {
         if !path.is_file() {
-            return Err(Error::Input(format!(
-                "{}: no such file; --model takes the folder `model` that a run leaves in its output folder",
-                path.display()
-            )));
+            return Err(ModelError::NotThere { path: path.to_path_buf() }.into());
         }
         let mut text = String::new();
-        let read = std::fs::File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
+        let read = std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
         read.map_err(|e| Error::io("read", path, e))?;
         let damaged = |e: toml::de::Error| {
             let reason = e.message().lines().next().unwrap_or_default().to_owned();
@@ -157,18 +154,13 @@ impl Header {
         };
         let table: Table = text.parse().map_err(damaged)?;
         let version = |key: &str| table.get(key).and_then(Value::as_integer);
-        let folder = path.parent().unwrap_or(path).display();
+        let folder = path.parent().unwrap_or(path).to_path_buf();
         // Before everything else: another version may have other fields.
         if let Some(format) = version("format").filter(|v| *v != i64::from(FORMAT)) {
-            return Err(Error::Input(format!(
-                "{folder}: a model of format {format}, but this program reads format {FORMAT}: fit it again"
-            )));
+            return Err(ModelError::Format { folder, found: format, expected: FORMAT }.into());
         }
-        if let Some(numbers) = version("numbers").filter(|v| *v != i64::from(NUMBERS)) {
-            return Err(Error::Input(format!(
-                "{folder}: fitted with version {numbers} of the numbers, but this program computes version {NUMBERS}: \
-                 fit it again, or use the program that fitted it"
-            )));
+        if let Some(numbers) = version("numbers").filter(|v| *v != i64::from(RESULTS_VERSION)) {
+            return Err(ModelError::Numbers { folder, found: numbers, expected: RESULTS_VERSION }.into());
         }
         table.try_into().map_err(damaged)
     }
@@ -208,10 +200,7 @@ pub(super) fn write_colors(config: &Config, path: &Path) -> Result<bool> {
 /// What new images are computed with must be what the model was fitted with.
 pub(super) fn check_same(folder: &Path, own: &Config, here: &Config, of_traces: bool) -> Result<()> {
     let refuse = |key: &str, own: String, here: String| {
-        Err(Error::Input(format!(
-            "{}: fitted with {key} = {own}, but here it is {here}: leave it out, or fit a model with it",
-            folder.display()
-        )))
+        Err(ModelError::Setting { folder: folder.to_path_buf(), key: key.to_owned(), own, here }.into())
     };
     if crate::colormap::load(&own.value.colormap)? != crate::colormap::load(&here.value.colormap)? {
         return refuse(
@@ -221,9 +210,9 @@ pub(super) fn check_same(folder: &Path, own: &Config, here: &Config, of_traces: 
         );
     }
     let more = of_traces.then_some(SEISMOGRAM);
+    let (own, here) = (own.table(), here.table());
     for section in SECTIONS.into_iter().filter(|s| *s != "exclude").chain(more) {
-        let of = |config: &Config| config.resolved.get(section).cloned().unwrap_or(Value::Boolean(false));
-        if let Some((key, own, here)) = difference(section, &of(own), &of(here)) {
+        if let Some((key, own, here)) = difference(section, &own[section], &here[section]) {
             return refuse(&key, own, here);
         }
     }
@@ -237,23 +226,13 @@ fn difference(path: &str, own: &Value, here: &Value) -> Option<(String, String, 
         return None;
     }
     if let (Value::Table(a), Value::Table(b)) = (own, here) {
-        let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+        // What both have comes first: a switch says more than the keys that it makes needless.
+        let only = |k: &&String| !(a.contains_key(*k) && b.contains_key(*k));
+        let mut keys: Vec<&String> = a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))).collect();
+        keys.sort_by_key(|k| (only(k), *k));
         let none = Value::String("unset".into());
         let of = |t: &Table, key: &String| t.get(key).cloned().unwrap_or_else(|| none.clone());
         return keys.into_iter().find_map(|key| difference(&format!("{path}.{key}"), &of(a, key), &of(b, key)));
     }
-    (!same(own, here)).then(|| (path.to_owned(), own.to_string(), here.to_string()))
-}
-
-/// Equal values; 3 and 3.0 are.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Table(a), Value::Table(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        #[expect(clippy::cast_precision_loss, reason = "whole numbers written for a quantity are small")]
-        (Value::Integer(i), Value::Float(f)) | (Value::Float(f), Value::Integer(i)) => *i as f64 == *f,
-        _ => a == b,
-    }
+    (own != here).then(|| (path.to_owned(), own.to_string(), here.to_string()))
 }

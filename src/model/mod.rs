@@ -28,7 +28,7 @@ pub use reducer::Reducer;
 
 use crate::archive::Catalogue;
 use crate::config::{Baseline, Config};
-use crate::error::{Error, Result};
+use crate::error::{Error, ModelError, Result};
 use crate::places::{Geometry, Places};
 use crate::seismogram::SegmentPlan;
 use crate::stages::design;
@@ -139,7 +139,7 @@ impl Model {
     /// Reads the folder of a model, checking all of it.
     ///
     /// # Errors
-    /// [`Error::Input`] where there is none or it is of another version, [`Error::Store`] for files that are damaged or
+    /// [`Error::Model`] where there is none or it is of another version, [`Error::Store`] for files that are damaged or
     /// do not belong together; those of its configuration.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(HEADER);
@@ -189,7 +189,7 @@ impl Model {
     /// The configuration for new images: the model's, with a file and `section.key=value` overrides laid over it.
     ///
     /// # Errors
-    /// Those of [`Config::load`]; [`Error::Input`] where the result differs from the model in what it was fitted with,
+    /// Those of [`Config::load`]; [`Error::Model`] where the result differs from the model in what it was fitted with,
     /// naming key and values.
     pub fn config(&self, file: Option<&Path>, overrides: &[String]) -> Result<Config> {
         let layers = self.header.configuration(&self.folder)?;
@@ -201,25 +201,17 @@ impl Model {
     /// The images must be of the size that the model was fitted on.
     ///
     /// # Errors
-    /// [`Error::Input`] naming both sizes.
+    /// [`Error::Model`] naming both sizes.
     pub fn check_images(&self, catalogue: &Catalogue, windows: usize) -> Result<()> {
         let (width, height) = catalogue.size;
         let images = &self.header.images;
         let own = (images.width.unwrap_or(width), images.height.unwrap_or(height));
         if own != (width, height) {
-            return Err(Error::Input(format!(
-                "{}: fitted on images of {} x {} pixels, but these are of {width} x {height}: fit a model on images like these",
-                self.folder.display(),
-                own.0,
-                own.1
-            )));
+            return Err(ModelError::ImageSize { folder: self.folder.clone(), own, here: (width, height) }.into());
         }
         if images.windows != windows {
-            return Err(Error::Input(format!(
-                "{}: fitted on images of {} windows, but these have {windows}: fit a model on images like these",
-                self.folder.display(),
-                images.windows
-            )));
+            let folder = self.folder.clone();
+            return Err(ModelError::Windows { folder, own: images.windows, here: windows }.into());
         }
         Ok(())
     }
@@ -269,9 +261,9 @@ impl Model {
     /// Cluster and score of every row.
     ///
     /// # Errors
-    /// [`Error::Input`] for rows of another number of components.
-    pub fn judge(&self, rows: &Array2<f64>, places: &Places, geometry: &Geometry) -> Result<(Vec<i32>, Vec<f64>)> {
-        judge(&self.clusters, self.normals.as_ref(), rows, places, geometry)
+    /// [`Error::Model`] for rows of another number of components.
+    pub fn assign(&self, rows: &Array2<f64>, places: &Places, geometry: &Geometry) -> Result<(Vec<i32>, Vec<f64>)> {
+        assign(&self.clusters, self.normals.as_ref(), rows, places, geometry)
     }
 }
 
@@ -279,8 +271,8 @@ impl Model {
 /// is not finite.
 ///
 /// # Errors
-/// [`Error::Input`] for rows of another number of components.
-pub fn judge(
+/// [`Error::Model`] for rows of another number of components.
+pub fn assign(
     clusters: &Clusters,
     normals: Option<&LocationBaselines>,
     rows: &Array2<f64>,

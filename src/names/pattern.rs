@@ -1,13 +1,15 @@
 //! Times in file names: strptime patterns as Python has them, with `*` for any text.
 
+use std::fmt;
+
 use chrono::{NaiveDate, NaiveDateTime};
 
 use scatterfall_timestamps::Micros;
 
 /// Most `*` of a pattern: every one multiplies the places that are tried.
-const MOST_STARS: usize = 3;
+const MAX_STARS: usize = 3;
 /// Characters of a name that are looked at; file systems allow 255 bytes.
-const MOST_CHARACTERS: usize = 512;
+const MAX_CHARACTERS: usize = 512;
 
 /// A compiled pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +102,7 @@ impl Pattern {
             }
         }
         let this = Self { items };
-        (this.stars() <= MOST_STARS && this.is_complete()).then_some(this)
+        (this.stars() <= MAX_STARS && this.is_complete()).then_some(this)
     }
 
     fn parse_items(text: &str) -> Option<Vec<Item>> {
@@ -133,7 +135,7 @@ impl Pattern {
 
     /// The time that a name (without its ending) tells.
     pub fn read(&self, name: &str) -> Option<Told> {
-        let name: Vec<char> = name.chars().take(MOST_CHARACTERS).collect();
+        let name: Vec<char> = name.chars().take(MAX_CHARACTERS).collect();
         self.step(&name, 0, 0, Parts::default(), (usize::MAX, 0))
     }
 
@@ -161,6 +163,51 @@ impl Pattern {
                 })
             }
         }
+    }
+}
+
+/// The pattern as text, from which [`Pattern::new`] makes the same pattern.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut items = self.items.iter().peekable();
+        while let Some(item) = items.next() {
+            match item {
+                // "%.1f" is the only form of a fraction of one digit.
+                Item::Literal('.') => match items.next_if(|i| matches!(i, Item::Field(Field::Fraction(1..)))) {
+                    Some(Item::Field(Field::Fraction(digits))) => write!(f, "%.{digits}f")?,
+                    _ => f.write_str(".")?,
+                },
+                Item::Literal('%') => f.write_str("%%")?,
+                Item::Literal(c) => write!(f, "{c}")?,
+                Item::Star => f.write_str("*")?,
+                Item::Field(Field::Fraction(digits @ 1..)) => write!(f, "%{digits}f")?,
+                Item::Field(field) => write!(f, "%{}", letter(*field))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The letter of a field, the first one where there are several.
+fn letter(field: Field) -> char {
+    match field {
+        Field::Year => 'Y',
+        Field::ShortYear => 'y',
+        Field::Month => 'm',
+        Field::MonthName => 'b',
+        Field::Day => 'd',
+        Field::DayOfYear => 'j',
+        Field::Hour => 'H',
+        Field::Hour12 => 'I',
+        Field::Minute => 'M',
+        Field::Second => 'S',
+        Field::Fraction(_) => 'f',
+        Field::HalfDay => 'p',
+        Field::Offset => 'z',
+        Field::ZoneName => 'Z',
+        Field::EpochSeconds => 's',
+        Field::EpochMilliseconds => 'Q',
+        Field::DayName => 'a',
     }
 }
 

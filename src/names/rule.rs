@@ -23,6 +23,11 @@ impl TimePattern {
         Some(Self { pattern, offset_us: micros(utc_offset_h * 3600.0) })
     }
 
+    /// The pattern in strftime notation; `None` for the default rule.
+    pub fn text(&self) -> Option<String> {
+        self.pattern.as_ref().map(ToString::to_string)
+    }
+
     /// The UTC time that a file's stem tells, or `None`.
     pub fn read(&self, stem: &str) -> Option<Micros> {
         let Some(pattern) = &self.pattern else {
@@ -66,6 +71,17 @@ mod tests {
     fn offsets_are_taken_off() {
         let p = TimePattern::new(None, 2.0).expect("the default");
         assert_eq!(p.read("a_20250515_010000"), Some(at("20250514_230000")), "local 01:00 is 23:00 UTC the day before");
+    }
+
+    #[test]
+    fn a_pattern_comes_back_from_its_text() {
+        for text in ["*_%Y%m%d_%H%M%S", "%y%j%I%p%M*100%%.%z", "%s.%3f", "%Q*%a", "%F %T%.1f", "%T.%f_%B %d %Y %Z"] {
+            let pattern = Pattern::new(text).unwrap_or_else(|| panic!("{text} is valid"));
+            let again = pattern.to_string();
+            assert_eq!(Pattern::new(&again).as_ref(), Some(&pattern), "{text} became {again}");
+        }
+        let other = (Pattern::new("%Y%m%d%H%M").expect("valid"), Pattern::new("%y%m%d%H%M").expect("valid"));
+        assert_ne!(other.0.to_string(), other.1.to_string(), "other fields have another text");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use scatterfall_miniseed::{MergedReader, MergedSegment, MiniSeedIndex};
 
 use super::filter::{Highpass, Line, Trend};
 use crate::config::{Detrend, Seismogram};
-use crate::error::{Error, Result};
+use crate::error::{Result, SeismogramError};
 
 /// Samples read at once where a whole merged segment goes by.
 const CHUNK: usize = 1 << 16;
@@ -49,13 +49,13 @@ impl<'a> PreparedReader<'a> {
     ///
     /// # Errors
     ///
-    /// Those of reading, and [`Error::Input`] when the merged segment has no more so many.
+    /// Those of reading, and [`crate::Error::Seismogram`] when the merged segment has no more so many.
     pub(crate) fn read(&mut self, count: usize, out: &mut Vec<f64>) -> Result<()> {
         let begin = out.len();
         self.reader.read(count, out)?;
         let new = &mut out[begin..];
         if new.len() < count {
-            return Err(Error::Input("a seismogram ended before its index says".into()));
+            return Err(SeismogramError::Ended.into());
         }
         if let Some(line) = &self.line {
             line.subtract(self.position, new);

@@ -15,7 +15,7 @@ use scatterfall_timestamps::Micros;
 /// Length and step of segments in samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentPlan {
-    /// Samples a segment: round(segment_s x rate), half to even.
+    /// Samples per segment: round(segment_s x rate), half to even.
     pub bins: usize,
     /// From one segment's start to the next: max(1, ceil(bins (1 - overlap))).
     pub hop: usize,
@@ -155,7 +155,7 @@ impl<'a> SegmentReader<'a> {
             return Ok(None);
         }
         let shape = (times.len(), self.channels.len(), self.plan.bins);
-        let wrong = |e| Error::Input(format!("segments do not fit {shape:?}: {e}"));
+        let wrong = |e| Error::Scattering(scatterfall_scattering::Error::Shape(e));
         let samples = Array3::from_shape_vec(shape, samples).map_err(wrong)?;
         let levels = Array2::from_shape_vec((shape.0, shape.1), levels).map_err(wrong)?;
         Ok(Some(SegmentRows { times, samples: SegmentBlock { samples, levels } }))

@@ -7,7 +7,7 @@ use scatterfall_miniseed::{MiniSeedIndex, SampleType, Samples, TraceSegment};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SeismogramError};
 use crate::store::atomic::write_atomic;
 use scatterfall_npz::{Element, Time, header};
 
@@ -65,7 +65,7 @@ fn write_piece<W: Write + Seek>(
         .last_modified_time(DateTime::default());
     let large = segment.samples.saturating_mul(width) >= LARGE;
     zip.start_file(format!("{name}.npy"), options.large_file(large)).map_err(|e| fail(e.into()))?;
-    let length = usize::try_from(segment.samples).map_err(|_| Error::Input(format!("{name} is too long")))?;
+    let length = usize::try_from(segment.samples).map_err(|_| SeismogramError::TooLong { name: name.to_owned() })?;
     zip.write_all(&header(descr, &[length])).map_err(fail)?;
     let mut reader = index.reader(segment);
     let mut bytes = Vec::new();

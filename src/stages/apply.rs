@@ -2,11 +2,11 @@
 
 use serde_json::{Map, json};
 
-use super::cluster_files::{Judged, files, folder};
+use super::cluster_files::{Assignments, files, folder};
 use super::reduce::{independent_file, principal_file, record_file, write_components};
 use super::rows::{StoredRows, read_matrix, read_places, stored_geometry};
 use super::{StageRecord, cluster};
-use crate::error::{Error, Result};
+use crate::error::{ModelError, Result};
 use crate::model::{self, Model};
 use crate::progress::Context;
 use crate::store::day::identity;
@@ -16,80 +16,66 @@ use scatterfall_rowstats::reduction::{Normalised, RowSource, scores};
 /// Components of the stored coefficients under the model; false where the results on disk are current.
 ///
 /// # Errors
-/// Those of reading and writing; [`Error::Input`] for coefficients of another network.
-pub fn reduce(ctx: &Context<'_>, model: &Model, wanted: Option<&[String]>) -> Result<bool> {
+/// Those of reading and writing; [`crate::Error::Model`] for coefficients of another network.
+pub(crate) fn reduce(ctx: &Context<'_>, model: &Model, wanted: Option<&[String]>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     let rows = StoredRows::open(config, wanted)?;
     let (found, own) = (rows.order_columns(), &model.reducer.scaling.order_columns);
     if found != own {
-        return Err(Error::Input(format!(
-            "{found:?} coefficients an order are stored in {}, but the model reduces {own:?}; use another --output, or --fresh",
-            output.display()
-        )));
+        return Err(ModelError::Coefficients { output: output.clone(), found: found.to_vec(), own: own.clone() }.into());
     }
     let settings = json!({ "model": model.identity, "run_pca": config.reduce.run_pca });
     let record = StageRecord::new(settings, rows.files().iter().map(|f| identity(f)).collect());
     let mut files = vec![independent_file(output)];
     files.extend(config.reduce.run_pca.then(|| principal_file(output)));
-    let record_file = record_file(output);
-    if record.is_current(&record_file, &files) {
-        return Ok(false);
-    }
-    StageRecord::remove(&record_file)?;
     // What a run in this folder fitted is not what these components are of.
-    model::invalidate(output)?;
-    StageRecord::remove(&model::reduction_file(output))?;
-    ctx.observer.begin("reduce", 0, "rows");
-    let result = ctx.pool.install(|| {
+    let prepare = || {
+        model::invalidate(output)?;
+        StageRecord::remove(&model::reduction_file(output))
+    };
+    record.renew(ctx, "reduce", (&record_file(output), &files), prepare, || {
         let locations = rows.locations();
         let normalised = model.reducer.normals.as_ref().map(|n| Normalised::new(&rows, n, &locations));
         let source: &dyn RowSource = normalised.as_ref().map_or(&rows, |n| n);
         let all = scores(source, &model.reducer.scaling, &model.reducer.pca)?;
         write_components(config, &model.reducer, &all, &rows.places)
-    });
-    ctx.observer.end();
-    result?;
-    record.write(&record_file)?;
-    Ok(true)
+    })
 }
 
 /// Labels, scores and events of the components under the model; false where the results on disk are current.
 ///
 /// # Errors
 /// Those of reading and writing.
-pub fn cluster(ctx: &Context<'_>, model: &Model) -> Result<bool> {
+pub(crate) fn cluster(ctx: &Context<'_>, model: &Model) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     let source = independent_file(output);
     let record_file = folder(output).join("record.json");
     let settings = json!({ "model": model.identity, "anomaly": config.sections(&["anomaly"])["anomaly"] });
     let record = StageRecord::new(settings, cluster::sources(output, &source)?);
-    if record.is_current(&record_file, &files(output)) {
-        return Ok(false);
-    }
-    StageRecord::remove(&record_file)?;
-    ctx.observer.begin("cluster", 0, "rows");
-    let result = ctx.pool.install(|| {
-        let mut file = NpzFile::open(&source)?;
-        let components = read_matrix(&mut file, &source, "features")?;
-        let places = read_places(&mut file, &source, Some(components.nrows()))?;
-        let geometry = stored_geometry(config);
-        let (labels, scores) = model.judge(&components, &places, &geometry)?;
-        let judged = Judged {
-            places: &places,
-            geometry: &geometry,
-            labels: &labels,
-            scores: &scores,
-            clusters: &model.clusters,
-            usual_scores: &model.scores,
-        };
-        let mut more = Map::new();
-        more.insert("model".into(), json!(model.identity));
-        judged.write(config, more)
-    });
-    ctx.observer.end();
-    result?;
-    record.write(&record_file)?;
-    Ok(true)
+    record.renew(
+        ctx,
+        "cluster",
+        (&record_file, &files(output)),
+        || Ok(()),
+        || {
+            let mut file = NpzFile::open(&source)?;
+            let components = read_matrix(&mut file, &source, "features")?;
+            let places = read_places(&mut file, &source, Some(components.nrows()))?;
+            let geometry = stored_geometry(config);
+            let (labels, scores) = model.assign(&components, &places, &geometry)?;
+            let assignments = Assignments {
+                places: &places,
+                geometry: &geometry,
+                labels: &labels,
+                scores: &scores,
+                clusters: &model.clusters,
+                usual_scores: &model.scores,
+            };
+            let mut more = Map::new();
+            more.insert("model".into(), json!(model.identity));
+            assignments.write(config, more).map(|_| ())
+        },
+    )
 }

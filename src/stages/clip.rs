@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::archive::{Catalogue, ImageRef, LeftOut};
 use crate::config::Crop;
 use crate::decode;
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Error, Result};
 use crate::progress::Context;
 use crate::store::npz::write_npz;
 use crate::store::pictures::SavePicture;
@@ -22,8 +22,8 @@ const BLOCK: usize = 64;
 /// Writes `waterfall_npz/STEM.npz` for every image of the catalogue; returns the images that could not be used.
 ///
 /// # Errors
-/// [`Error::Input`] for a crop outside the images, [`Error::Io`] where nothing can be written.
-pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<LeftOut>> {
+/// [`Error::Archive`] for a crop outside the images, [`Error::Io`] where nothing can be written.
+pub(crate) fn compute(ctx: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<LeftOut>> {
     crate::plans::images(ctx.config, catalogue.size, false)?;
     let mut left_out = Vec::new();
     ctx.observer.begin("clip", catalogue.images.len() as u64, "images");
@@ -59,7 +59,7 @@ pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<LeftOut>>
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Store`].
-pub fn write_waterfall(output: &Path, image: &ImageRef, pixels: &Pixels) -> Result<()> {
+pub(crate) fn write_waterfall(output: &Path, image: &ImageRef, pixels: &Pixels) -> Result<()> {
     let stem = image.path.file_stem().unwrap_or_default();
     let mut name = stem.to_os_string();
     name.push(".npz");
@@ -73,8 +73,8 @@ pub fn write_waterfall(output: &Path, image: &ImageRef, pixels: &Pixels) -> Resu
 /// wrong with the crop is drawn and said. Returns what is wrong.
 ///
 /// # Errors
-/// [`Error::Input`] where no image can be decoded; those of writing.
-pub fn preview(ctx: &Context<'_>, catalogue: &Catalogue, path: &Path) -> Result<Option<String>> {
+/// [`Error::Archive`] where no image can be decoded; those of writing.
+pub(crate) fn preview(ctx: &Context<'_>, catalogue: &Catalogue, path: &Path) -> Result<Option<String>> {
     let config = ctx.config;
     let (width, height) = (catalogue.size.0 as usize, catalogue.size.1 as usize);
     let whole_picture = Crop { top: 0, bottom: height, left: 0, right: width };
@@ -85,7 +85,8 @@ pub fn preview(ctx: &Context<'_>, catalogue: &Catalogue, path: &Path) -> Result<
     let crop = if inside.top < inside.bottom && inside.left < inside.right { inside } else { whole_picture };
     let whole = |image| decode::decode(image, None, config.input.max_pixels);
     let Some((image, pixels)) = catalogue.images.iter().find_map(|i| Some((i, whole(&i.path).ok()?))) else {
-        return Err(Error::Input(format!("{}: no image there can be decoded", config.input.path.display())));
+        let path = config.input.path.clone();
+        return Err(ArchiveError::NothingSeen { path, what: "image", done: "decoded" }.into());
     };
     let colormap = config.value.load_colormap()?;
     let mut known = std::collections::HashMap::new();

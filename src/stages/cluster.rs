@@ -5,14 +5,14 @@ use std::path::Path;
 use ndarray::{ArrayView2, Axis};
 use serde_json::{Map, Value, json};
 
-use super::cluster_files::{Judged, files, folder};
+use super::cluster_files::{Assignments, files, folder};
 use super::reduce::independent_file;
 use super::repeated::repeated_images;
 use super::rows::{read_matrix, read_places, stored_geometry};
 use super::{StageRecord, fitted};
 use crate::config::{Baseline, Config, Method};
-use crate::error::{Error, Result};
-use crate::model::{self, Clusters, Near, judge};
+use crate::error::{Result, StoredError};
+use crate::model::{self, Clusters, Near, assign};
 use crate::progress::Context;
 use crate::store::day::{Stage, digest, identity};
 use scatterfall_npz::NpzFile;
@@ -28,13 +28,13 @@ const SILHOUETTE_ROWS: usize = 2000;
 /// Clusters the stored components; false where the results on disk are current.
 ///
 /// # Errors
-/// [`Error::Input`] where there are no components, or none is finite; those of reading and writing.
-pub fn compute(ctx: &Context<'_>) -> Result<bool> {
+/// [`crate::Error::Stored`] where there are no components, or none is finite; those of reading and writing.
+pub(crate) fn compute(ctx: &Context<'_>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     let source = independent_file(output);
     if !source.is_file() {
-        return Err(Error::Input(format!("{}: nothing there; run `scatterfall reduce` first", source.display())));
+        return Err(StoredError::Missing { path: source, command: "reduce" }.into());
     }
     let record_file = folder(output).join("record.json");
     let mut before = sources(output, &source)?;
@@ -44,17 +44,8 @@ pub fn compute(ctx: &Context<'_>) -> Result<bool> {
     }
     // All that a model tells of its configuration, not only what clusters depend on.
     let record = StageRecord::new(json!(model::configuration(config)), before);
-    if record.is_current(&record_file, &files(output)) {
-        return Ok(false);
-    }
-    StageRecord::remove(&record_file)?;
-    model::invalidate(output)?;
-    ctx.observer.begin("cluster", 0, "rows");
-    let result = ctx.pool.install(|| cluster(config, &source));
-    ctx.observer.end();
-    result?;
-    record.write(&record_file)?;
-    Ok(true)
+    let results = (record_file.as_path(), &files(output)[..]);
+    record.renew(ctx, "cluster", results, || model::invalidate(output), || cluster(config, &source))
 }
 
 /// Identities of what labels are made from: the components, and the days, which name the images.
@@ -91,11 +82,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
     let fit_rows: Vec<usize> =
         (0..components.nrows()).filter(|&i| used[i] && components.row(i).iter().all(|v| v.is_finite())).collect();
     if fit_rows.is_empty() {
-        return Err(Error::Input(format!(
-            "{}: of {} rows none is finite and outside [exclude]",
-            source.display(),
-            components.nrows()
-        )));
+        return Err(StoredError::NoRowTakesPart { path: source.to_path_buf(), rows: components.nrows() }.into());
     }
     let fit_values = components.select(Axis(0), &fit_rows);
     let own = fit(config, fit_values.view())?;
@@ -106,7 +93,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
     let normals = (config.anomaly.baseline == Baseline::Place)
         .then(|| LocationBaselines::fit(components.view(), &geometry.locations(&places), &used));
     // Rows that took no part in the fit are labelled by it all the same.
-    let (mut labels, scores) = judge(&own.clusters, normals.as_ref(), &components, &places, &geometry)?;
+    let (mut labels, scores) = assign(&own.clusters, normals.as_ref(), &components, &places, &geometry)?;
     for (&i, &label) in fit_rows.iter().zip(&own.labels) {
         labels[i] = label;
     }
@@ -116,7 +103,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
     let quality = silhouette(fit_values.view(), &own.labels, SILHOUETTE_ROWS, config.cluster.seed);
     more.insert("silhouette".into(), json!(quality));
     more.extend(own.summary.as_object().cloned().unwrap_or_default());
-    let judged = Judged {
+    let assignments = Assignments {
         places: &places,
         geometry: &geometry,
         labels: &labels,
@@ -124,7 +111,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
         clusters: &own.clusters,
         usual_scores: &scores,
     };
-    judged.write(config, more)?;
+    assignments.write(config, more)?;
     let fitted = model::Fitted { clusters: &own.clusters, normals: normals.as_ref(), scores: &scores };
     fitted::write_model(config, &mut file, &places, fit_rows.len(), &fitted)
 }
@@ -133,17 +120,17 @@ fn fit(config: &Config, rows: ArrayView2<'_, f64>) -> Result<Fitted> {
     let settings = &config.cluster;
     match settings.method {
         Method::KMeans => {
-            let model = KMeans::fit(rows, &KMeansOptions::new(settings.kmeans_clusters, settings.seed))?;
+            let model = KMeans::fit(rows, &KMeansOptions::new(settings.kmeans.clusters, settings.seed))?;
             let summary = json!({
                 "inertia": model.inertia, "iterations": model.iterations, "converged": model.converged,
             });
-            let (labels, wanted) = (model.labels.clone(), Some(settings.kmeans_clusters));
+            let (labels, wanted) = (model.labels.clone(), Some(settings.kmeans.clusters));
             Ok(Fitted { labels, clusters: Clusters::KMeans(model), wanted, summary })
         }
         Method::Gmm => fit_gmm(config, rows),
         Method::Dbscan => {
-            let eps = settings.dbscan_eps;
-            let fit = Dbscan::fit(rows, &DbscanOptions { eps, min_samples: settings.dbscan_min_samples })?;
+            let eps = settings.dbscan.eps;
+            let fit = Dbscan::fit(rows, &DbscanOptions { eps, min_samples: settings.dbscan.min_samples })?;
             let core: Vec<usize> = (0..rows.nrows()).filter(|&i| fit.core[i]).collect();
             let summary = json!({ "core_rows": core.len() });
             let clusters = Clusters::Dbscan {
@@ -158,9 +145,9 @@ fn fit(config: &Config, rows: ArrayView2<'_, f64>) -> Result<Fitted> {
             let fit = Agglomerative::fit(
                 rows,
                 &AgglomerativeOptions {
-                    clusters: settings.agglomerative_clusters,
-                    linkage: settings.agglomerative_linkage,
-                    exact: settings.agglomerative_exact,
+                    clusters: settings.agglomerative.clusters,
+                    linkage: settings.agglomerative.linkage,
+                    exact: settings.agglomerative.exact,
                     memory_bytes: config.compute.memory_bytes as u64,
                     seed: settings.seed,
                 },
@@ -173,31 +160,31 @@ fn fit(config: &Config, rows: ArrayView2<'_, f64>) -> Result<Fitted> {
                 );
             }
             let summary = json!({
-                "linkage": config.resolved["cluster"]["agglomerative"]["linkage"],
+                "linkage": settings.agglomerative.linkage,
                 "representatives": fit.representatives,
             });
             let clusters = Clusters::Agglomerative { merges: fit.merges, centers: fit.centers, near: Near::new(rows)? };
-            Ok(Fitted { labels: fit.labels, clusters, wanted: Some(settings.agglomerative_clusters), summary })
+            Ok(Fitted { labels: fit.labels, clusters, wanted: Some(settings.agglomerative.clusters), summary })
         }
     }
 }
 
 fn fit_gmm(config: &Config, rows: ArrayView2<'_, f64>) -> Result<Fitted> {
     let settings = &config.cluster;
-    let options = GmmOptions::new(settings.gmm_components, settings.gmm_covariance, settings.seed);
-    let (model, table) = match settings.gmm_select {
+    let options = GmmOptions::new(settings.gmm.components, settings.gmm.covariance, settings.seed);
+    let (model, table) = match settings.gmm.select {
         Some(criterion) => {
-            let (model, table) = Gmm::select(rows, &options, criterion, settings.gmm_range)?;
+            let (model, table) = Gmm::select(rows, &options, criterion, settings.gmm.range)?;
             (model, Some(table))
         }
         None => (Gmm::fit(rows, &options)?, None),
     };
     let mut summary = json!({
-        "covariance": config.resolved["cluster"]["gmm"]["covariance"],
+        "covariance": settings.gmm.covariance,
         "log_likelihood": model.log_likelihood, "aic": model.aic, "bic": model.bic,
         "iterations": model.iterations, "converged": model.converged,
     });
-    let wanted = table.is_none().then_some(settings.gmm_components);
+    let wanted = table.is_none().then_some(settings.gmm.components);
     if let Some(table) = table {
         let line = |s: &Selection| json!({ "components": s.components, "log_likelihood": s.log_likelihood, "aic": s.aic, "bic": s.bic });
         summary["selection"] = table.iter().map(line).collect();

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use scatterfall_detector::{DayScores, Days, DetectorModel, DetectorPlan, Event, Threshold, detect, fit};
+use scatterfall_detector::{
+    DayScores, Days, DetectorError, DetectorModel, DetectorPlan, Event, Threshold, detect, fit,
+};
 use serde_json::{Value, json};
 
 use super::{StageRecord, kinds, stored_days};
@@ -10,7 +12,7 @@ use crate::config::Config;
 use crate::detect::health::{Fault, HealthWatch};
 use crate::detect::plan::{error, plan, with_params};
 use crate::detect::stored::StoredDays;
-use crate::error::{Error, Result};
+use crate::error::{Error, ModelError, Result};
 use crate::formats::events::{Entry, Units};
 use crate::formats::names::Names;
 use crate::formats::{events, health, reachability, scores};
@@ -22,17 +24,17 @@ use scatterfall_timestamps::micros;
 
 /// What the stage found.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct EventsSummary {
+pub(crate) struct EventsSummary {
     /// Events in the list.
-    pub events: usize,
+    pub(crate) events: usize,
     /// Score from which an event is listed.
-    pub threshold: f64,
+    pub(crate) threshold: f64,
     /// False when everything was current.
-    pub computed: bool,
+    pub(crate) computed: bool,
 }
 
 /// The detector's part of a model.
-pub fn model_file(output: &Path) -> PathBuf {
+pub(crate) fn model_file(output: &Path) -> PathBuf {
     model::folder(output).join("detector.json")
 }
 
@@ -40,7 +42,7 @@ pub fn model_file(output: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`Error::Io`], and [`Error::Store`] for a file that is damaged.
-pub fn read_model(folder: &Path) -> Result<Option<DetectorModel>> {
+pub(crate) fn read_model(folder: &Path) -> Result<Option<DetectorModel>> {
     let path = folder.join("detector.json");
     let text = match std::fs::read(&path) {
         Ok(text) => text,
@@ -54,15 +56,13 @@ pub fn read_model(folder: &Path) -> Result<Option<DetectorModel>> {
 /// The plan for the stored measurements: that of the configuration, or of a model.
 ///
 /// # Errors
-/// [`Error::Config`]; [`Error::Input`] where the model is for other images.
-pub fn plan_for(config: &Config, size: (usize, usize), model: Option<&DetectorModel>) -> Result<DetectorPlan> {
+/// [`Error::Config`]; [`Error::Model`] where the model is for other images.
+pub(crate) fn plan_for(config: &Config, size: (usize, usize), model: Option<&DetectorModel>) -> Result<DetectorPlan> {
     let Some(model) = model else { return plan(config, size.0, size.1) };
     let own = with_params(config, size.0, size.1, model.params.clone())?;
     if own.geometry != model.geometry {
-        return Err(Error::Input(format!(
-            "the model's detector is for images of {:?}, these are {:?}",
-            model.geometry, own.geometry
-        )));
+        let (own, here) = (format!("{:?}", model.geometry), format!("{:?}", own.geometry));
+        return Err(ModelError::Detector { own, here }.into());
     }
     Ok(own)
 }
@@ -84,8 +84,12 @@ fn stored_size(output: &Path, day: &str) -> Result<(usize, usize)> {
 /// Scores the stored days and lists their events, `wanted` days where given. Without a model the detector is fitted to them first.
 ///
 /// # Errors
-/// [`Error::Input`] where nothing is stored; those of reading and writing.
-pub fn compute(ctx: &Context<'_>, wanted: Option<&[String]>, model: Option<&DetectorModel>) -> Result<EventsSummary> {
+/// [`Error::Stored`] where nothing is stored; those of reading and writing.
+pub(crate) fn compute(
+    ctx: &Context<'_>,
+    wanted: Option<&[String]>,
+    model: Option<&DetectorModel>,
+) -> Result<EventsSummary> {
     let config = ctx.config;
     let output = &config.output.path;
     let days = stored_days(output, Stage::Measurements, wanted)?;
@@ -125,7 +129,7 @@ fn settings(config: &Config) -> Value {
 }
 
 /// Where kinds are named: relative to the output folder.
-pub fn names_file(config: &Config) -> PathBuf {
+pub(crate) fn names_file(config: &Config) -> PathBuf {
     config.output.path.join(&config.kinds.names)
 }
 
@@ -194,14 +198,14 @@ fn find(
 fn look_after(plan: &DetectorPlan, stored: &StoredDays<'_>) -> Result<Vec<Fault>> {
     let mut watch = HealthWatch::new(plan);
     for day in 0..stored.count() {
-        let measured = stored.load(day).map_err(Error::Input)?;
+        let measured = stored.load(day).map_err(|reason| Error::Detection(DetectorError::Source { day, reason }))?;
         measured.iter().for_each(|m| watch.see(m));
     }
     Ok(watch.finish())
 }
 
 /// The events that are listed, in the order of time: those outside [exclude] whose kind is not ignored, the strongest.
-fn list<'e>(config: &Config, found: &'e [Event], names: &Names) -> Vec<&'e Event> {
+pub(crate) fn list<'e>(config: &Config, found: &'e [Event], names: &Names) -> Vec<&'e Event> {
     let offset = config.input.distance_offset_km;
     let duration = micros(config.input.duration_s);
     let excluded = |e: &Event| {

@@ -1,24 +1,24 @@
 //! The stages, each from its files to its files. `pipeline` strings them together; each also is a command of its own.
 
-pub mod apply;
-pub mod clip;
-pub mod cluster;
-pub mod cluster_files;
-pub mod design;
-pub mod events;
+pub(crate) mod apply;
+pub(crate) mod clip;
+pub(crate) mod cluster;
+pub(crate) mod cluster_files;
+pub(crate) mod design;
+pub(crate) mod events;
 mod fitted;
 pub mod images;
 mod kinds;
-pub mod reduce;
+pub(crate) mod reduce;
 mod repeated;
 pub mod report;
 mod results;
-pub mod rows;
-pub mod scatter;
+pub(crate) mod rows;
+pub(crate) mod scatter;
 pub mod seismogram;
-pub mod strict;
+pub(crate) mod strict;
 pub mod trace;
-pub mod transform;
+pub(crate) mod transform;
 pub mod visualize;
 mod waterfalls;
 
@@ -28,9 +28,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::config::{Config, Continuity};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StoredError};
+use crate::progress::Context;
 use crate::store::atomic::write_bytes;
-use crate::store::day::{NUMBERS, Record, Stage, fingerprint_of};
+use crate::store::day::{RESULTS_VERSION, Record, Stage, fingerprint_of};
 
 /// What features depend on, as far as numbers and places go.
 fn features_config(config: &Config) -> Value {
@@ -87,7 +88,7 @@ pub(crate) struct StageRecord {
 
 impl StageRecord {
     pub(crate) fn new(config: Value, before: Vec<String>) -> Self {
-        Self { numbers: NUMBERS, config, before }
+        Self { numbers: RESULTS_VERSION, config, before }
     }
 
     /// True where `path` holds this very record and all of `files` are there.
@@ -104,10 +105,35 @@ impl StageRecord {
         }
     }
 
+    /// Runs a stage in the pool, unless `path` holds this record and all of `files` are there: then it returns false.
+    ///
+    /// `prepare` takes out what was made from the files before they change; the record is written last, so that half a
+    /// stage never looks finished.
+    pub(crate) fn renew(
+        &self,
+        ctx: &Context<'_>,
+        stage: &'static str,
+        (path, files): (&Path, &[PathBuf]),
+        prepare: impl FnOnce() -> Result<()>,
+        compute: impl FnOnce() -> Result<()> + Send,
+    ) -> Result<bool> {
+        if self.is_current(path, files) {
+            return Ok(false);
+        }
+        Self::remove(path)?;
+        prepare()?;
+        ctx.observer.begin(stage, 0, "rows");
+        let result = ctx.pool.install(compute);
+        ctx.observer.end();
+        result?;
+        self.write(path)?;
+        Ok(true)
+    }
+
     /// The record at `path` where it can be read, and its numbers are this program's.
     pub(crate) fn stored_config(path: &Path) -> Option<Value> {
         let stored: Self = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-        (stored.numbers == NUMBERS).then_some(stored.config)
+        (stored.numbers == RESULTS_VERSION).then_some(stored.config)
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
@@ -125,16 +151,12 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// The stored days of `stage` that belong together: those of `wanted` (all where that is `None`), and foreign ones.
 ///
 /// # Errors
-/// [`Error::Input`] where nothing is stored, naming the command that makes it, and where a day that was wanted is not.
+/// [`Error::Stored`] where nothing is stored, naming the command that makes it, and where a day that was wanted is not.
 pub(crate) fn stored_days(output: &Path, stage: Stage, wanted: Option<&[String]>) -> Result<Vec<String>> {
     let all = stage.days(output)?;
     let total = all.len();
     if let Some(lost) = wanted.and_then(|w| w.iter().find(|day| all.binary_search(day).is_err())) {
-        let file = stage.file(output, lost);
-        return Err(Error::Input(format!(
-            "{} is gone: something removed it while the program ran; run the same command again to go on",
-            file.display()
-        )));
+        return Err(StoredError::Removed { path: stage.file(output, lost) }.into());
     }
     let kept: Vec<String> = match wanted {
         Some(wanted) => all
@@ -156,8 +178,68 @@ pub(crate) fn stored_days(output: &Path, stage: Stage, wanted: Option<&[String]>
             Stage::Scattering => "transform",
             Stage::Measurements | Stage::Scores => "detect",
         };
-        let folder = stage.folder(output);
-        return Err(Error::Input(format!("{}: nothing there; run `scatterfall {command}` first", folder.display())));
+        return Err(StoredError::Missing { path: stage.folder(output), command }.into());
     }
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Bank, Continuity, Crop, Feature, Normalize, Oversampling, Pooling, SegmentLength};
+
+    /// What days of features and coefficients are fingerprinted over.
+    fn settings(config: &Config) -> String {
+        format!("{} {}", features_config(config), scattering_config(config, 0))
+    }
+
+    #[test]
+    fn a_changed_field_makes_stored_days_stale() {
+        let before = settings(&Config::default());
+        let changes: [fn(&mut Config); 17] = [
+            |c| c.crop = None,
+            |c| c.crop = Some(Crop { top: 161, bottom: 696, left: 70, right: 1789 }),
+            |c| c.time_axis = crate::config::TimeAxis::Up,
+            |c| c.features.window = 4,
+            |c| c.features.step = 3,
+            |c| c.features.names = vec![Feature::Gabor],
+            |c| c.value.colormap = "gray".into(),
+            |c| c.value.max_residual = 30.0,
+            |c| c.input.duration_s = 30.0,
+            |c| c.input.distance_offset_km = 1.0,
+            |c| c.segments.length = SegmentLength::Bins(64),
+            |c| c.segments.continuity = Continuity::Concatenated,
+            |c| c.network.pooling = Pooling::Percentile(90),
+            |c| c.network.normalize = Normalize::L1,
+            |c| c.network.oversampling = Oversampling::Times(2),
+            |c| c.network.taper_alpha = Some(0.1),
+            |c| c.network.banks = vec![Bank { octaves: 4, resolution: 6, quality: 2.0 }],
+        ];
+        for (i, change) in changes.iter().enumerate() {
+            let mut config = Config::default();
+            change(&mut config);
+            assert_ne!(settings(&config), before, "change {i}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_change_results_keeps_stored_days() {
+        let before = settings(&Config::default());
+        let changes: [fn(&mut Config); 5] = [
+            |c| c.compute.threads = 3,
+            |c| c.output.path = "elsewhere".into(),
+            |c| c.value.db_min = -100.0,
+            |c| c.network.sampling_rate = 2.0,
+            |c| c.reduce.seed = 1,
+        ];
+        for (i, change) in changes.iter().enumerate() {
+            let mut config = Config::default();
+            change(&mut config);
+            assert_eq!(settings(&config), before, "change {i}");
+        }
+        // The text itself: days that earlier versions stored stay current.
+        let network = scattering_config(&Config::default(), 0).to_string();
+        let text = r#"{"images_before":0,"network":{"banks":[{"octaves":4,"quality":1.0,"resolution":6},{"octaves":2,"quality":1.0,"resolution":4}],"normalize":"none","order_0":true,"oversampling":"full","pooling":"median"},"segments":{"continuity":"per-image","length_km":1.0,"overlap":0.2}}"#;
+        assert_eq!(network, text, "the form that is fingerprinted");
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ndarray::{Array3, ArrayView3};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StoredError};
 use crate::progress::Context;
 use crate::store::npz::NpzStream;
 use scatterfall_npz::NpyReader;
@@ -24,8 +24,8 @@ const BLOCK_SAMPLES: usize = 1 << 20;
 /// time as the last axis. Double precision is read as such. The input is streamed; returns the number of segments.
 ///
 /// # Errors
-/// [`Error::Store`] for an input that is no such array, [`Error::Input`] for scalograms that do not fit the memory.
-pub fn compute(
+/// [`Error::Store`] for an input that is no such array, [`Error::Stored`] for scalograms that do not fit the memory.
+pub(crate) fn compute(
     ctx: &Context<'_>,
     backend: &mut dyn Backend,
     input: &Path,
@@ -103,11 +103,8 @@ fn unpooled(ctx: &Context<'_>, plan: &ScatteringPlan, n: usize) -> Result<Scatte
     let bytes = [n, plan.channels, paths, plan.pooled.len(), 4].iter().try_fold(1usize, |a, &b| a.checked_mul(b));
     let limit = ctx.config.compute.memory_bytes;
     if bytes.is_none_or(|b| b > limit) {
-        return Err(Error::Input(format!(
-            "the scalograms of {n} segments need {} MiB, more than compute.memory_mib = {}; pool them, or take fewer segments",
-            bytes.map_or_else(|| "far too many".to_owned(), |b| (b >> 20).to_string()),
-            limit >> 20
-        )));
+        let needed_mib = bytes.map(|b| b >> 20);
+        return Err(StoredError::ScalogramMemory { segments: n, needed_mib, limit_mib: limit >> 20 }.into());
     }
     Ok(ScatteringKernel::unpooled(plan))
 }

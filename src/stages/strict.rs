@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::archive::{ImageRef, LeftOut};
 use crate::config::Config;
 use crate::decode;
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Error, Result};
 use crate::progress::Context;
 use scatterfall_colormap::Pixels;
 use scatterfall_scattering::backend::cpu::residual;
@@ -20,10 +20,12 @@ const BLOCK: usize = 64;
 /// The error that `--strict` makes of the first left-out file, where there is one.
 ///
 /// # Errors
-/// [`Error::Input`], naming the file and the reason.
-pub fn refuse(left_out: &[LeftOut]) -> Result<()> {
+/// [`Error::Archive`], naming the file and the reason.
+pub(crate) fn refuse(left_out: &[LeftOut]) -> Result<()> {
     match left_out.first() {
-        Some(LeftOut { file, reason }) => Err(Error::Input(format!("--strict: {file} cannot be used: {reason}"))),
+        Some(LeftOut { file, reason }) => {
+            Err(ArchiveError::LeftOut { file: file.clone(), reason: reason.clone() }.into())
+        }
         None => Ok(()),
     }
 }
@@ -31,14 +33,14 @@ pub fn refuse(left_out: &[LeftOut]) -> Result<()> {
 /// Decodes every image and measures its colours, as the computation will.
 ///
 /// # Errors
-/// [`Error::Input`] for the first image that would be left out.
-pub(super) fn look_at(ctx: &Context<'_>, images: &[&ImageRef], plan: &FeaturePlan) -> Result<()> {
+/// [`Error::Archive`] for the first image that would be left out.
+pub(super) fn precheck_images(ctx: &Context<'_>, images: &[&ImageRef], plan: &FeaturePlan) -> Result<()> {
     let config = ctx.config;
     let unusable = |image: &&ImageRef| {
         let reason = match decode::waterfall(&image.path, config) {
             Ok(pixels) => {
                 let used = used_columns(config, pixels.columns);
-                too_far(f64::from(residual_of(plan, &pixels, &used)), config.value.max_residual)?
+                residual_error(f64::from(residual_of(plan, &pixels, &used)), config.value.max_residual)?
             }
             Err(Error::Image { reason, .. }) => reason,
             Err(other) => other.to_string(),
@@ -60,7 +62,7 @@ pub(super) fn look_at(ctx: &Context<'_>, images: &[&ImageRef], plan: &FeaturePla
 }
 
 /// Ranges of an image's columns that [exclude] does not name.
-pub(super) fn used_columns(config: &Config, columns: usize) -> Vec<Range<usize>> {
+pub(crate) fn used_columns(config: &Config, columns: usize) -> Vec<Range<usize>> {
     let input = &config.input;
     let place = |c: usize| (c as f64 + 0.5) * input.total_distance_km / columns as f64 + input.distance_offset_km;
     let excluded = |c: usize| config.exclude.distance_km.iter().any(|&(a, b)| (a..b).contains(&place(c)));
@@ -76,7 +78,7 @@ pub(super) fn used_columns(config: &Config, columns: usize) -> Vec<Range<usize>>
 }
 
 /// Mean distance to the colour map over some columns of an image.
-pub(super) fn residual_of(plan: &FeaturePlan, pixels: &Pixels, used: &[Range<usize>]) -> f32 {
+pub(crate) fn residual_of(plan: &FeaturePlan, pixels: &Pixels, used: &[Range<usize>]) -> f32 {
     if used == std::slice::from_ref(&(0..pixels.columns)) {
         return residual(&plan.colormap, pixels);
     }
@@ -87,7 +89,7 @@ pub(super) fn residual_of(plan: &FeaturePlan, pixels: &Pixels, used: &[Range<usi
 }
 
 /// Why an image with such a residual is left out; `None` where it is not.
-pub(super) fn too_far(residual: f64, most: f64) -> Option<String> {
+pub(crate) fn residual_error(residual: f64, most: f64) -> Option<String> {
     (residual > most).then(|| {
         format!(
             "its colours are {residual:.0} away from the colour map on average, more than value.max_residual = {most}: \

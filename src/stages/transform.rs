@@ -1,10 +1,12 @@
 //! From stored features to coefficients, day by day.
 
+use std::path::Path;
+
 use ndarray::Array3;
 
 use super::images::ScatteringWriter;
 use super::{scattering_config, stored_days};
-use crate::error::{Error, Result};
+use crate::error::{Result, StoredError};
 use crate::plans::{network, segmentation};
 use crate::progress::Context;
 use crate::series::series;
@@ -21,8 +23,12 @@ const BLOCK_SAMPLES: usize = 1 << 20;
 /// Returns the numbers of days transformed and of days that were current.
 ///
 /// # Errors
-/// [`Error::Input`] where no features are stored, [`Error::Store`] for files of another shape.
-pub fn compute(ctx: &Context<'_>, backend: &mut dyn Backend, wanted: Option<&[String]>) -> Result<(usize, usize)> {
+/// [`crate::Error::Stored`] where no features are stored, [`crate::Error::Store`] for files of another shape.
+pub(crate) fn compute(
+    ctx: &Context<'_>,
+    backend: &mut dyn Backend,
+    wanted: Option<&[String]>,
+) -> Result<(usize, usize)> {
     let output = &ctx.config.output.path;
     let days = stored_days(output, Stage::Features, wanted)?;
     let (mut done, mut current, mut images_before) = (0, 0, 0);
@@ -36,8 +42,8 @@ pub fn compute(ctx: &Context<'_>, backend: &mut dyn Backend, wanted: Option<&[St
         let (_, times) = file.read::<Time>("times")?;
         if state(&target, &source) == State::Missing {
             let record = Record::read(&features);
-            let stream = transform_day(ctx, backend, &mut file, &times, images_before, NpzStream::new(target.clone()))
-                .map_err(|e| named(e, &features))?;
+            let day_file = DayFile { path: &features, times: &times, images_before };
+            let stream = transform_day(ctx, backend, &mut file, &day_file, NpzStream::new(target.clone()))?;
             let record = |bytes| Record {
                 fingerprint: source.fingerprint(),
                 source: source.clone(),
@@ -61,32 +67,30 @@ pub fn compute(ctx: &Context<'_>, backend: &mut dyn Backend, wanted: Option<&[St
     Ok((done, current))
 }
 
-/// Says which file an error of shape is about.
-fn named(error: Error, path: &std::path::Path) -> Error {
-    match error {
-        Error::Input(reason) => Error::store(path, reason),
-        other => other,
-    }
+/// The features of a day.
+struct DayFile<'a> {
+    path: &'a Path,
+    times: &'a [Time],
+    /// Images of the days before it.
+    images_before: usize,
 }
 
 fn transform_day(
     ctx: &Context<'_>,
     backend: &mut dyn Backend,
     file: &mut NpzFile,
-    times: &[Time],
-    images_before: usize,
+    day: &DayFile<'_>,
     stream: NpzStream,
 ) -> Result<NpzStream> {
+    let DayFile { path, times, images_before } = *day;
     let (shape, values) = file.read::<f32>("features")?;
     let channels = ctx.config.features.names.len();
     let [images, windows, stored] = shape[..] else {
-        return Err(Error::Input(format!("`features` has the shape {shape:?}, not (images, windows, features)")));
+        return Err(StoredError::FeatureShape { path: path.to_path_buf(), shape }.into());
     };
     if images != times.len() || stored != channels {
-        return Err(Error::Input(format!(
-            "{images} images with {stored} features and {} times, but features.names lists {channels}; run `scatterfall features` again",
-            times.len()
-        )));
+        let (path, times) = (path.to_path_buf(), times.len());
+        return Err(StoredError::OtherFeatures { path, images, stored, times, channels }.into());
     }
     let cut = segmentation(ctx.config, windows)?;
     let network = network(ctx.config, &cut)?;

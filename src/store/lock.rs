@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::error::{Error, Result};
+use crate::error::{Result, StoredError};
 use scatterfall_timestamps::iso;
 
 /// Name of the file that is locked.
@@ -27,14 +27,9 @@ impl OutputLock {
     /// Takes the folder, making it where it does not exist.
     ///
     /// # Errors
-    /// [`Error::Input`] where the folder cannot be written, or another run holds it, saying which.
+    /// [`crate::Error::Stored`] where the folder cannot be written, or another run holds it, saying which.
     pub fn take(output: &Path) -> Result<Self> {
-        let refused = |e: std::io::Error| {
-            let output = output.display();
-            Error::Input(format!(
-                "cannot write to the output folder {output}: {e}; choose another (--output, output.path)"
-            ))
-        };
+        let refused = |source: std::io::Error| StoredError::Unwritable { path: output.to_path_buf(), source };
         let made = !output.exists();
         let path = output.join(LOCK_FILE);
         for _ in 0..ATTEMPTS {
@@ -43,7 +38,7 @@ impl OutputLock {
                 Ok(file) => file,
                 // Another run removed its folder in between.
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(e) => return Err(refused(e)),
+                Err(e) => return Err(refused(e).into()),
             };
             match file.try_lock() {
                 // The one who held it may have removed it with its folder.
@@ -52,11 +47,8 @@ impl OutputLock {
                 Err(TryLockError::WouldBlock) => {
                     let mut holder = String::new();
                     let _ = file.take(200).read_to_string(&mut holder);
-                    let holder = if holder.trim().is_empty() { "another run" } else { holder.trim() };
-                    return Err(Error::Input(format!(
-                        "{} is in use by {holder}; wait for it, or choose another --output",
-                        output.display()
-                    )));
+                    let holder = if holder.trim().is_empty() { "another run" } else { holder.trim() }.to_owned();
+                    return Err(StoredError::InUse { path: output.to_path_buf(), holder }.into());
                 }
                 // Some network file systems know no locks: a run there is better than none.
                 Err(TryLockError::Error(e)) => {
@@ -67,7 +59,7 @@ impl OutputLock {
             written.map_err(refused)?;
             return Ok(Self { file: Some(file), output: output.to_path_buf(), made });
         }
-        Err(Error::Input(format!("{} is being removed by another run; try again", output.display())))
+        Err(StoredError::BeingRemoved { path: output.to_path_buf() }.into())
     }
 }
 

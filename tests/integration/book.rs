@@ -153,23 +153,15 @@ fn refused(words: &[String], offered: &BTreeMap<String, String>) -> Option<Strin
     None
 }
 
-/// Every `section.key` of config.toml, those without a default too, and the sections.
+/// Every `section.key` of the configuration, those without a default too, and the sections.
 fn known_keys() -> BTreeSet<String> {
-    let text = fs::read_to_string(root().join("config.toml")).expect("config.toml");
-    let mut section = String::new();
-    let mut keys = BTreeSet::new();
-    for line in text.lines() {
-        if let Some(name) = line.strip_prefix('[') {
-            section = name.trim_start_matches('[').split(']').next().unwrap_or_default().to_owned();
-            keys.insert(section.clone());
-        } else if let Some((name, _)) = line.trim_start_matches("# ").split_once(" =")
-            && !name.is_empty()
-            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        {
-            keys.insert(format!("{section}.{name}"));
-        }
+    let mut known = BTreeSet::new();
+    for key in scatterfall::config::keys() {
+        let sections = key.match_indices('.').map(|(at, _)| key[..at].to_owned());
+        known.extend(sections.collect::<Vec<_>>());
+        known.insert(key);
     }
-    keys
+    known
 }
 
 /// What a text names as keys: `section.key` in backticks where the section exists, `[section]` in backticks, and

@@ -278,10 +278,10 @@ pub fn fit<D: Days + ?Sized>(
     })?;
     let count = plan.filter_count();
     if plan.params.improved {
-        normals.scales = fair_scales(&filters, count);
+        normals.scales = fair_scales(plan, &filters);
     }
     let largest = |cell: &[f32]| {
-        let scaled = cell.iter().zip(&normals.scales).map(|(&v, s): (_, &FilterScale)| s.offset + s.gain * v);
+        let scaled = cell.iter().zip(&normals.scales).map(|(&v, s): (_, &FilterScale)| s.apply(v));
         scaled.fold(f32::NEG_INFINITY, f32::max)
     };
     let scores: Vec<f32> = filters.chunks_exact(count).map(largest).collect();
@@ -335,6 +335,17 @@ pub fn detect<D: Days + ?Sized>(
     }
     events.sort_by(order);
     Ok(events)
+}
+
+/// Events of one window under a fitted model, in their order and without kinds: what [`detect`] finds where all days are one window.
+pub fn detect_window(plan: &DetectorPlan, model: &DetectorModel, window: &Window<'_>) -> Vec<Event> {
+    let scored = score_window(plan, window, &model.normals, true);
+    let mut events = find_events(plan, window, &scored, model.threshold as f32);
+    if plan.params.improved {
+        events = merge_events(events);
+    }
+    events.sort_by(order);
+    events
 }
 
 /// Scores of the core's images `part`.

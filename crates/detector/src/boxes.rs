@@ -13,6 +13,12 @@ use crate::window::Window;
 /// Smallest step of gain, deviations.
 const MIN_GAIN_STEP: f32 = 0.35;
 
+/// Stretch of time that a deviation is taken over, seconds.
+const CHUNK_S: f64 = 120.0;
+
+/// Places on either side that a place's surroundings reach to.
+const NEAR_PLACES: usize = 8;
+
 /// Smallest common step, deviations.
 const MIN_COMMON_STEP: f32 = 0.3;
 
@@ -31,6 +37,7 @@ pub struct BlockRecord {
     pub core: Vec<Range<usize>>,
     block_s: f64,
     floor: f32,
+    improved: bool,
 }
 
 impl BlockRecord {
@@ -62,7 +69,8 @@ impl BlockRecord {
         let rows = plan.geometry.rows;
         let core =
             window.core.clone().filter(|&k| window.images[k].is_usable(rows)).map(|k| scale(&(k..k + 1))).collect();
-        let mut record = Self { steps, places, values, pieces, core, block_s, floor: floor as f32 };
+        let mut record =
+            Self { steps, places, values, pieces, core, block_s, floor: floor as f32, improved: plan.params.improved };
         if plan.params.improved {
             record.remove_common_steps();
         } else {
@@ -255,23 +263,93 @@ impl BlockRecord {
             let place = &deviations[index * self.places..(index + 1) * self.places];
             let floor = (0.5 * median(&mut place.to_vec())).max(self.floor);
             let mut scores = vec![0.0; summed.len()];
-            scores.par_chunks_exact_mut(self.steps.max(1)).enumerate().for_each(|(x, out)| {
-                let sums = self.along_time(&summed[x * self.steps..(x + 1) * self.steps], b.steps);
-                for piece in &self.pieces {
-                    self.normalise(&sums[piece.clone()], 0.7 * place[x], floor, &mut out[piece.clone()]);
-                }
+            let chunks: Vec<Vec<f32>> = scores
+                .par_chunks_exact_mut(self.steps.max(1))
+                .zip(summed.par_chunks_exact(self.steps.max(1)))
+                .map(|(out, series)| {
+                    out.copy_from_slice(&self.along_time(series, b.steps));
+                    self.chunk_deviations(out)
+                })
+                .collect();
+            let least: Vec<f32> = place.iter().map(|p| (0.7 * p).max(floor)).collect();
+            let noise = self.local_noise(&chunks, place, &least, b.narrow);
+            scores.par_chunks_exact_mut(self.steps.max(1)).zip(&noise).for_each(|(series, noise)| {
+                self.normalise(series, noise);
             });
             visit(index, scores);
             index += 1;
         });
     }
 
-    fn normalise(&self, sums: &[f32], place: f32, floor: f32, out: &mut [f32]) {
-        let k = self.count(120.0).min(sums.len());
-        let deviations: Vec<f32> = sums.chunks_exact(k).map(|c| mad(&mut c.to_vec())).collect();
-        let local = running_median(&deviations, self.count(1800.0) / k);
-        for (t, (o, s)) in out.iter_mut().zip(sums).enumerate() {
-            *o = s / local[(t / k).min(local.len() - 1)].max(place).max(floor);
+    /// Deviations (1.4826 MAD) of stretches of two minutes, piece by piece.
+    fn chunk_deviations(&self, sums: &[f32]) -> Vec<f32> {
+        let of_piece = |piece: &Range<usize>| {
+            let k = self.count(CHUNK_S).min(piece.len());
+            sums[piece.clone()].chunks_exact(k).map(|c| mad(&mut c.to_vec())).collect::<Vec<f32>>()
+        };
+        self.pieces.iter().flat_map(of_piece).collect()
+    }
+
+    /// Numbers of each piece's stretches.
+    fn chunk_ranges(&self) -> Vec<Range<usize>> {
+        let mut first = 0;
+        let range = |piece: &Range<usize>| {
+            let count = piece.len() / self.count(CHUNK_S).min(piece.len()).max(1);
+            first += count;
+            first - count..first
+        };
+        self.pieces.iter().map(range).collect()
+    }
+
+    /// What a box counts over, by place and stretch: the largest of the deviation of +-30 min, the place's, and that of the surroundings now.
+    fn local_noise(&self, chunks: &[Vec<f32>], place: &[f32], least: &[f32], narrow: bool) -> Vec<Vec<f32>> {
+        let ranges = self.chunk_ranges();
+        let half = self.count(1800.0) / self.count(CHUNK_S);
+        let activity = if self.improved && narrow { self.activity(chunks, place, &ranges) } else { Vec::new() };
+        let of_place = |(x, chunks): (usize, &Vec<f32>)| {
+            let mut out = Vec::with_capacity(chunks.len());
+            for range in &ranges {
+                let k = if range.len() == 1 { 1 } else { half };
+                let slow = running_median(&chunks[range.clone()], k);
+                out.extend(slow.iter().map(|s| s.max(least[x])));
+            }
+            if !activity.is_empty() {
+                out.iter_mut().zip(&activity[x]).for_each(|(o, a)| *o = o.max(a * place[x]));
+            }
+            out
+        };
+        chunks.par_iter().enumerate().map(of_place).collect()
+    }
+
+    /// How much louder than usual the surroundings are: the median of the 4 km around and three stretches.
+    fn activity(&self, chunks: &[Vec<f32>], place: &[f32], ranges: &[Range<usize>]) -> Vec<Vec<f32>> {
+        let reach = (NEAR_PLACES.min(self.places / 4)).max(1);
+        let of_place = |x: usize| {
+            let near = x.saturating_sub(reach)..(x + reach + 1).min(self.places);
+            let mut out = Vec::with_capacity(chunks[x].len());
+            for range in ranges {
+                for t in range.clone() {
+                    let times = t.saturating_sub(1).max(range.start)..(t + 2).min(range.end);
+                    let mut ratios: Vec<f32> = near
+                        .clone()
+                        .filter(|&p| place[p] > 0.0)
+                        .flat_map(|p| chunks[p][times.clone()].iter().map(move |c| c / place[p]))
+                        .collect();
+                    out.push(if ratios.is_empty() { 0.0 } else { median(&mut ratios) });
+                }
+            }
+            out
+        };
+        (0..self.places).into_par_iter().map(of_place).collect()
+    }
+
+    fn normalise(&self, series: &mut [f32], noise: &[f32]) {
+        for (piece, range) in self.pieces.iter().zip(self.chunk_ranges()) {
+            let k = self.count(CHUNK_S).min(piece.len());
+            let noise = &noise[range];
+            for (t, v) in series[piece.clone()].iter_mut().enumerate() {
+                *v /= noise[(t / k).min(noise.len() - 1)];
+            }
         }
     }
 

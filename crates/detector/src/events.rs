@@ -146,7 +146,12 @@ struct Claims {
     steps: Range<usize>,
     narrow: Grid<f32>,
     wide: Grid<f32>,
+    /// Deviations of the narrow and of the wide boxes.
+    narrow_fit: Grid<f32>,
+    wide_fit: Grid<f32>,
+    /// Wide boxes' deviations where wide events are.
     claimed: Grid<f32>,
+    /// Tracks' deviations where they are.
     taken: Grid<f32>,
     loose: Vec<Peak>,
 }
@@ -226,7 +231,9 @@ impl<'a> Finder<'a> {
         let narrow = largest_of(&self.maps.narrow, &steps, places);
         let wide = largest_of(&self.maps.wide, &steps, places);
         let empty = narrow.map(|_| 0.0);
-        Claims { piece, steps, narrow, wide, claimed: empty.clone(), taken: empty, loose: Vec::new() }
+        let (narrow_fit, wide_fit) = (rows_of(&self.maps.narrow_fit, &steps), rows_of(&self.maps.wide_fit, &steps));
+        let (claimed, taken) = (empty.clone(), empty);
+        Claims { piece, steps, narrow, wide, narrow_fit, wide_fit, claimed, taken, loose: Vec::new() }
     }
 
     fn around(&self, grid: &Grid<f32>, seconds: f64, km: f64) -> Grid<f32> {
@@ -254,14 +261,14 @@ impl<'a> Finder<'a> {
         let low = WIDE_SHARE * self.threshold;
         let mut mask = claims.wide.map(|z| z > low);
         mask.values.iter_mut().zip(&broad.values).for_each(|(m, &b)| *m = *m && b >= BROAD_SHARE - 1e-6);
-        let inside = claims.wide.values.iter().zip(&mask.values);
+        let inside = claims.wide_fit.values.iter().zip(&mask.values);
         claims.claimed.values = inside.map(|(&w, &m)| if m { w } else { 0.0 }).collect();
         let (_, found) = self.closed(&mask);
         for component in found {
             let median_of =
                 |grid: &Grid<f32>| median(&mut component.points.iter().map(|&p| grid.at(p)).collect::<Vec<_>>());
             let top = component.points.iter().map(|&p| claims.wide.at(p)).fold(f32::MIN, f32::max);
-            if top <= self.threshold || median_of(&claims.wide) < median_of(&claims.narrow) {
+            if top <= self.threshold || median_of(&claims.wide_fit) < median_of(&claims.narrow_fit) {
                 for (r, c) in component.points {
                     claims.claimed.values[r * claims.claimed.columns + c] = 0.0;
                 }
@@ -276,15 +283,15 @@ impl<'a> Finder<'a> {
             (self.around(&claims.claimed, 10.0, self.block_km()), self.around(&claims.claimed, 30.0, 1.0));
         let is_free = |p: &&Peak| {
             let at = self.block(claims, p.time_s, p.km);
-            claims.piece.contains(&p.image) && p.score > beside.at(at) && 0.7 * p.score > near.at(at)
+            claims.piece.contains(&p.image) && p.fit > beside.at(at) && 0.7 * p.fit > near.at(at)
         };
         let free: Vec<Peak> = self.peaks.iter().filter(is_free).copied().collect();
-        let strong = self.around(&claims.narrow.map(|z| z.max(0.0)), 10.0, self.block_km());
+        let strong = self.around(&claims.narrow_fit.map(|z| z.max(0.0)), 10.0, self.block_km());
         let mut lines: Vec<Line> = Vec::new();
         for track in tracks(&free, self.threshold, self.plan.params.improved) {
             let top = strongest(&track);
             let length = track[track.len() - 1].time_s - track[0].time_s;
-            if length < 20.0 && strong.at(self.block(claims, top.time_s, top.km)) > top.score {
+            if length < 20.0 && strong.at(self.block(claims, top.time_s, top.km)) > top.fit {
                 claims.loose.push(top);
                 continue;
             }
@@ -320,7 +327,7 @@ impl<'a> Finder<'a> {
         for &(t, x) in &seen {
             let (r, c) = self.block(claims, t, x);
             let taken = &mut claims.taken.values[r * self.plan.block_columns + c];
-            *taken = taken.max(top.score);
+            *taken = taken.max(top.fit);
         }
         let near = seen.iter().map(|s| s.1).fold(f64::INFINITY, f64::min);
         let far = seen.iter().map(|s| s.1).fold(f64::NEG_INFINITY, f64::max);
@@ -370,12 +377,12 @@ impl<'a> Finder<'a> {
         let far = self.around(&maximum(&claims.taken, &claims.claimed), 60.0, 0.5);
         let mut mask = claims.narrow.map(|z| z > self.threshold);
         for (i, m) in mask.values.iter_mut().enumerate() {
-            *m = *m && near.values[i] == 0.0 && claims.narrow.values[i] > claimed.values[i];
+            *m = *m && near.values[i] == 0.0 && claims.narrow_fit.values[i] > claimed.values[i];
         }
         let (labels, found) = self.closed(&mask);
         for (k, component) in found.iter().enumerate() {
             let peak = top_point(&claims.narrow, component);
-            let top = claims.narrow.at(peak);
+            let top = component.points.iter().map(|&p| claims.narrow_fit.at(p)).fold(f32::MIN, f32::max);
             let stronger = component.points.iter().map(|&p| far.at(p)).fold(f32::MIN, f32::max);
             if stronger >= top || beside.at(peak) > 0.0 {
                 continue;

@@ -2,6 +2,11 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
+/// Columns that are turned together: a line of the cache of each row is read once.
+const TURNED: usize = 16;
+
 /// A grid of numbers, the rows (time) one after the other.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Grid<T> {
@@ -10,7 +15,7 @@ pub(crate) struct Grid<T> {
     pub(crate) values: Vec<T>,
 }
 
-impl<T: Copy> Grid<T> {
+impl<T: Copy + Send + Sync> Grid<T> {
     pub(crate) fn new(rows: usize, columns: usize, value: T) -> Self {
         Self { rows, columns, values: vec![value; rows * columns] }
     }
@@ -24,8 +29,18 @@ impl<T: Copy> Grid<T> {
     }
 
     pub(crate) fn transposed(&self) -> Self {
-        let values = (0..self.columns).flat_map(|x| self.values[x..].iter().step_by(self.columns.max(1)).copied());
-        Self { rows: self.columns, columns: self.rows, values: values.collect() }
+        let (rows, columns) = (self.rows, self.columns);
+        let mut values = self.values.clone();
+        values.par_chunks_mut((TURNED * rows).max(1)).enumerate().for_each(|(block, out)| {
+            let first = block * TURNED;
+            let width = out.len() / rows.max(1);
+            for (row, from) in self.values.chunks_exact(columns.max(1)).enumerate() {
+                for (k, &value) in from[first..first + width].iter().enumerate() {
+                    out[k * rows + row] = value;
+                }
+            }
+        });
+        Self { rows: columns, columns: rows, values }
     }
 }
 
@@ -33,10 +48,11 @@ impl<T: Copy> Grid<T> {
 pub(crate) fn largest_around(grid: &Grid<f32>, rows: usize, columns: usize) -> Grid<f32> {
     let mut out = grid.clone();
     let per_row = out.columns.max(1);
-    out.values.chunks_exact_mut(per_row).for_each(|line| sliding_max(line, columns));
+    out.values.par_chunks_exact_mut(per_row).for_each(|line| sliding_max(line, columns));
     let mut turned = out.transposed();
+    drop(out);
     let per_row = turned.columns.max(1);
-    turned.values.chunks_exact_mut(per_row).for_each(|line| sliding_max(line, rows));
+    turned.values.par_chunks_exact_mut(per_row).for_each(|line| sliding_max(line, rows));
     turned.transposed()
 }
 
@@ -67,13 +83,15 @@ fn sliding_max(line: &mut [f32], half: usize) {
 pub(crate) fn mean_along_rows(grid: &Grid<f32>, width: usize) -> Grid<f32> {
     let n = grid.columns as isize;
     let mut out = grid.clone();
-    for (line, source) in out.values.chunks_exact_mut(grid.columns).zip(grid.values.chunks_exact(grid.columns)) {
+    let per_row = grid.columns.max(1);
+    let lines = out.values.par_chunks_exact_mut(per_row).zip(grid.values.par_chunks_exact(per_row));
+    lines.for_each(|(line, source)| {
         for (i, o) in line.iter_mut().enumerate() {
             let first = i as isize - (width / 2) as isize;
             let window = (first..first + width as isize).map(|k| source[k.clamp(0, n - 1) as usize]);
             *o = window.sum::<f32>() / width as f32;
         }
-    }
+    });
     out
 }
 

@@ -63,7 +63,7 @@ fn continues(plan: &DetectorPlan, a: &Event, b: &Event) -> bool {
 }
 
 fn peak(end: &TrackEnd) -> Peak {
-    Peak { score: 0.0, time_s: end.time_s, km: end.km, speed_ms: end.speed_ms, image: 0, rise: 0.0 }
+    Peak { score: 0.0, fit: 0.0, time_s: end.time_s, km: end.km, speed_ms: end.speed_ms, image: 0, rise: 0.0 }
 }
 
 fn join(a: &Event, b: &Event) -> Event {

@@ -37,7 +37,7 @@ mod tracks;
 pub mod whiten;
 mod window;
 
-pub use assemble::{DayScores, Days, DetectorModel, Threshold, detect, fit};
+pub use assemble::{DayScores, Days, DetectorModel, Threshold, detect, detect_window, fit};
 pub use error::DetectorError;
 pub use events::{Event, Path, Reason, find_events};
 pub use health::{Fault, Finding, HealthScan};

@@ -87,6 +87,7 @@ pub enum Reference {
 }
 
 /// An image with its columns' medians, waiting for its surroundings.
+#[derive(Clone)]
 struct Pending {
     time_us: i64,
     plane: Vec<u8>,
@@ -98,6 +99,7 @@ struct Pending {
 }
 
 /// Column medians that backgrounds are taken over.
+#[derive(Clone)]
 struct Surrounding {
     median2: Vec<u16>,
     spread4: Vec<u16>,
@@ -105,6 +107,7 @@ struct Surrounding {
 }
 
 /// A measurement without slants, and the samples that they are computed from.
+#[derive(Clone)]
 struct Prepared {
     measurement: Measurement,
     held: Held,
@@ -173,6 +176,9 @@ impl Held {
 ///
 /// Holds the planes of the minutes that wait (one byte a pixel) and the medians of the surroundings, nothing else. A step of more than 1.5
 /// durations is a gap, which neither backgrounds nor slants cross. The results do not depend on how images are batched, nor on threads.
+///
+/// A clone that is finished tells what the minutes that wait look like against what is known so far, and leaves the stream as it is.
+#[derive(Clone)]
 pub struct Measurer {
     plan: Arc<DetectorPlan>,
     reference: Reference,

@@ -15,11 +15,19 @@ const MAX_GAP_S: f64 = 900.0;
 pub fn merge_events(mut events: Vec<Event>) -> Vec<Event> {
     events.sort_by_key(|e| (e.time_from_us, e.time_to_us));
     let mut group: Vec<usize> = (0..events.len()).collect();
+    // Through what is narrow between them a level that stays for hours must not become one with an earthquake.
+    let has = |path: Path| events.iter().map(|e| e.path == path).collect::<Vec<bool>>();
+    let (mut slow, mut wide) = (has(Path::Slow), has(Path::Wide));
     for i in 0..events.len() {
         for j in 0..i {
             if gap_s(&events[i], &events[j]) <= MAX_GAP_S && is_one(&events[j], &events[i]) {
                 let (a, b) = (root(&group, i), root(&group, j));
-                group[a.max(b)] = a.min(b);
+                let (kept, gone) = (a.min(b), a.max(b));
+                if (slow[a] || slow[b]) && (wide[a] || wide[b]) {
+                    continue;
+                }
+                group[gone] = kept;
+                (slow[kept], wide[kept]) = (slow[a] || slow[b], wide[a] || wide[b]);
             }
         }
     }

@@ -28,24 +28,45 @@ pub struct Normals {
     pub scales: Vec<FilterScale>,
 }
 
-/// Takes a filter's values to a scale that all filters share: `offset + gain * value`.
+/// Takes a filter's values to a scale that all filters share: `offset + gain * value`, above [`KNEE`] over `stretch`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FilterScale {
     /// Value of a score of 0.
     pub offset: f32,
     /// Factor.
     pub gain: f32,
+    /// How much longer the tail of the filter's law is than that of the Gumbel law.
+    #[serde(default = "unstretched")]
+    pub stretch: f32,
 }
+
+/// A score on the Gumbel law's scale, of a law whose tail is `stretch` times as long.
+pub(crate) fn compressed(score: f32, stretch: f32) -> f32 {
+    if score > KNEE { KNEE + (score - KNEE) / stretch } else { score }
+}
+
+fn unstretched() -> f32 {
+    1.0
+}
+
+/// Where the tails of the filters' laws begin: the Gumbel law's quantile 0.9.
+const KNEE: f32 = 2.25;
+
+/// Tails of the boxes and of the slow boxes over the Gumbel law's, in the mean of archives without events: weather makes more of few large
+/// values than the lower half tells. Slants that are not slow, which nothing lights that stands still, have none.
+const BOX_STRETCH: f32 = 1.35;
+const SLOW_STRETCH: f32 = 1.8;
 
 impl Default for FilterScale {
     fn default() -> Self {
-        Self { offset: 0.0, gain: 1.0 }
+        Self { offset: 0.0, gain: 1.0, stretch: 1.0 }
     }
 }
 
 impl FilterScale {
-    fn apply(self, value: f32) -> f32 {
-        self.offset + self.gain * value
+    /// The score of a value.
+    pub fn apply(self, value: f32) -> f32 {
+        compressed(self.offset + self.gain * value, self.stretch)
     }
 }
 
@@ -91,6 +112,10 @@ pub(crate) struct Maps {
     pub(crate) narrow: Vec<Grid<f32>>,
     /// The same of the wide boxes.
     pub(crate) wide: Vec<Grid<f32>>,
+    /// Largest deviation of any narrow box, unscaled: which box fits best is told by deviations, how rare it is by scores.
+    pub(crate) narrow_fit: Grid<f32>,
+    /// The same of the wide boxes.
+    pub(crate) wide_fit: Grid<f32>,
     /// The shortest box along the fibre of about 8 s, unscaled.
     pub(crate) fine: Grid<f32>,
     /// Boxes of about 1 km and at most 8 s, unscaled.
@@ -135,8 +160,9 @@ pub fn score_window(plan: &DetectorPlan, window: &Window<'_>, normals: &Normals,
         let scale = normals.scales[i % speeds];
         series.largest.iter_mut().for_each(|v| *v = scale.apply(*v));
         for [offset, factor] in &mut series.scale {
-            (*offset, *factor) = (scale.apply(*offset), scale.gain * *factor);
+            (*offset, *factor) = (scale.offset + scale.gain * *offset, scale.gain * *factor);
         }
+        series.stretch = scale.stretch;
         out.set(i / speeds, i % speeds, |image| series.largest[image]);
     }
     let mut maps = with_maps.then(|| Maps::new(plan, window));
@@ -160,18 +186,18 @@ pub fn score_window(plan: &DetectorPlan, window: &Window<'_>, normals: &Normals,
     let slow = SlowRecord::new(plan, window, &normals.columns);
     slow.score(&normals.slow, |index, mut scores| {
         let (filter, columns) = (speeds + plan.boxes.len() + index, plan.geometry.columns);
-        scores.score.iter_mut().for_each(|v| *v = normals.scales[filter].apply(*v));
+        scores.score.par_iter_mut().for_each(|v| *v = normals.scales[filter].apply(*v));
         for cell in 0..plan.cells {
             let span = plan.cell_columns[cell]..plan.cell_columns[cell + 1];
             out.set(cell, filter, |image| largest(&scores.score[image * columns..][span.clone()]));
         }
         if let Some(maps) = &mut maps {
-            let best = maps.slow.values.iter_mut().zip(&mut maps.slow_rise.values);
-            for ((best, rise), (z, r)) in best.zip(scores.score.iter().zip(&scores.rise)) {
+            let best = maps.slow.values.par_iter_mut().zip(&mut maps.slow_rise.values);
+            best.zip(scores.score.par_iter().zip(&scores.rise)).for_each(|((best, rise), (z, r))| {
                 if z > best {
                     (*best, *rise) = (*z, *r);
                 }
-            }
+            });
         }
     });
     if let Some(maps) = &mut maps {
@@ -208,6 +234,8 @@ impl Maps {
         Self {
             narrow,
             wide,
+            narrow_fit: empty.clone(),
+            wide_fit: empty.clone(),
             fine: empty.clone(),
             kilometre: empty,
             slow_rise: slow.map(|_| 0.0),
@@ -232,6 +260,8 @@ struct BoxPlanes {
     sides: Vec<(usize, bool, Vec<f32>)>,
     fine_scores: Vec<f32>,
     kilometre_scores: Vec<f32>,
+    narrow_fit: Vec<f32>,
+    wide_fit: Vec<f32>,
 }
 
 impl BoxPlanes {
@@ -245,14 +275,24 @@ impl BoxPlanes {
             nearest(seconds, 8.0).map(|s| (m, s))
         });
         let kilometre = nearest(&mut plan.boxes.iter().map(|b| b.meters), 1000.0);
-        let (sides, fine_scores, kilometre_scores) = (Vec::new(), Vec::new(), Vec::new());
-        Self { wanted, fine, kilometre, sides, fine_scores, kilometre_scores }
+        let empty = Vec::new;
+        Self {
+            wanted,
+            fine,
+            kilometre,
+            sides: Vec::new(),
+            fine_scores: empty(),
+            kilometre_scores: empty(),
+            narrow_fit: empty(),
+            wide_fit: empty(),
+        }
     }
 
     fn add_unscaled(&mut self, b: &BlockBox, scores: &[f32]) {
         if !self.wanted {
             return;
         }
+        keep_largest(if b.narrow { &mut self.narrow_fit } else { &mut self.wide_fit }, scores);
         if self.fine == Some((b.meters, b.seconds)) {
             self.fine_scores = scores.to_vec();
         }
@@ -272,14 +312,18 @@ impl BoxPlanes {
     }
 
     fn finish(mut self, record: &BlockRecord, maps: &mut Maps) {
-        let turn =
-            |scores: &[f32]| Grid { rows: record.places, columns: record.steps, values: scores.to_vec() }.transposed();
+        let turn = |values: Vec<f32>| Grid { rows: record.places, columns: record.steps, values }.transposed();
         self.sides.sort_by_key(|(steps, _, _)| *steps);
         for (_, narrow, scores) in self.sides.drain(..) {
-            if narrow { &mut maps.narrow } else { &mut maps.wide }.push(turn(&scores));
+            if narrow { &mut maps.narrow } else { &mut maps.wide }.push(turn(scores));
         }
-        maps.fine = turn(&self.fine_scores);
-        maps.kilometre = turn(&self.kilometre_scores);
+        maps.fine = turn(self.fine_scores);
+        maps.kilometre = turn(self.kilometre_scores);
+        for (map, scores) in [(&mut maps.narrow_fit, self.narrow_fit), (&mut maps.wide_fit, self.wide_fit)] {
+            if !scores.is_empty() {
+                *map = turn(scores);
+            }
+        }
     }
 }
 
@@ -287,19 +331,25 @@ fn keep_largest(best: &mut Vec<f32>, scores: &[f32]) {
     if best.is_empty() {
         best.extend_from_slice(scores);
     }
-    best.iter_mut().zip(scores).for_each(|(b, &s)| *b = if s > *b { s } else { *b });
+    best.par_iter_mut().zip(scores).for_each(|(b, &s)| *b = if s > *b { s } else { *b });
 }
 
 /// Scales that put every filter on the standard Gumbel law, so that none wins by its heavier tail.
-pub fn fair_scales(filters: &[f32], count: usize) -> Vec<FilterScale> {
+pub fn fair_scales(plan: &DetectorPlan, filters: &[f32]) -> Vec<FilterScale> {
+    let (count, slants) = (plan.filter_count(), plan.speeds_ms.len());
     let law = |f: usize| Gumbel::through_low_quantiles(filters.iter().skip(f).step_by(count).copied().collect());
-    let laws: Vec<Gumbel> = (0..count).into_par_iter().map(law).collect();
-    let of_law = |l: &Gumbel| {
-        // A filter that hardly varies has nothing to say.
-        if l.scale < MIN_GUMBEL_SCALE {
-            return FilterScale { offset: NOTHING, gain: 0.0 };
-        }
-        FilterScale { offset: (-l.mode / l.scale) as f32, gain: (1.0 / l.scale) as f32 }
+    let stretch = |f: usize| match f {
+        f if f < slants && !plan.is_slow(f) => 1.0,
+        f if f < slants + plan.boxes.len() => BOX_STRETCH,
+        _ => SLOW_STRETCH,
     };
-    laws.iter().map(of_law).collect()
+    let of_filter = |f: usize| {
+        let Gumbel { mode, scale } = law(f);
+        // A filter that hardly varies has nothing to say.
+        if scale < MIN_GUMBEL_SCALE {
+            return FilterScale { offset: NOTHING, gain: 0.0, stretch: 1.0 };
+        }
+        FilterScale { offset: (-mode / scale) as f32, gain: (1.0 / scale) as f32, stretch: stretch(f) }
+    };
+    (0..count).into_par_iter().map(of_filter).collect()
 }

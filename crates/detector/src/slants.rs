@@ -24,6 +24,19 @@ pub struct SlantPeak {
     pub column: f32,
 }
 
+/// What is taken off the lines of a speed before the largest is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rivals {
+    /// Nothing.
+    None,
+    /// Lines that stand still beside it: a slow thing lights much the same samples as one that stands still.
+    Beside,
+    /// Lines that stand still, and those of the speed with this number, the same in the other direction.
+    Opposite(usize),
+    /// Lines that stand still.
+    Still,
+}
+
 /// Shifts and scales of the lines of one geometry.
 ///
 /// Lines are `x = x0 + v t`; samples are means over `row_step` x `column_step` pixels, summed over 50 m. A plane is shifted row by row by v, so
@@ -52,6 +65,8 @@ pub struct SlantPlan {
     pub parts: usize,
     /// First sample of every cell along the fibre, and the number of samples at the end.
     pub cell_edges: Vec<usize>,
+    /// For every speed, what else lights its lines and is taken off.
+    pub rivals: Vec<Rivals>,
     scales: [OnceLock<Vec<Scale>>; 4],
 }
 
@@ -104,6 +119,7 @@ impl SlantPlan {
             speeds_ms: speeds_ms.to_vec(),
             shifts: speeds_ms.iter().map(|&v| (0..rows + samples).map(|k| shift(v, k)).collect()).collect(),
             parts: params.slant_parts.min(rows),
+            rivals: rivals(params, speeds_ms),
             cell_edges: cell_edges.collect(),
             scales: Default::default(),
         })
@@ -132,15 +148,36 @@ impl SlantPlan {
             vec![SlantPeak { value: NO_LINE, row: 0.0, column: 0.0 }; cells * self.speeds_ms.len() * self.parts];
         let scales = self.scales(earlier.is_some(), later.is_some());
         let padded = Padded { plan: self, earlier, here, later };
-        for (speed, scale) in scales.iter().enumerate() {
-            let lines = Lines { padded: &padded, shifts: &self.shifts[speed], scale };
-            for (i, best) in pulp::Arch::new().dispatch(lines).into_iter().enumerate() {
+        let mut keep = |speed: usize, found: Vec<Best>| {
+            for (i, best) in found.into_iter().enumerate() {
                 let (part, cell) = (i / cells, i % cells);
                 peaks[(cell * self.speeds_ms.len() + speed) * self.parts + part] = SlantPeak {
                     value: best.value,
                     row: (best.row as f32 + 0.5) * self.row_step as f32 - 0.5,
                     column: (best.column as f32 + 0.5) * self.column_step as f32 - 0.5,
                 };
+            }
+        };
+        let still = self.rivals.iter().any(|r| *r != Rivals::None).then(|| self.still(&padded));
+        let still = still.as_deref().unwrap_or(&[]);
+        for (speed, rivals) in self.rivals.iter().enumerate() {
+            let of = |speed: usize| (self.shifts[speed].as_slice(), &scales[speed]);
+            match *rivals {
+                Rivals::None => {
+                    let (shifts, scale) = of(speed);
+                    keep(speed, pulp::Arch::new().dispatch(Lines { padded: &padded, shifts, scale }));
+                }
+                Rivals::Opposite(other) if other < speed => {}
+                Rivals::Opposite(other) => {
+                    let lines = RivalLines { padded: &padded, still, beside: false, lines: vec![of(speed), of(other)] };
+                    let found = pulp::Arch::new().dispatch(lines);
+                    [speed, other].into_iter().zip(found).for_each(|(speed, found)| keep(speed, found));
+                }
+                Rivals::Still | Rivals::Beside => {
+                    let beside = *rivals == Rivals::Beside;
+                    let lines = RivalLines { padded: &padded, still, beside, lines: vec![of(speed)] };
+                    pulp::Arch::new().dispatch(lines).into_iter().for_each(|found| keep(speed, found));
+                }
             }
         }
         peaks
@@ -153,6 +190,20 @@ impl SlantPlan {
             if enough { (1.0 / (n.max(1) as f64).sqrt()) as f32 } else { f32::NAN }
         };
         (0..=self.samples).map(scale).collect()
+    }
+
+    /// Sums along lines that stand still, over the root of the number of samples (rows x columns).
+    fn still(&self, padded: &Padded<'_>) -> Vec<f32> {
+        let shifts = vec![0; self.rows + self.samples];
+        let mut running = Running::new(padded, &shifts);
+        let mut out = Vec::with_capacity(self.rows * self.columns);
+        for r in 0..self.rows {
+            let there = (r..r + self.samples).filter(|&k| padded.row(k).is_some()).count();
+            let scale = 1.0 / (there.max(1) as f32).sqrt();
+            out.extend(running.row(r).iter().map(|v| v * scale));
+            running.advance(padded, r);
+        }
+        out
     }
 
     fn scales(&self, earlier: bool, later: bool) -> &[Scale] {
@@ -275,38 +326,235 @@ impl NullaryFnOnce for Lines<'_, '_> {
     fn call(self) -> Vec<Best> {
         let Lines { padded, shifts, scale } = self;
         let plan = padded.plan;
-        let (columns, samples) = (plan.columns, plan.samples);
-        let reach = shifts.iter().map(|d| d.unsigned_abs() as usize).max().unwrap_or(0);
-        let start = |k: usize| (reach as i32 - shifts[k]) as usize;
-        let mut sums = vec![0.0f32; columns + 2 * reach];
         let cells = plan.cell_edges.len() - 1;
-        let empty = |part: usize| {
-            let row = (part * plan.rows).div_ceil(plan.parts);
-            plan.cell_edges[..cells].iter().map(move |&column| Best { value: NO_LINE, row, column })
-        };
-        let mut best: Vec<Best> = (0..plan.parts).flat_map(empty).collect();
-        for k in 0..samples {
-            if let Some(row) = padded.row(k) {
-                add(&mut sums[start(k)..start(k) + columns], row);
-            }
-        }
+        let mut running = Running::new(padded, shifts);
+        let mut best = nothing(plan);
         for r in 0..plan.rows {
-            let first = start(r + plan.before);
-            scan(
-                &sums[first..first + columns],
-                r,
-                scale,
-                &plan.cell_edges,
-                &mut best[r * plan.parts / plan.rows * cells..][..cells],
-            );
-            if let Some(row) = padded.row(r) {
-                subtract(&mut sums[start(r)..start(r) + columns], row);
-            }
-            if let Some(row) = padded.row(r + samples).filter(|_| r + 1 < plan.rows) {
-                add(&mut sums[start(r + samples)..start(r + samples) + columns], row);
-            }
+            let part = r * plan.parts / plan.rows;
+            scan(running.row(r), r, scale, &plan.cell_edges, &mut best[part * cells..][..cells]);
+            running.advance(padded, r);
         }
         best
+    }
+}
+
+/// The first row and column of each part and cell, without a line.
+fn nothing(plan: &SlantPlan) -> Vec<Best> {
+    let cells = plan.cell_edges.len() - 1;
+    let empty = |part: usize| {
+        let row = (part * plan.rows).div_ceil(plan.parts);
+        plan.cell_edges[..cells].iter().map(move |&column| Best { value: NO_LINE, row, column })
+    };
+    (0..plan.parts).flat_map(empty).collect()
+}
+
+/// Sums of one speed's lines, row after row, in columns in which its lines stand upright.
+struct Running<'a> {
+    plan: &'a SlantPlan,
+    shifts: &'a [i32],
+    reach: usize,
+    sums: Vec<f32>,
+    /// Sums over the second half of the lines.
+    late: Vec<f32>,
+}
+
+impl<'a> Running<'a> {
+    #[inline(always)]
+    fn new(padded: &Padded<'a>, shifts: &'a [i32]) -> Self {
+        let plan = padded.plan;
+        let reach = shifts.iter().map(|d| d.unsigned_abs() as usize).max().unwrap_or(0);
+        let sums = vec![0.0f32; plan.columns + 2 * reach];
+        let mut out = Self { plan, shifts, reach, late: sums.clone(), sums };
+        for k in 0..plan.samples {
+            if let Some(row) = padded.row(k) {
+                let at = out.columns(k);
+                add(&mut out.sums[at.clone()], row);
+                if k >= plan.samples / 2 {
+                    add(&mut out.late[at], row);
+                }
+            }
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn start(&self, k: usize) -> usize {
+        (self.reach as i32 - self.shifts[k]) as usize
+    }
+
+    #[inline(always)]
+    fn columns(&self, k: usize) -> std::ops::Range<usize> {
+        let start = self.start(k);
+        start..start + self.plan.columns
+    }
+
+    /// Sums of the lines whose centre is in row `r`.
+    #[inline(always)]
+    fn row(&self, r: usize) -> &[f32] {
+        &self.sums[self.columns(r + self.plan.before)]
+    }
+
+    /// Sums of the second half of the same lines.
+    #[inline(always)]
+    fn late_row(&self, r: usize) -> &[f32] {
+        &self.late[self.columns(r + self.plan.before)]
+    }
+
+    /// From the lines of row `r` to those of the next.
+    #[inline(always)]
+    fn advance(&mut self, padded: &Padded<'_>, r: usize) {
+        if let Some(row) = padded.row(r) {
+            let at = self.columns(r);
+            subtract(&mut self.sums[at], row);
+        }
+        if r + 1 >= self.plan.rows {
+            return;
+        }
+        let (middle, next) = (r + self.plan.samples / 2, r + self.plan.samples);
+        if let Some(row) = padded.row(middle) {
+            let at = self.columns(middle);
+            subtract(&mut self.late[at], row);
+        }
+        if let Some(row) = padded.row(next) {
+            let at = self.columns(next);
+            add(&mut self.sums[at.clone()], row);
+            add(&mut self.late[at], row);
+        }
+    }
+}
+
+/// Speeds that are not slow against the width of a line have rivals: what moves lights the lines of its own direction only, what stands still
+/// or is wider than a line (a gust, a shower, a fading column) those of both directions and of none.
+fn rivals(params: &DetectorParams, speeds_ms: &[f64]) -> Vec<Rivals> {
+    let rivals_of = |&v: &f64| {
+        if !params.improved {
+            return Rivals::None;
+        }
+        if v.abs() * params.slant_s < 2.0 * params.slant_m {
+            return Rivals::Beside;
+        }
+        speeds_ms.iter().position(|w| *w == -v).map_or(Rivals::Still, Rivals::Opposite)
+    };
+    speeds_ms.iter().map(rivals_of).collect()
+}
+
+/// Standard deviations that a rival's line may have by chance and costs nothing.
+const RIVAL_CHANCE: f32 = 2.0;
+
+/// What a rival's line costs: a little more than it has, for where two differ by chance much is left of strong ones.
+const RIVAL_WEIGHT: f32 = 1.5;
+
+/// Lines of one speed, or of a speed and its opposite, less what their rivals have at the same place and time.
+struct RivalLines<'a, 'b> {
+    padded: &'b Padded<'a>,
+    still: &'b [f32],
+    beside: bool,
+    lines: Vec<(&'b [i32], &'b Scale)>,
+}
+
+impl NullaryFnOnce for RivalLines<'_, '_> {
+    type Output = Vec<Vec<Best>>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<Vec<Best>> {
+        let RivalLines { padded, still, beside, lines } = self;
+        let plan = padded.plan;
+        let (cells, columns) = (plan.cell_edges.len() - 1, plan.columns);
+        let mut running: Vec<Running<'_>> = lines.iter().map(|(shifts, _)| Running::new(padded, shifts)).collect();
+        let mut values = vec![vec![0.0f32; columns]; lines.len()];
+        let mut uneven = values.clone();
+        let (mut rest, mut around) = (vec![0.0f32; columns], vec![0.0f32; columns]);
+        let mut best = vec![nothing(plan); lines.len()];
+        for r in 0..plan.rows {
+            let part = r * plan.parts / plan.rows;
+            for ((values, running), (_, scale)) in values.iter_mut().zip(&running).zip(&lines) {
+                scale.apply(running.row(r), r, values);
+            }
+            let whole = padded.row(r).is_some() && padded.row(r + plan.samples - 1).is_some();
+            for ((uneven, running), (_, scale)) in uneven.iter_mut().zip(&running).zip(&lines) {
+                scale.uneven(running.row(r), running.late_row(r), if whole { r } else { usize::MAX }, uneven);
+            }
+            let still = &still[r * columns..(r + 1) * columns];
+            if beside {
+                largest_beside(still, 3 * plan.width, &mut around);
+            }
+            let still = if beside { &around } else { still };
+            for (i, best) in best.iter_mut().enumerate() {
+                let other = values.get(1 - i).map_or(still, |o| o.as_slice());
+                less_rivals(&values[i], still, other, &uneven[i], &mut rest);
+                scan_cells(&rest, r, &plan.cell_edges, &mut best[part * cells..][..cells]);
+            }
+            running.iter_mut().for_each(|running| running.advance(padded, r));
+        }
+        best
+    }
+}
+
+impl Scale {
+    /// Takes the sums of a row to standard deviations; NaN where a line is too short.
+    #[inline(always)]
+    fn apply(&self, sums: &[f32], row: usize, out: &mut [f32]) {
+        let (n, inner) = (sums.len(), self.inner[row]);
+        out.iter_mut().zip(sums).for_each(|(o, s)| *o = s * inner);
+        let edges = &self.edges[row * (self.left + self.right)..(row + 1) * (self.left + self.right)];
+        let (left, right) = edges.split_at(self.left);
+        out[..self.left].iter_mut().zip(sums).zip(left).for_each(|((o, s), e)| *o = s * e);
+        let first = n - self.right;
+        out[first..].iter_mut().zip(&sums[first..]).zip(right).for_each(|((o, s), e)| *o = s * e);
+    }
+}
+
+impl Scale {
+    /// Difference between the halves of the lines that lie inside the record, standard deviations.
+    #[inline(always)]
+    fn uneven(&self, sums: &[f32], late: &[f32], row: usize, out: &mut [f32]) {
+        let Some(&inner) = self.inner.get(row) else {
+            out.fill(0.0);
+            return;
+        };
+        out.iter_mut().zip(sums).zip(late).for_each(|((o, s), l)| *o = (2.0 * l - s).abs() * inner);
+        let first = out.len() - self.right;
+        out[..self.left].fill(0.0);
+        out[first..].fill(0.0);
+    }
+}
+
+/// The largest of the values `distance` before and after each, and of the difference between its neighbours: what one column has alone is
+/// the instrument's.
+#[inline(always)]
+fn largest_beside(values: &[f32], distance: usize, out: &mut [f32]) {
+    let distance = distance.min(values.len());
+    out.fill(f32::NEG_INFINITY);
+    out[distance..].iter_mut().zip(values).for_each(|(o, v)| *o = *v);
+    out.iter_mut().zip(&values[distance..]).for_each(|(o, v)| *o = if *v > *o { *v } else { *o });
+    if let Some(inner) = values.len().checked_sub(1).and_then(|last| out.get_mut(1..last)) {
+        for (o, (before, after)) in inner.iter_mut().zip(values.iter().zip(&values[2..])) {
+            let lean = (after - before).abs();
+            *o = if lean > *o { lean } else { *o };
+        }
+    }
+}
+
+/// A line less the larger of its rivals where that is no chance. A rival that is too short (NaN) does not count.
+#[inline(always)]
+fn less_rivals(own: &[f32], still: &[f32], other: &[f32], uneven: &[f32], out: &mut [f32]) {
+    for ((((out, own), still), other), uneven) in out.iter_mut().zip(own).zip(still).zip(other).zip(uneven) {
+        let rival = if *other > *still { *other } else { *still };
+        let rival = if *uneven > rival { *uneven } else { rival };
+        let excess = RIVAL_WEIGHT * (rival - RIVAL_CHANCE);
+        *out = own - if excess > 0.0 { excess } else { 0.0 };
+    }
+}
+
+/// Compares one row of lines with the best of each cell; NaN is none.
+#[inline(always)]
+fn scan_cells(values: &[f32], row: usize, cell_edges: &[usize], best: &mut [Best]) {
+    for (best, e) in best.iter_mut().zip(cell_edges.windows(2)) {
+        let largest = slice_max(&values[e[0]..e[1]]);
+        if largest > best.value {
+            let x = values[e[0]..e[1]].iter().position(|&v| v == largest).unwrap_or(0);
+            offer(best, largest, row, e[0] + x);
+        }
     }
 }
 

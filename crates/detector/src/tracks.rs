@@ -10,6 +10,8 @@ use crate::window::Window;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Peak {
     pub(crate) score: f32,
+    /// What compares with the boxes' deviations.
+    pub(crate) fit: f32,
     /// Seconds from the window's start, gaps left out.
     pub(crate) time_s: f64,
     pub(crate) km: f64,
@@ -62,10 +64,7 @@ fn side_peak(
 ) -> Option<Peak> {
     let (geometry, parts) = (&plan.geometry, plan.slant_parts());
     let line = |v: usize| window.images[image].slants[(cell * plan.speeds_ms.len() + v) * parts + part];
-    let score = |v: usize| {
-        let [offset, factor] = series[v].scale[image];
-        offset + factor * line(v).value
-    };
+    let score = |v: usize| series[v].score(image, line(v).value);
     let z: Vec<f32> = side.clone().map(score).collect();
     let k = first_largest(&z).filter(|&k| z[k] > low)?;
     let line = line(side.start + k);
@@ -76,6 +75,7 @@ fn side_peak(
     let samples = plan.slants.as_ref().map_or(1.0, |s| (s.samples * s.row_step * s.width * s.column_step) as f64);
     Some(Peak {
         score: z[k],
+        fit: if plan.params.improved { line.value } else { z[k] },
         time_s: image as f64 * geometry.duration_s + (f64::from(line.row) + 0.5) * geometry.seconds_per_row(),
         km: (f64::from(line.column) + 0.5) * geometry.meters_per_column() / 1000.0,
         speed_ms: speed / total,

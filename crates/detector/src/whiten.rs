@@ -194,7 +194,7 @@ pub fn surroundings(plan: &DetectorPlan) -> (usize, Vec<(usize, f32)>) {
 }
 
 /// Length that a level must rise over to be no slant, metres: gusts, ships and near earthquakes would light lines of all speeds.
-const SURROUNDINGS_M: f64 = 2000.0;
+const SURROUNDINGS_M: f64 = 1000.0;
 
 /// The level of the 2 km around each column in one time step: the running median of the places, linear between their middles.
 struct Surroundings {

@@ -14,7 +14,7 @@ const LEFT: f64 = 110.0;
 const RIGHT: f64 = 1460.0;
 
 /// More clusters than this are not named in legends, nor drawn as lines.
-pub const MOST_NAMED: i32 = 12;
+pub const MAX_NAMED: i32 = 12;
 
 /// The cluster at each time and distance, by majority where a pixel holds several rows.
 pub fn cluster_map(rows: &Rows<'_>) -> Canvas {
@@ -31,8 +31,8 @@ pub fn cluster_map(rows: &Rows<'_>) -> Canvas {
     header(&mut canvas, LEFT, "Clusters over time and distance", &subtitle);
     let highest = rows.labels.iter().copied().max().unwrap_or(-1);
     let mut entries: Vec<(Rgb, String)> =
-        (0..=highest.min(MOST_NAMED - 1)).map(|l| (cluster(l), cluster_name(l))).collect();
-    if highest >= MOST_NAMED {
+        (0..=highest.min(MAX_NAMED - 1)).map(|l| (cluster(l), cluster_name(l))).collect();
+    if highest >= MAX_NAMED {
         entries.push((WHITE, format!("… {} clusters, colours repeat", highest + 1)));
     }
     if rows.labels.iter().any(|&l| l < 0) {
@@ -126,35 +126,49 @@ pub(super) mod tests {
 
     pub(in super::super) const MINUTE: Micros = 60_000_000;
 
-    /// Images every minute with gaps, eight places each; labels from -1 to `clusters - 1`.
-    pub(in super::super) fn example(minutes: i64, clusters: i32) -> (Vec<Micros>, Vec<f64>, Vec<i32>, Vec<f64>) {
-        let start = scatterfall_timestamps::parse_compact("20250515_113000").expect("a valid time");
-        let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for minute in
-            (0..minutes).filter(|m| !(5..8).contains(m) && !(minutes / 2..minutes / 2 + minutes / 20).contains(m))
-        {
-            for place in 0..8 {
-                columns.0.push(start + minute * MINUTE);
-                columns.1.push(f64::from(place) * 2.4);
-                columns.2.push(((minute + i64::from(place)) % i64::from(clusters + 1)) as i32 - 1);
-                columns.3.push((minute % 50) as f64);
+    /// Rows of an archive.
+    #[derive(Default)]
+    pub(in super::super) struct Example {
+        pub(in super::super) times: Vec<Micros>,
+        distance: Vec<f64>,
+        labels: Vec<i32>,
+        scores: Vec<f64>,
+    }
+
+    impl Example {
+        /// Images every minute with gaps, eight places each; labels from -1 to `clusters - 1`.
+        pub(in super::super) fn new(minutes: i64, clusters: i32) -> Self {
+            let start = scatterfall_timestamps::parse_compact("20250515_113000").expect("a valid time");
+            let mut example = Self::default();
+            let gap = |m: &i64| (5..8).contains(m) || (minutes / 2..minutes / 2 + minutes / 20).contains(m);
+            for minute in (0..minutes).filter(|m| !gap(m)) {
+                for place in 0..8 {
+                    example.times.push(start + minute * MINUTE);
+                    example.distance.push(f64::from(place) * 2.4);
+                    example.labels.push(((minute + i64::from(place)) % i64::from(clusters + 1)) as i32 - 1);
+                    example.scores.push((minute % 50) as f64);
+                }
+            }
+            example
+        }
+
+        pub(in super::super) fn rows(&self) -> Rows<'_> {
+            Rows {
+                times: &self.times,
+                distance: &self.distance,
+                labels: &self.labels,
+                scores: &self.scores,
+                duration: MINUTE,
+                segment_km: 3.0,
             }
         }
-        columns
     }
 
     #[test]
     fn maps_fit_at_any_length() {
         for (minutes, clusters) in [(1, 1), (20, 3), (1_440, 12), (43_200, 6), (2_000, 40)] {
-            let (times, distance, labels, scores) = example(minutes, clusters);
-            let rows = Rows {
-                times: &times,
-                distance: &distance,
-                labels: &labels,
-                scores: &scores,
-                duration: MINUTE,
-                segment_km: 3.0,
-            };
+            let example = Example::new(minutes, clusters);
+            let rows = example.rows();
             for canvas in [cluster_map(&rows), score_map(&rows)] {
                 check_texts(&canvas);
                 assert!(says(&canvas, "time (UTC)"), "axis");
@@ -163,7 +177,8 @@ pub(super) mod tests {
             }
             assert_eq!(says(&cluster_map(&rows), "every row"), minutes <= 20, "said where pixels hold several");
         }
-        let none = Rows { times: &[], distance: &[], labels: &[], scores: &[], duration: MINUTE, segment_km: 3.0 };
+        let nothing = Example::default();
+        let none = nothing.rows();
         for canvas in [cluster_map(&none), score_map(&none)] {
             check_texts(&canvas);
         }

@@ -3,7 +3,7 @@
 use super::axis::{Axis, HEADER, Panel, header, legend, number};
 use super::canvas::{Canvas, Rect, Stroke};
 use super::counts::{Group, pieces};
-use super::map::MOST_NAMED;
+use super::map::MAX_NAMED;
 use super::palette::{ABSENT, Rgb, cluster, cluster_name};
 use super::rows::Rows;
 use super::series::{running_mean, thinned};
@@ -19,7 +19,7 @@ pub fn detection_rate(rows: &Rows<'_>) -> Canvas {
     let (from, to) = rows.span();
     let rect = Rect::new(LEFT, HEADER + 34.0, 1534.0, 620.0 - FOOTER);
     let images = rows.image_times();
-    let clusters = rows.labels.iter().copied().max().unwrap_or(-1).min(MOST_NAMED - 1) + 1;
+    let clusters = rows.labels.iter().copied().max().unwrap_or(-1).min(MAX_NAMED - 1) + 1;
     let window = nice_window(to - from, rows.duration);
     let window_images = (window / rows.duration.max(1)).max(1) as usize;
     let held = pieces(&images, rows.duration);
@@ -89,30 +89,22 @@ fn nice_window(span: Micros, duration: Micros) -> Micros {
 #[cfg(test)]
 mod tests {
     use super::super::canvas::tests::{check_texts, count, says};
-    use super::super::map::tests::{MINUTE, example};
+    use super::super::map::tests::{Example, MINUTE};
     use super::*;
     use scatterfall_timestamps::DAY_US;
 
     #[test]
     fn rates_fit_at_any_length() {
         for (minutes, clusters) in [(1, 1), (20, 3), (1_440, 12), (43_200, 6), (2_000, 40)] {
-            let (times, distance, labels, scores) = example(minutes, clusters);
-            let rows = Rows {
-                times: &times,
-                distance: &distance,
-                labels: &labels,
-                scores: &scores,
-                duration: MINUTE,
-                segment_km: 3.0,
-            };
+            let example = Example::new(minutes, clusters);
+            let rows = example.rows();
             let canvas = detection_rate(&rows);
             check_texts(&canvas);
             assert!(says(&canvas, "time (UTC)") && says(&canvas, "share of the rows"), "axes");
             let picture = canvas.finish().expect("drawn");
             assert!(count(&picture, cluster(0)) > 200, "a line at {minutes} minutes");
         }
-        let none = Rows { times: &[], distance: &[], labels: &[], scores: &[], duration: MINUTE, segment_km: 3.0 };
-        check_texts(&detection_rate(&none));
+        check_texts(&detection_rate(&Example::default().rows()));
     }
 
     #[test]

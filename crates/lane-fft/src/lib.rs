@@ -229,36 +229,52 @@ pub fn is_smooth(n: usize) -> bool {
     radices(n).is_some_and(|r| r.into_iter().all(|p| p <= 5 || p == 8))
 }
 
+/// The factors of a length that a transform takes as the radices of its passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Factors {
+    /// Eights, and fours or a two for what is left, as few as can be: 8 2 costs more than 4 4.
+    pub powers_of_two: Vec<usize>,
+    /// Odd primes, the smallest first.
+    pub odd_primes: Vec<usize>,
+}
+
+impl Factors {
+    /// The factors of `n`, or `None` where a prime is above `largest`.
+    pub fn new(n: usize, largest: usize) -> Option<Self> {
+        let twos = n.trailing_zeros() as usize;
+        let (eights, rest) = match (twos / 3, twos % 3) {
+            (eights @ 1.., 1) => (eights - 1, 4),
+            other => other,
+        };
+        let mut powers_of_two = vec![8; eights];
+        match rest {
+            1 => powers_of_two.push(2),
+            2 => powers_of_two.push(4),
+            4 => powers_of_two.extend([4, 4]),
+            _ => {}
+        }
+        let (mut left, mut odd_primes, mut p) = (n >> twos, Vec::new(), 3);
+        while left > 1 {
+            if p > largest {
+                return None;
+            }
+            if left.is_multiple_of(p) {
+                odd_primes.push(p);
+                left /= p;
+            } else {
+                p += 2;
+            }
+        }
+        Some(Self { powers_of_two, odd_primes })
+    }
+}
+
 /// The radices of `n`, or `None` where a prime is too large. Large primes come last: their pass has no products with
 /// twiddle factors then.
-fn radices(mut n: usize) -> Option<Vec<usize>> {
-    let twos = n.trailing_zeros() as usize;
-    // As few passes as can be: eights, and fours where eights would leave a two.
-    let eights = match twos % 3 {
-        1 if twos > 1 => twos / 3 - 1,
-        _ => twos / 3,
-    };
-    let mut out = vec![8; eights];
-    n >>= twos;
-    match twos - 3 * eights {
-        1 => out.push(2),
-        2 => out.push(4),
-        4 => out.extend([4, 4]),
-        _ => {}
-    }
-    let mut p = 3;
-    while n > 1 {
-        if p > LARGEST_PRIME {
-            return None;
-        }
-        if n.is_multiple_of(p) {
-            out.push(p);
-            n /= p;
-        } else {
-            p += 2;
-        }
-    }
-    Some(out)
+fn radices(n: usize) -> Option<Vec<usize>> {
+    let Factors { mut powers_of_two, odd_primes } = Factors::new(n, LARGEST_PRIME)?;
+    powers_of_two.extend(odd_primes);
+    Some(powers_of_two)
 }
 
 /// The frequency whose value the passes leave at a place.

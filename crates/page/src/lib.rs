@@ -17,6 +17,7 @@ mod contract;
 mod grid;
 mod method;
 mod model;
+pub mod overview;
 mod script;
 mod skeleton;
 mod time;

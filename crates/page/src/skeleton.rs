@@ -8,7 +8,7 @@ use crate::model::{Page, Source};
 use crate::script::{SCRIPT, STYLE};
 use crate::words;
 
-const POLICY: &str = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+pub(crate) const POLICY: &str = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       base-uri 'none'; form-action 'none'";
 
 pub(crate) fn document(page: &Page, axis: &TimeAxis, json: &str) -> String {

@@ -2,6 +2,7 @@
 
 use crate::colours::nearest;
 use crate::{Confidence, Found, Picture, Rect};
+use serde::{Deserialize, Serialize};
 
 /// Difference between the two directions, in standard errors, above which one is taken.
 const CLEAR: f64 = 3.0;
@@ -16,7 +17,8 @@ const CAP: f64 = 6.0;
 const REACH: usize = 3;
 
 /// The way from earlier to later in a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TimeAxis {
     /// From the top to the bottom.
     Down,

@@ -17,6 +17,14 @@ pub enum Error {
         /// What would be accepted.
         expected: String,
     },
+    /// The distances between all rows take more memory than is allowed.
+    #[error("the distances of {rows} rows take {bytes} bytes, more than is allowed")]
+    DistanceMemory {
+        /// Rows.
+        rows: usize,
+        /// Bytes that their distances take.
+        bytes: u64,
+    },
     /// A matrix without a row, or without a column.
     #[error("nothing to fit: a matrix of {rows} rows and {columns} columns")]
     Empty {

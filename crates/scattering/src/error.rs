@@ -17,6 +17,16 @@ pub enum Error {
         /// What would be accepted.
         expected: String,
     },
+    /// A setting that the CPU takes and the GPU does not.
+    #[error("{parameter} = {value}: expected {supported} on the GPU; the CPU takes the others too")]
+    NotOnGpu {
+        /// The setting.
+        parameter: &'static str,
+        /// The value as it was given.
+        value: String,
+        /// What the GPU takes.
+        supported: &'static str,
+    },
     /// Segments of another length than the network was made for.
     #[error("segments of {found} samples for a network of {expected}; make a network for this length")]
     SegmentLength {
@@ -90,7 +100,11 @@ impl Error {
             | Self::Device(_)
             | Self::Shader { .. }
             | Self::Shape(_) => true,
-            Self::Parameter { .. } | Self::SegmentLength { .. } | Self::Ticket(_) | Self::ImageSize { .. } => false,
+            Self::Parameter { .. }
+            | Self::NotOnGpu { .. }
+            | Self::SegmentLength { .. }
+            | Self::Ticket(_)
+            | Self::ImageSize { .. } => false,
         }
     }
 }

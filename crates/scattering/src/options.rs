@@ -1,7 +1,13 @@
 //! What plans are made from.
 
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
 /// A window feature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the definition of each is in `backend::cpu`, under the same name")]
 pub enum Feature {
     Std,
@@ -58,7 +64,8 @@ pub enum SegmentLength {
 }
 
 /// Whether segments may cross from one image to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Continuity {
     /// Segments lie within one image.
     PerImage,
@@ -78,7 +85,8 @@ pub struct SegmentOptions {
 }
 
 /// What is taken from a scalogram over time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Pooling {
     /// NumPy's median: mean of the two middle values where the number is even.
     Median,
@@ -94,8 +102,55 @@ pub enum Pooling {
     Percentile(u8),
 }
 
+impl Pooling {
+    /// Every pooling that is a word of its own.
+    const NAMES: [(&'static str, Self); 5] =
+        [("median", Self::Median), ("mean", Self::Mean), ("max", Self::Max), ("min", Self::Min), ("std", Self::Std)];
+}
+
+/// The name: a word, or `p` with the percentile.
+impl fmt::Display for Pooling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self, Self::NAMES.iter().find(|(_, pooling)| pooling == self)) {
+            (Self::Percentile(percent), _) => write!(f, "p{percent}"),
+            (_, Some((name, _))) => f.write_str(name),
+            (_, None) => Err(fmt::Error),
+        }
+    }
+}
+
+impl FromStr for Pooling {
+    type Err = PoolingName;
+
+    fn from_str(text: &str) -> Result<Self, PoolingName> {
+        let percent = text.strip_prefix('p').and_then(|p| p.parse::<u8>().ok()).filter(|p| (1..=99).contains(p));
+        let named = Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, pooling)| *pooling);
+        named.or(percent.map(Self::Percentile)).ok_or(PoolingName)
+    }
+}
+
+impl TryFrom<String> for Pooling {
+    type Error = PoolingName;
+
+    fn try_from(text: String) -> Result<Self, PoolingName> {
+        text.parse()
+    }
+}
+
+impl From<Pooling> for String {
+    fn from(pooling: Pooling) -> Self {
+        pooling.to_string()
+    }
+}
+
+/// A name that no pooling has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected median, mean, max, min, std, or a percentile from p1 to p99")]
+pub struct PoolingName;
+
 /// Normalisation of the wavelets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Normalize {
     /// As defined, modulus 1 at its middle.
     None,
@@ -119,7 +174,7 @@ pub enum Oversampling {
 pub struct Bank {
     /// Octaves below the Nyquist frequency.
     pub octaves: usize,
-    /// Filters an octave.
+    /// Filters per octave.
     pub resolution: usize,
     /// Width in periods of the centre frequency.
     pub quality: f64,

@@ -23,16 +23,16 @@ pub struct FeaturePlan {
     pub colormap: Colormap,
     /// The features, in the order of the channels.
     pub features: Vec<Feature>,
-    /// Columns a window.
+    /// Columns per window.
     pub window: usize,
     /// Columns from one window to the next.
     pub step: usize,
     /// Number of windows.
     pub windows: usize,
     /// Seconds a row.
-    pub seconds_a_row: f64,
+    pub seconds_per_row: f64,
     /// Metres a column.
-    pub metres_a_column: f64,
+    pub meters_per_column: f64,
 }
 
 impl FeaturePlan {
@@ -44,14 +44,10 @@ impl FeaturePlan {
     pub fn new(options: &FeatureOptions, colormap: Colormap, rows: usize, columns: usize) -> Result<Self> {
         let (window, step) = (options.window, options.step);
         if columns < window {
-            return Err(Error::parameter(
-                "features.window",
-                window,
-                format!("at most the {columns} columns of an image"),
-            ));
+            return Err(Error::parameter("window", window, format!("at most the {columns} columns of an image")));
         }
         if rows * window < 2 && options.names.contains(&Feature::Std) {
-            return Err(Error::parameter("features.window", window, "2 or more: `std` needs two pixels a window"));
+            return Err(Error::parameter("window", window, "2 or more: `std` needs two pixels a window"));
         }
         Ok(Self {
             rows,
@@ -61,15 +57,15 @@ impl FeaturePlan {
             window,
             step,
             windows: (columns - window) / step + 1,
-            seconds_a_row: options.duration_s / rows as f64,
-            metres_a_column: options.length_km * 1000.0 / columns as f64,
+            seconds_per_row: options.duration_s / rows as f64,
+            meters_per_column: options.length_km * 1000.0 / columns as f64,
         })
     }
 
     /// Frequency in Hz of bin `k` of a real Fourier transform over time.
     #[expect(clippy::cast_precision_loss, reason = "row numbers are far below 2^53")]
     pub fn frequency(&self, k: usize) -> f64 {
-        k as f64 / (self.rows as f64 * self.seconds_a_row)
+        k as f64 / (self.rows as f64 * self.seconds_per_row)
     }
 }
 
@@ -125,9 +121,9 @@ pub struct Layer {
 pub struct ScatteringPlan {
     /// Channels a segment.
     pub channels: usize,
-    /// Samples a segment and channel.
+    /// Samples per segment and channel.
     pub bins: usize,
-    /// Hz (or windows a kilometre).
+    /// Hz (or windows per kilometre).
     pub sampling_rate: f64,
     /// The layers, outermost first.
     pub layers: Vec<Layer>,
@@ -146,7 +142,7 @@ pub struct ScatteringPlan {
 /// Values of order 0 a channel: mean absolute, largest absolute, standard deviation (n).
 pub const ORDER_0_VALUES: usize = 3;
 
-/// Most coefficients a channel and order; beyond is a configuration that no machine holds.
+/// Maximum number of coefficients per channel and order; no machine holds a larger configuration.
 const MAX_PATHS: usize = 1 << 22;
 
 /// Most samples of a layer's filters together, of 32 bytes each in time and frequency.
@@ -166,7 +162,7 @@ impl ScatteringPlan {
             if paths > MAX_PATHS || filters.saturating_mul(bins) > MAX_FILTER_SAMPLES {
                 let expected =
                     format!("at most {MAX_PATHS} coefficients a channel and {MAX_FILTER_SAMPLES} filter samples");
-                return Err(Error::parameter("network.banks", format!("{paths} paths of {bins} samples"), expected));
+                return Err(Error::parameter("banks", format!("{paths} paths of {bins} samples"), expected));
             }
         }
         let taper = network.taper_alpha.map(|alpha| tukey(bins, alpha));
@@ -181,7 +177,7 @@ impl ScatteringPlan {
                 let alpha = network.taper_alpha.unwrap_or_default();
                 let expected =
                     format!("a taper that leaves at least one of {bins} samples untouched (a smaller alpha)");
-                return Err(Error::parameter("network.taper_alpha", alpha, expected));
+                return Err(Error::parameter("taper_alpha", alpha, expected));
             }
         };
         let layer = |bank| Layer { bank: FilterBank::new(bank, bins, sampling_rate, network.normalize) };

@@ -6,13 +6,13 @@ use crate::{Error, Result};
 /// How series of windows are cut.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segmentation {
-    /// Windows a segment.
+    /// Windows per segment.
     pub bins: usize,
     /// Windows from one segment's start to the next.
     pub hop: usize,
-    /// Windows an image.
+    /// Windows per image.
     pub windows: usize,
-    /// Windows a kilometre: the sampling rate of the feature series.
+    /// Windows per kilometre: the sampling rate of the feature series.
     pub windows_per_km: f64,
     /// Kilometres an image.
     pub image_km: f64,
@@ -54,8 +54,8 @@ impl Segmentation {
             let expected =
                 format!("at most the {windows} windows ({image_km} km) of an image, or continuity = \"concatenated\"");
             return Err(match segments.length {
-                SegmentLength::Bins(b) => Error::parameter("segments.bins", b, expected),
-                SegmentLength::Km(km) => Error::parameter("segments.length_km", km, expected),
+                SegmentLength::Bins(b) => Error::parameter("bins", b, expected),
+                SegmentLength::Km(km) => Error::parameter("length_km", km, expected),
             });
         }
         let hop = ((bins as f64 * (1.0 - segments.overlap)).ceil() as usize).max(1);

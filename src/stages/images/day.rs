@@ -7,9 +7,9 @@ use super::computing::Computed;
 use super::work::FeatureDay;
 use crate::archive::{ImageRef, LeftOut};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Result, StoredError};
 use crate::progress::Context;
-use crate::stages::strict::{refuse, too_far};
+use crate::stages::strict::{refuse, residual_error};
 use crate::store::day::{Record, Source, Stage, StoredBackend};
 use crate::store::npz::NpzStream;
 use scatterfall_npz::Time;
@@ -20,7 +20,7 @@ pub(super) fn check_output(output: &Path) -> Result<()> {
     if output.is_dir() {
         return Ok(());
     }
-    Err(Error::Input(format!("{}: the output folder is gone; run the same command again", output.display())))
+    Err(StoredError::FolderGone { path: output.to_path_buf() }.into())
 }
 
 /// The files of a day, growing.
@@ -83,7 +83,7 @@ impl DayWriter {
         }
         for (k, image) in batch.numbers.iter().map(|&number| &images[number]).enumerate() {
             let residual = f64::from(results.features.residual[k]);
-            if let Some(reason) = too_far(residual, self.max_residual) {
+            if let Some(reason) = residual_error(residual, self.max_residual) {
                 tracing::warn!("{} is left out: {reason}", image.name);
                 self.left_out.push(LeftOut { file: image.name.clone(), reason });
                 continue;
@@ -179,7 +179,7 @@ impl ScatteringWriter {
         Ok(Self { stream, orders, distance, times, image })
     }
 
-    /// Appends one row: its coefficients an order, its place, its time, its image's number in the day.
+    /// Appends one row: its coefficients per order, its place, its time, its image's number in the day.
     pub(in crate::stages) fn append<'r>(
         &mut self,
         orders: impl Iterator<Item = &'r [f32]>,

@@ -10,7 +10,7 @@ use super::ordered::Ordered;
 use super::work::Portion;
 use crate::archive::{ImageRef, LeftOut};
 use crate::decode::{self, Rows};
-use crate::error::{Error, Result};
+use crate::error::{ArchiveError, Error, Result};
 use crate::progress::Context;
 use crate::stages::clip;
 use crate::stages::strict::used_columns;
@@ -204,10 +204,7 @@ impl<'a> Decoder<'a> {
         let archive = &self.ctx.config.input.path;
         if again && !archive.exists() {
             // Not one file, but the disk: going on would leave out every image that is left.
-            return Err(Error::Input(format!(
-                "{}: the archive's folder cannot be read any more; run the same command again to go on",
-                archive.display()
-            )));
+            return Err(ArchiveError::Gone { path: archive.clone() }.into());
         }
         decoded.failed.push((number, Failed { left_out: LeftOut { file: image.name.clone(), reason }, again }));
         Ok(())

@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use scatterfall_detector::{DetectorPlan, is_gap};
+use serde_json::Value;
 
 use super::Wanted;
 use crate::archive::{Catalogue, ImageRef};
+use crate::config::Config;
 use crate::detect::plan::measured_with;
 use crate::error::Result;
 use crate::progress::Context;
@@ -82,33 +84,39 @@ pub(super) fn feature_days(
                 }
                 stale.current += 1;
             }
-            State::Foreign => stale.current += 1,
+            State::Untracked => stale.current += 1,
         }
     }
     Ok(stale)
 }
 
-/// Days of measurements that are not current.
-pub(super) fn measured_days(ctx: &Context<'_>, catalogue: &Catalogue, plan: &DetectorPlan) -> Stale<MeasuredDay> {
-    let mut settings = features_config(ctx.config);
+/// What a day's measurements depend on beside its images.
+pub(crate) fn measured_settings(config: &Config, plan: &DetectorPlan) -> Value {
+    let mut settings = features_config(config);
     if let Some(all) = settings.as_object_mut() {
         all.remove("features");
         all.insert("detect".into(), measured_with(plan));
     }
+    settings
+}
+
+/// Days of measurements that are not current.
+pub(super) fn measured_days(ctx: &Context<'_>, catalogue: &Catalogue, plan: &DetectorPlan) -> Stale<MeasuredDay> {
+    let settings = measured_settings(ctx.config, plan);
     let mut stale = Stale::default();
     for (day, own) in catalogue.days() {
         let around = with_neighbours(&catalogue.images, &own, plan);
         let source = Source::of_images(settings.clone(), &catalogue.images[around.clone()]);
         match state(&Stage::Measurements.file(&ctx.config.output.path, &day), &source) {
             State::Missing => stale.days.push(MeasuredDay { day, around, own, source }),
-            State::Current(_) | State::Foreign => stale.current += 1,
+            State::Current(_) | State::Untracked => stale.current += 1,
         }
     }
     stale
 }
 
 /// The images of a day with those before and after it that its measurements need: so many, and none beyond a gap.
-fn with_neighbours(images: &[ImageRef], day: &Range<usize>, plan: &DetectorPlan) -> Range<usize> {
+pub(crate) fn with_neighbours(images: &[ImageRef], day: &Range<usize>, plan: &DetectorPlan) -> Range<usize> {
     let (mut start, mut end) = (day.start, day.end);
     let duration = plan.geometry.duration_s;
     let follows = |k: usize| !is_gap(images[k - 1].time, images[k].time, duration);

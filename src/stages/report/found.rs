@@ -1,9 +1,9 @@
 //! What was found: events, names of kinds, the recorder's defects.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ::csv::StringRecord;
 use scatterfall_page::{Defect, Event, KindName, Path as Found};
 
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::store::csv;
 use scatterfall_timestamps::{Micros, parse_iso};
 
 /// Events that the page lists at most.
-const MAX_EVENTS: usize = 3000;
+const MAX_EVENTS: usize = 20_000;
 
 /// Kinds of a seismogram's events: in no catalogue, or in one.
 const UNKNOWN: i32 = 0;
@@ -20,28 +20,28 @@ const KNOWN: i32 = 1;
 const NAMED: i32 = 1000;
 
 /// The lines of a table by the names of its columns.
-struct Table<'a> {
-    columns: Vec<Cow<'a, str>>,
-    lines: Vec<Vec<Cow<'a, str>>>,
+struct Table {
+    columns: StringRecord,
+    lines: Vec<StringRecord>,
 }
 
-impl<'a> Table<'a> {
-    fn read(text: &'a str) -> Self {
+impl Table {
+    fn read(text: &str) -> Self {
         let mut records = csv::records(text);
         Self { columns: records.next().unwrap_or_default(), lines: records.collect() }
     }
 
     /// The field of a line under a column; `None` where there is no such column, or it is empty.
-    fn field<'b>(&self, line: &'b [Cow<'a, str>], column: &str) -> Option<&'b str> {
+    fn field<'b>(&self, line: &'b StringRecord, column: &str) -> Option<&'b str> {
         let at = self.columns.iter().position(|c| c == column)?;
-        line.get(at).map(AsRef::as_ref).filter(|f| !f.is_empty())
+        line.get(at).filter(|f| !f.is_empty())
     }
 
-    fn number(&self, line: &[Cow<'a, str>], column: &str) -> Option<f64> {
+    fn number(&self, line: &StringRecord, column: &str) -> Option<f64> {
         self.field(line, column)?.parse().ok()
     }
 
-    fn time(&self, line: &[Cow<'a, str>], column: &str) -> Option<Micros> {
+    fn time(&self, line: &StringRecord, column: &str) -> Option<Micros> {
         let text = self.field(line, column)?;
         parse_iso(text).or_else(|| parse_iso(&format!("{text}Z")))
     }
@@ -62,8 +62,24 @@ fn text_of(path: &Path) -> Result<Option<String>> {
 /// # Errors
 /// Those of reading; [`Error::Store`] for a file that is no such table.
 pub(super) fn events(output: &Path, names: &mut Vec<KindName>) -> Result<(Vec<Event>, usize)> {
+    let mut events = read_events(output, names)?;
+    events.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.number.cmp(&b.number)));
+    let beyond = events.len().saturating_sub(MAX_EVENTS);
+    events.truncate(MAX_EVENTS);
+    Ok((events, beyond))
+}
+
+/// All events of an output folder, as they stand in its list.
+///
+/// # Errors
+/// As [`events`].
+pub(crate) fn all_events(output: &Path) -> Result<Vec<Event>> {
+    read_events(output, &mut Vec::new())
+}
+
+fn read_events(output: &Path, names: &mut Vec<KindName>) -> Result<Vec<Event>> {
     let detected = output.join("events.csv");
-    let mut events = match text_of(&detected)? {
+    let events = match text_of(&detected)? {
         Some(text) => {
             let mut events = detector_events(&text, names).ok_or_else(|| not_a_table(&detected, "events"))?;
             add_reasons(output, &mut events)?;
@@ -71,14 +87,11 @@ pub(super) fn events(output: &Path, names: &mut Vec<KindName>) -> Result<(Vec<Ev
         }
         None => {
             let path = output.join("anomalies.csv");
-            let Some(text) = text_of(&path)? else { return Ok((Vec::new(), 0)) };
+            let Some(text) = text_of(&path)? else { return Ok(Vec::new()) };
             row_events(&text).ok_or_else(|| not_a_table(&path, "cluster"))?
         }
     };
-    events.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.number.cmp(&b.number)));
-    let beyond = events.len().saturating_sub(MAX_EVENTS);
-    events.truncate(MAX_EVENTS);
-    Ok((events, beyond))
+    Ok(events)
 }
 
 fn not_a_table(path: &Path, stage: &str) -> Error {
@@ -87,7 +100,7 @@ fn not_a_table(path: &Path, stage: &str) -> Error {
 
 fn detector_events(text: &str, names: &mut Vec<KindName>) -> Option<Vec<Event>> {
     let table = Table::read(text);
-    let event = |(i, line): (usize, &Vec<Cow<'_, str>>)| {
+    let event = |(i, line): (usize, &StringRecord)| {
         let time = (table.time(line, "time_from")?, table.time(line, "time_to")?);
         // A seismogram's events have no place, no path and no kind.
         let seismic = !table.columns.iter().any(|c| c == "distance_from_km");
@@ -123,7 +136,7 @@ fn detector_events(text: &str, names: &mut Vec<KindName>) -> Option<Vec<Event>> 
 }
 
 /// The number of a kind that a table tells by number or by name; a name that has none yet is given one.
-fn kind_number(text: &str, names: &mut Vec<KindName>) -> i32 {
+pub(crate) fn kind_number(text: &str, names: &mut Vec<KindName>) -> i32 {
     if let Ok(number) = text.parse() {
         return number;
     }
@@ -150,7 +163,7 @@ fn add_reasons(output: &Path, events: &mut [Event]) -> Result<()> {
 }
 
 /// What a seismogram's event is, in words: onset, channels, band, the catalogue's name for it.
-fn seismic_reason(table: &Table<'_>, line: &[Cow<'_, str>]) -> String {
+fn seismic_reason(table: &Table, line: &StringRecord) -> String {
     let mut parts = Vec::new();
     if let Some(onset) = table.field(line, "onset") {
         parts.push(format!("onset {}", onset.trim_end_matches('Z').replace('T', " ")));
@@ -169,7 +182,7 @@ fn seismic_reason(table: &Table<'_>, line: &[Cow<'_, str>]) -> String {
 
 fn row_events(text: &str) -> Option<Vec<Event>> {
     let table = Table::read(text);
-    let event = |line: &Vec<Cow<'_, str>>| {
+    let event = |line: &StringRecord| {
         let time = (table.time(line, "time_from")?, table.time(line, "time_to")?);
         let distance_km = (table.number(line, "distance_from_km")?, table.number(line, "distance_to_km")?);
         Some(Event {
@@ -195,10 +208,10 @@ fn row_events(text: &str) -> Option<Vec<Event>> {
 ///
 /// # Errors
 /// Those of reading.
-pub(super) fn health(output: &Path) -> Result<Vec<Defect>> {
+pub(crate) fn health(output: &Path) -> Result<Vec<Defect>> {
     let Some(text) = text_of(&output.join("health.csv"))? else { return Ok(Vec::new()) };
     let table = Table::read(&text);
-    let defect = |line: &Vec<Cow<'_, str>>| {
+    let defect = |line: &StringRecord| {
         let what = match table.field(line, "kind")? {
             // The page tells gaps from the images themselves.
             "gap" => return None,
@@ -226,7 +239,7 @@ pub(super) fn health(output: &Path) -> Result<Vec<Defect>> {
 ///
 /// # Errors
 /// [`Error::Store`] for a file that is no such table.
-pub(super) fn names(path: &Path, unnamed: bool) -> Result<Vec<KindName>> {
+pub(crate) fn names(path: &Path, unnamed: bool) -> Result<Vec<KindName>> {
     let Some(text) = text_of(path)? else {
         let given = |kind, name: &str| KindName { kind, name: name.to_owned() };
         return Ok(if unnamed { Vec::new() } else { vec![given(UNKNOWN, "event"), given(KNOWN, "catalogued event")] });

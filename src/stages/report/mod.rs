@@ -1,7 +1,8 @@
 //! The page that a run ends in, from what is stored.
 
-mod found;
+pub(crate) mod found;
 mod maps;
+pub mod overview;
 mod pictures;
 
 use std::io::Read;
@@ -11,10 +12,11 @@ use scatterfall_page::{Cluster, Figure, Method, Page, Source, TimeAxis, render};
 use serde_json::{Value, json};
 
 use super::results::{Results, images_held, left_out, read_json, rows_file};
+use super::seismogram::event_waveforms;
 use super::visualize;
 use super::waterfalls::Waterfalls;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StoredError};
 use crate::progress::Context;
 use crate::store::atomic::write_bytes;
 use crate::store::day::{Record, Stage, digest, fingerprint_of};
@@ -22,7 +24,7 @@ use scatterfall_figures::time_axis::span_words;
 use scatterfall_timestamps::{DAY_US, iso};
 
 /// Version of the page: raised whenever the same results are shown in another way.
-const PAGE: u32 = 3;
+const PAGE: u32 = 4;
 
 /// The page of an output folder.
 pub fn file(output: &Path) -> PathBuf {
@@ -32,13 +34,13 @@ pub fn file(output: &Path) -> PathBuf {
 /// Writes `report.html`; false where the one on disk is current.
 ///
 /// # Errors
-/// [`Error::Input`] where there are no clusters yet; those of reading and writing.
+/// [`Error::Stored`] where there are no clusters yet; those of reading and writing.
 pub fn compute(ctx: &Context<'_>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     if !rows_file(output).is_file() {
         let path = rows_file(output);
-        return Err(Error::Input(format!("{}: nothing there; run `scatterfall cluster` first", path.display())));
+        return Err(StoredError::Missing { path, command: "cluster" }.into());
     }
     let run = read_json(&output.join("run.json"));
     let fingerprint = fingerprint(config, &run)?;
@@ -65,11 +67,12 @@ fn fingerprint(config: &Config, run: &Value) -> Result<String> {
     let output = &config.output.path;
     let content = |path: PathBuf| if path.is_file() { digest(&path) } else { Ok(String::new()) };
     let texts = [
-        json!([PAGE, env!("CARGO_PKG_VERSION"), device(output, run), run["left_out"], config.resolved]).to_string(),
+        json!([PAGE, env!("CARGO_PKG_VERSION"), device(output, run), run["left_out"], config]).to_string(),
         content(rows_file(output))?,
         content(output.join("anomalies.csv"))?,
         content(output.join("events.csv"))?,
         content(output.join("health.csv"))?,
+        content(output.join("event_waveforms.npz"))?,
         content(names_file(config))?,
         content(super::cluster_files::folder(output).join("summary.json"))?,
         content(visualize::record_file(output))?,
@@ -101,6 +104,7 @@ fn write(
     let fibre = results.has_distance();
     let mut names = found::names(&names_file(config), fibre || !output.join("events.csv").is_file())?;
     let (events, events_beyond) = found::events(output, &mut names)?;
+    let (threshold, false_alarms_per_day) = threshold(config, run, results)?;
     let page = Page {
         title: title(config),
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -112,18 +116,38 @@ fn write(
         score: maps::score(config, results, &axis)?,
         clusters: maps::clusters(results, &axis),
         waterfalls: pictures::make(ctx, results, waterfalls, &events)?,
-        waveforms: Vec::new(),
+        waveforms: if fibre {
+            Vec::new()
+        } else {
+            event_waveforms::read(output, &channels(config).unwrap_or_default())?
+        },
         events,
         events_beyond,
         names,
-        threshold: results.summary["threshold"].as_f64(),
-        false_alarms_per_day: None,
+        threshold,
+        false_alarms_per_day,
         health: found::health(output)?,
         left_out: left_out(output).into_iter().map(|l| (l.file, l.reason)).collect(),
         method: method(config, run, results)?,
         images,
     };
     write_bytes(&file(output), render(&page).as_bytes())
+}
+
+/// The score from which on an event is listed, and the false alarms a day that it was set for: the detector's where it listed the
+/// events, else that of the rows.
+fn threshold(config: &Config, run: &Value, results: &Results) -> Result<(Option<f64>, Option<f64>)> {
+    let output = &config.output.path;
+    if !output.join("events.csv").is_file() || !results.has_distance() {
+        return Ok((results.summary["threshold"].as_f64(), None));
+    }
+    let false_alarms = |asked: f64| config.detect.threshold.is_none().then_some(asked);
+    if let Some(model) = super::events::read_model(&crate::model::folder(output))? {
+        return Ok((Some(model.threshold), false_alarms(model.false_alarms_per_day)));
+    }
+    // Events found through a model that lies elsewhere.
+    let listed = run["figures"]["events"]["threshold"].as_f64();
+    Ok((listed, listed.and_then(|_| false_alarms(config.detect.false_alarms_per_day))))
 }
 
 /// Where the user's names of kinds are kept.
@@ -155,7 +179,7 @@ fn method(config: &Config, run: &Value, results: &Results) -> Result<Method> {
         stages: stages(run),
         clusters: clusters(results),
         figures: figures(output)?,
-        configuration: config.resolved.to_string(),
+        configuration: config.table().to_string(),
     })
 }
 

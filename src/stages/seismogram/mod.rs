@@ -1,6 +1,7 @@
 //! From MiniSEED files to coefficients by the day, one output folder per station, and the scattergram.
 
 mod detect;
+pub(crate) mod event_waveforms;
 mod picture;
 mod representatives;
 
@@ -16,10 +17,10 @@ use serde_json::json;
 use super::images::ScatteringWriter;
 use crate::archive::LeftOut;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Result, SeismogramError};
 use crate::progress::Context;
 use crate::seismogram::{SegmentPlan, SegmentReader, catalogue, write_waveforms};
-use crate::store::day::{NUMBERS, Record, Source, Stage, State, StoredBackend, state};
+use crate::store::day::{RESULTS_VERSION, Record, Source, Stage, State, StoredBackend, state};
 use crate::store::npz::NpzStream;
 
 /// Samples that are read and transformed at a time.
@@ -78,13 +79,16 @@ pub struct Transformed {
 }
 
 impl Transformed {
-    /// Draws the waveforms of a station's clusters, once there are any.
+    /// Draws the waveforms of a station's clusters, once there are any, and stores those of its events for the page.
     ///
     /// # Errors
     /// Those of reading and writing.
     pub fn draw_clusters(&self, ctx: &Context<'_>, station: &StationSummary) -> Result<()> {
         match self.stations.iter().find(|s| s.name() == station.name) {
-            Some(station) => representatives::draw(ctx, &self.index, station),
+            Some(station) => {
+                representatives::draw(ctx, &self.index, station)?;
+                event_waveforms::write(ctx, &self.index, station)
+            }
             None => Ok(()),
         }
     }
@@ -95,7 +99,7 @@ impl Transformed {
 /// follows work on each of them.
 ///
 /// # Errors
-/// [`Error::Input`] where nothing can be read or nothing is left of the selection, [`Error::Config`] for segments that do
+/// [`crate::Error::Seismogram`] where nothing can be read or nothing is left of the selection, [`crate::Error::Config`] for segments that do
 /// not fit any station.
 pub fn compute(ctx: &Context<'_>, backend: &mut dyn Backend, request: &Request) -> Result<Transformed> {
     let index = ctx.pool.install(|| MiniSeedIndex::open(&request.inputs))?;
@@ -126,11 +130,7 @@ pub fn compute(ctx: &Context<'_>, backend: &mut dyn Backend, request: &Request) 
         return Err(error);
     }
     if summaries.iter().all(|s| s.segments == 0) {
-        return Err(Error::Input(format!(
-            "no continuous data is as long as a segment of {} s on all channels of a station; set seismogram.segment_s \
-             lower, or choose channels by --channel",
-            ctx.config.seismogram.segment_s
-        )));
+        return Err(SeismogramError::TooShort { segment_s: ctx.config.seismogram.segment_s }.into());
     }
     Ok(Transformed { summaries, left_out, index, stations })
 }
@@ -257,5 +257,5 @@ fn source(config: &Config, index: &MiniSeedIndex, station: &Station, selection: 
         let modified = modified.map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX));
         (path.to_string_lossy().into_owned(), meta.map_or(0, |m| m.len()), modified)
     });
-    Source { numbers: NUMBERS, config: sections, inputs: inputs.collect(), before: String::new() }
+    Source { numbers: RESULTS_VERSION, config: sections, inputs: inputs.collect(), before: String::new() }
 }

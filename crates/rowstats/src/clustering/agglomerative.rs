@@ -11,7 +11,7 @@ use super::{means, renumber};
 use crate::{Error, Result};
 
 /// Most representatives: their 8 million distances take 64 MiB and a few seconds.
-const MOST_REPRESENTATIVES: usize = 4096;
+const MAX_REPRESENTATIVES: usize = 4096;
 
 /// What to compute and with how much memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,11 +54,11 @@ impl Agglomerative {
     /// Fewer clusters than asked for come out when there are fewer distinct rows.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for no cluster asked for, or with `exact` when the distances do not fit; [`Error::Empty`] or [`Error::NotFinite`] for
+    /// [`Error::Parameter`] for no cluster asked for; [`Error::DistanceMemory`] with `exact` when the distances do not fit; [`Error::Empty`] or [`Error::NotFinite`] for
     /// no row, no column, or rows that are not finite.
     pub fn fit(rows: ArrayView2<'_, f64>, options: &AgglomerativeOptions) -> Result<Self> {
         if options.clusters == 0 {
-            return Err(Error::parameter("cluster.agglomerative.clusters", 0, "at least one cluster"));
+            return Err(Error::parameter("clusters", 0, "at least one cluster"));
         }
         let n = rows.nrows();
         let tree = Tree::new(rows)?;
@@ -69,11 +69,9 @@ impl Agglomerative {
             let chain = nearest_neighbour_chain(rows, &vec![1.0; n], options.linkage);
             (hierarchy(chain, &vec![1.0; n]), None, None)
         } else if options.exact {
-            let mib = needed.div_ceil(1 << 20);
-            let expected = format!("false, or compute.memory_mib = {mib} or more for the distances of {n} rows");
-            return Err(Error::parameter("cluster.agglomerative.exact", true, expected));
+            return Err(Error::DistanceMemory { rows: n, bytes: needed });
         } else {
-            let count = fitting(options.memory_bytes).clamp(2, MOST_REPRESENTATIVES).max(options.clusters).min(n);
+            let count = fitting(options.memory_bytes).clamp(2, MAX_REPRESENTATIVES).max(options.clusters).min(n);
             let chosen = Representatives::choose(rows, count, options.seed)?;
             let chain = nearest_neighbour_chain(chosen.centers.view(), &chosen.weights, options.linkage);
             (hierarchy(chain, &chosen.weights), Some(chosen.labels), Some(chosen.weights.len()))

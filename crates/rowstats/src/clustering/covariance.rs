@@ -1,9 +1,11 @@
 //! Covariances of the components of a Gaussian mixture.
 
 use ndarray::{Array1, Array2, Array3};
+use serde::{Deserialize, Serialize};
 
 /// Structure of the covariances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Covariance {
     /// A matrix for each component.
     Full,

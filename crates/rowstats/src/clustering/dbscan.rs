@@ -42,7 +42,7 @@ impl Dbscan {
     /// not finite, or more than 2^32 of them.
     pub fn fit(rows: ArrayView2<'_, f64>, options: &DbscanOptions) -> Result<Self> {
         if !(options.eps > 0.0 && options.eps.is_finite()) {
-            return Err(Error::parameter("cluster.dbscan.eps", options.eps, "a positive number"));
+            return Err(Error::parameter("eps", options.eps, "a positive number"));
         }
         let tree = Tree::new(rows)?;
         let square = options.eps * options.eps;

@@ -1,6 +1,7 @@
 //! Gaussian mixtures by expectation maximisation.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
 
 use super::covariance::{Covariance, Covariances};
 use super::density::{Density, EmSums, maximised};
@@ -82,7 +83,8 @@ pub struct Evaluation {
 }
 
 /// How the number of components is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Criterion {
     /// The least [`Gmm::aic`].
     Aic,

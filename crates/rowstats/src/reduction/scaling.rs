@@ -1,6 +1,7 @@
 //! Logarithm and scaling of the coefficient matrix.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
+use serde::{Deserialize, Serialize};
 
 use super::{Block, Moments};
 use crate::Result;
@@ -10,7 +11,8 @@ use crate::math::{log10, vectorised};
 const CONSTANT_BELOW: f64 = 1e-12;
 
 /// How the columns of the coefficient matrix are brought to a common scale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ScalingKind {
     /// The decimal logarithms as they are.
     None,

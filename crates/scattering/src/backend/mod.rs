@@ -1,4 +1,4 @@
-//! The seam between what is to be computed (`plan`) and who computes it.
+//! The seam between what is to be computed (`plan`) and the backend that computes it.
 //!
 //! A backend takes whole batches at stage level: images in, features (and coefficients) out; segments in, coefficients
 //! out. Nothing here knows files or the command line.
@@ -14,14 +14,15 @@ use std::sync::Arc;
 
 use rayon::ThreadPool;
 use scatterfall_detector::device::Kernels;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::blocks::{Batch, CoefficientBlock, FeatureBlock, SegmentBlock};
 use crate::plan::{ImagePlan, ScatteringPlan};
 
 /// Which backend computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum BackendChoice {
     /// A GPU where there is one.
     Auto,
@@ -31,7 +32,7 @@ pub enum BackendChoice {
     Cpu,
 }
 
-/// Who computes, in words, for logs and `run.json`.
+/// Name of the backend and of its device, for logs and `run.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BackendInfo {
     /// `cpu` or `gpu`.

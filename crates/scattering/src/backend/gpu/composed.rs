@@ -9,14 +9,14 @@ use wgpu::naga::{Expression, Literal};
 
 use super::detect;
 use super::device::Caps;
-use super::doubt;
+use super::global_memory::{self, GlobalMemoryShape};
 use super::images::{self, sizes};
 use super::kernels::{Precision, Reflection, Source};
-use super::long::{self, LongShape};
 use super::params::{
-    DetectParams, DoubtParams, ImageParams, LongParams, Params, QuantileParams, ResidualParams, ScalogramParams,
+    DetectParams, GlobalMemoryParams, ImageParams, Params, PrecisionCheckParams, QuantileParams, ResidualParams, ScalogramParams,
     SpectrumParams, ValueParams, WindowParams,
 };
+use super::precision_check;
 use super::scatter;
 use crate::options::Pooling;
 
@@ -157,11 +157,11 @@ fn every_length_composes_and_fits() {
                     fits(&source, &reflection, &caps);
                 }
             }
-            let doubt = doubt::source(n);
-            let reflection = reflected::<DoubtParams>(&doubt);
+            let doubt = precision_check::source(n);
+            let reflection = reflected::<PrecisionCheckParams>(&doubt);
             let bindings = "params spectra supports filters input_noise coefficients noise list";
             assert_eq!(names(&reflection).join(" "), bindings, "{n}");
-            assert_eq!(reflection.invocations, doubt::DOUBT_WG, "{n}");
+            assert_eq!(reflection.invocations, precision_check::CHECK_WG, "{n}");
             fits(&doubt, &reflection, &caps);
         }
     }
@@ -170,17 +170,17 @@ fn every_length_composes_and_fits() {
 #[test]
 fn long_lengths_compose_and_fit() {
     for n in [11, 859, 4096, 5000, 10_007, 65_536, 65_537] {
-        let shape = LongShape::new(n);
+        let shape = GlobalMemoryShape::new(n);
         let samples = shape.samples();
         fits(&samples, &reflected::<SpectrumParams>(&samples), &Caps::DEFAULT);
         let mut all = vec![shape.columns(), shape.product(), shape.convolve(), shape.moduli(), shape.half()];
         all.extend([Pooling::Median, Pooling::Mean, Pooling::Max].map(|p| shape.pool(p)));
         all.extend([2, 3, 4, 5, 8].map(|r| shape.step(r)));
-        all.push(images::long_peak_source(&shape));
+        all.push(images::global_memory_peak_source(&shape));
         for source in all {
-            let reflection = reflected::<LongParams>(&source);
+            let reflection = reflected::<GlobalMemoryParams>(&source);
             fits(&source, &reflection, &Caps::DEFAULT);
-            assert_eq!(reflection.invocations, long::LONG_WG, "{}", source.name);
+            assert_eq!(reflection.invocations, global_memory::GLOBAL_MEMORY_WG, "{}", source.name);
         }
     }
 }

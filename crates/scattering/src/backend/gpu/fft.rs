@@ -3,6 +3,8 @@
 use std::f64::consts::TAU;
 use std::fmt::Write;
 
+use scatterfall_lane_fft::Factors;
+
 use super::device::Caps;
 use super::kernels::Precision;
 
@@ -23,7 +25,7 @@ const WORKGROUP_WANTED: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WorkgroupFft {
     pub(super) n: usize,
-    /// Invocations a transform.
+    /// Invocations per transform.
     pub(super) lanes: usize,
     /// Transforms a workgroup.
     pub(super) teams: usize,
@@ -139,37 +141,9 @@ pub(super) fn twiddles_double(n: usize) -> Vec<[f64; 2]> {
 
 /// The radices of `n`: primes without code of their own first (they work from memory anyway), then 5, 3 and powers of two;
 /// `None` where a prime is too large.
-pub(super) fn radices(mut n: usize) -> Option<Vec<usize>> {
-    let mut out = Vec::new();
-    let twos = n.trailing_zeros() as usize;
-    n >>= twos;
-    let mut p = 3;
-    while n > 1 {
-        if p > LARGEST_PRIME {
-            return None;
-        }
-        if n.is_multiple_of(p) {
-            out.push(p);
-            n /= p;
-        } else {
-            p += 2;
-        }
-    }
-    out.reverse();
-    // Eights, and fours for what is left: 8 2 costs more than 4 4.
-    let (eights, rest) = match (twos / 3, twos % 3) {
-        (0, rest) => (0, rest),
-        (eights, 1) => (eights - 1, 4),
-        (eights, rest) => (eights, rest),
-    };
-    out.extend(std::iter::repeat_n(8, eights));
-    match rest {
-        1 => out.push(2),
-        2 => out.push(4),
-        4 => out.extend([4, 4]),
-        _ => {}
-    }
-    Some(out)
+pub(super) fn radices(n: usize) -> Option<Vec<usize>> {
+    let Factors { powers_of_two, odd_primes } = Factors::new(n, LARGEST_PRIME)?;
+    Some(odd_primes.into_iter().rev().chain(powers_of_two).collect())
 }
 
 /// True for radices that fft.wgsl has no butterfly for.

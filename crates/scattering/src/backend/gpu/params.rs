@@ -44,13 +44,13 @@ params! {
         signals: u32, first: u32, channels: u32, segments: u32,
         image_stride: u32, segment_stride: u32, channel_stride: u32, sample_stride: u32,
     }
-    LongParams {
+    GlobalMemoryParams {
         transforms: u32, first: u32, stride: u32, filters: u32, pooled_from: u32, pooled_count: u32, out: u32, columns: u32,
     }
     ScalogramParams {
         signals: u32, width: u32, filters: u32, pooled_from: u32, pooled_count: u32, out: u32, first_layer: u32,
     }
-    DoubtParams {
+    PrecisionCheckParams {
         signals: u32, filters: u32, width: u32, first_width: u32, out: u32, first_out: u32, first_layer: u32, limit: f32,
     }
     DetectParams {

@@ -4,11 +4,12 @@ use wgpu::BufferUsages;
 
 use super::buffers::{Pool, table, too_many};
 use super::device::{Caps, Gpu};
-use super::doubt::Doubt;
 use super::fft::{WorkgroupFft, twiddles, twiddles_double};
+use super::global_memory::GlobalMemoryScatter;
 use super::kernels::{Kernel, Precision, Source};
-use super::long::LongScatter;
+use super::layer::{LayerPass, SCALE, SIGN, Series, pooling_number, taper, taper_double};
 use super::params::{ScalogramParams, SpectrumParams};
+use super::precision_check::PrecisionCheck;
 use super::recorder::Recorder;
 use crate::options::{Oversampling, Pooling};
 use crate::plan::ScatteringPlan;
@@ -16,13 +17,11 @@ use crate::{Error, Result};
 
 const BUTTERFLIES: &str = include_str!("../../../../../shaders/butterflies.wgsl");
 const FFT: &str = include_str!("../../../../../shaders/fft.wgsl");
-pub(super) const SCALE: &str = include_str!("../../../../../shaders/scale.wgsl");
 const POOL: &str = include_str!("../../../../../shaders/pool.wgsl");
-const ALL: &str = include_str!("../../../../../shaders/all.wgsl");
-const LISTED: &str = include_str!("../../../../../shaders/listed.wgsl");
-pub(super) const SIGN: &str = include_str!("../../../../../shaders/sign.wgsl");
+const ALL: &str = include_str!("../../../../../shaders/all_signals.wgsl");
+const LISTED: &str = include_str!("../../../../../shaders/signal_list.wgsl");
 
-/// pool.wgsl: counters a transform, in words of workgroup memory; a test holds it against the shader.
+/// pool.wgsl: counters per transform, in words of workgroup memory; a test holds it against the shader.
 pub(super) const COUNTERS: usize = 129;
 
 /// Part of a filter's largest spectral value below which its spectrum counts as zero: far below what single precision
@@ -72,29 +71,9 @@ fn check_pooling(pooling: Pooling) -> Result<()> {
         Pooling::Median | Pooling::Mean | Pooling::Max => Ok(()),
         Pooling::Min | Pooling::Std | Pooling::Percentile(_) => {
             let value = format!("{pooling:?}").to_lowercase();
-            Err(Error::parameter("network.pooling", value, "median, mean or max on the GPU; or use --backend cpu"))
+            Err(Error::NotOnGpu { parameter: "pooling", value, supported: "median, mean or max" })
         }
     }
-}
-
-/// pool.wgsl's number, of a pooling that [`check_pooling`] lets through.
-pub(super) fn pooling_number(pooling: Pooling) -> u32 {
-    match pooling {
-        Pooling::Median => 0,
-        Pooling::Mean => 1,
-        Pooling::Max | Pooling::Min | Pooling::Std | Pooling::Percentile(_) => 2,
-    }
-}
-
-/// Where samples lie in a device buffer: `[image, window, channel]` of features, or `[segment, channel, sample]`.
-pub(super) struct Series<'a> {
-    pub(super) buffer: &'a wgpu::Buffer,
-    /// Segments an image.
-    pub(super) segments: usize,
-    pub(super) image_stride: usize,
-    pub(super) segment_stride: usize,
-    pub(super) channel_stride: usize,
-    pub(super) sample_stride: usize,
 }
 
 /// One layer's filters on the device.
@@ -109,25 +88,6 @@ struct Layer {
     pooled_from: usize,
 }
 
-/// One layer's paths, for one chunk of signals.
-pub(super) struct LayerPass<'a> {
-    pub(super) params: ScalogramParams,
-    pub(super) supports: &'a wgpu::Buffer,
-    pub(super) filters: &'a wgpu::Buffer,
-    /// Spectra of the layer's inputs.
-    pub(super) input: &'a wgpu::Buffer,
-    /// Where those of the next layer's go, if there is one.
-    pub(super) next: Option<&'a wgpu::Buffer>,
-    pub(super) coefficients: &'a wgpu::Buffer,
-}
-
-impl LayerPass<'_> {
-    /// Paths of all signals.
-    pub(super) fn paths(&self) -> u32 {
-        self.params.signals * self.params.width
-    }
-}
-
 /// Kernels and tables of one plan.
 pub(super) struct ScatterStage {
     bins: usize,
@@ -136,19 +96,19 @@ pub(super) struct ScatterStage {
     layers: Vec<Layer>,
     /// Coefficients a signal of each order from 1.
     widths: Vec<usize>,
-    way: Way,
-    doubt: Doubt,
+    way: FftStrategy,
+    precision_check: PrecisionCheck,
     /// For signals that single precision does not serve; without it they are left to the host.
     double: Option<InWorkgroup>,
 }
 
 /// Where transforms take place.
 #[expect(clippy::large_enum_variant, reason = "one a plan")]
-enum Way {
+enum FftStrategy {
     /// In workgroup memory, from spectrum to pooled value.
     Workgroup(InWorkgroup),
     /// Step by step through device memory.
-    Long(LongScatter),
+    GlobalMemory(GlobalMemoryScatter),
 }
 
 /// Kernels and tables of one precision.
@@ -167,16 +127,13 @@ struct InWorkgroup {
 impl ScatterStage {
     pub(super) fn new(gpu: &Gpu, plan: &ScatteringPlan) -> Result<Self> {
         if plan.oversampling != Oversampling::Full {
-            return Err(Error::parameter(
-                "network.oversampling",
-                "1, 2 or 4",
-                "\"full\" on the GPU; the CPU takes the others too",
-            ));
+            let value = "1, 2 or 4".to_owned();
+            return Err(Error::NotOnGpu { parameter: "oversampling", value, supported: "\"full\"" });
         }
         check_pooling(plan.pooling)?;
         let way = match segment_fft(plan.bins, &gpu.caps, Precision::Single) {
-            Some(fft) => Way::Workgroup(InWorkgroup::new(gpu, plan, &fft, Precision::Single)?),
-            None => Way::Long(LongScatter::new(gpu, plan)?),
+            Some(fft) => FftStrategy::Workgroup(InWorkgroup::new(gpu, plan, &fft, Precision::Single)?),
+            None => FftStrategy::GlobalMemory(GlobalMemoryScatter::new(gpu, plan)?),
         };
         let double = segment_fft(plan.bins, &gpu.caps, Precision::Double).filter(|_| gpu.double_precision);
         let double = double.map(|fft| InWorkgroup::new(gpu, plan, &fft, Precision::Double)).transpose()?;
@@ -188,7 +145,7 @@ impl ScatterStage {
             layers: (0..plan.layers.len()).map(layer).collect::<Result<Vec<_>>>()?,
             widths: plan.widths()[usize::from(plan.order_0)..].to_vec(),
             way,
-            doubt: Doubt::new(gpu, plan.bins)?,
+            precision_check: PrecisionCheck::new(gpu, plan.bins)?,
             double,
         })
     }
@@ -258,8 +215,8 @@ impl ScatterStage {
         let mut input = pool.get(gpu, SPECTRA[0], (8 * half * chunk.count) as u64)?;
         let mut noise = pool.get(gpu, NOISE[0], 4 * chunk.count as u64)?;
         match &self.way {
-            Way::Workgroup(way) => way.record_spectra(rec, &params, series, &input, None)?,
-            Way::Long(way) => way.record_spectra(rec, gpu, pool, &params, series, &input)?,
+            FftStrategy::Workgroup(way) => way.record_spectra(rec, &params, series, &input, None)?,
+            FftStrategy::GlobalMemory(way) => way.record_spectra(rec, gpu, pool, &params, series, &input)?,
         }
         for (k, layer) in self.layers.iter().enumerate() {
             let params = self.layer_params(chunk, k)?;
@@ -276,12 +233,12 @@ impl ScatterStage {
                 coefficients,
             };
             match &self.way {
-                Way::Workgroup(way) => way.record_layer(rec, &pass, None)?,
-                Way::Long(way) => way.record_layer(rec, gpu, pool, &pass)?,
+                FftStrategy::Workgroup(way) => way.record_layer(rec, &pass, None)?,
+                FftStrategy::GlobalMemory(way) => way.record_layer(rec, gpu, pool, &pass)?,
             }
             let first = (number(self.widths[0])?, number(chunk.first * self.widths[0])?);
             let own_noise = pool.get(gpu, NOISE[(k + 1) % 2], 4 * paths as u64)?;
-            self.doubt.record(rec, &pass, k + 1, first, [&noise, &own_noise], &list)?;
+            self.precision_check.record(rec, &pass, k + 1, first, [&noise, &own_noise], &list)?;
             noise = own_noise;
             input = next.unwrap_or(input);
         }
@@ -441,24 +398,4 @@ impl Layer {
             pooled_from: (plan.pooled.start + plan.bins - back) % plan.bins,
         })
     }
-}
-
-/// spectrum.wgsl's table: the taper, and its transform.
-#[expect(clippy::cast_possible_truncation, reason = "single precision tables")]
-pub(super) fn taper(plan: &ScatteringPlan) -> Vec<[f32; 4]> {
-    taper_double(plan).into_iter().map(|row| row.map(|v| v as f32)).collect()
-}
-
-/// The same in double precision.
-#[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
-fn taper_double(plan: &ScatteringPlan) -> Vec<[f64; 4]> {
-    use scatterfall_lane_fft::planned::num_complex::Complex64;
-    let Some(taper) = &plan.taper else {
-        let mut out = vec![[1.0, 0.0, 0.0, 0.0]; plan.bins];
-        out[0][1] = plan.bins as f64;
-        return out;
-    };
-    let mut spectrum: Vec<Complex64> = taper.iter().map(|&t| t.into()).collect();
-    scatterfall_lane_fft::planned::forward(plan.bins).process(&mut spectrum);
-    taper.iter().zip(spectrum).map(|(&t, z)| [t, z.re, z.im, 0.0]).collect()
 }

@@ -7,15 +7,15 @@
 // exceed what is allowed of the largest coefficient of signal and order (`limit` holds the factors), the signal goes on a
 // list, once, and gets a sign (sign.wgsl).
 //
-// Grid: one workgroup a signal: teams of DOUBT_LANES invocations take a path each, and stride over its bins.
+// Grid: one workgroup a signal: teams of CHECK_LANES invocations take a path each, and stride over its bins.
 // spectra, supports, filters: see scalogram.wgsl; input_noise: [input]; coefficients: see scalogram.wgsl, of this layer from
 // `out` on, of the first from `first_out` on; noise: [path]; list: how many signals, then their numbers.
 
 const HALF: u32 = N / 2u + 1u;
-const DOUBT_WG: u32 = 64u;
-const DOUBT_TEAMS: u32 = DOUBT_WG / DOUBT_LANES;
+const CHECK_WG: u32 = 64u;
+const CHECK_TEAMS: u32 = CHECK_WG / CHECK_LANES;
 
-struct DoubtParams {
+struct PrecisionCheckParams {
     signals: u32,
     // Filters of this layer, and paths a signal of this layer and of the first.
     filters: u32,
@@ -30,7 +30,7 @@ struct DoubtParams {
     limit: f32,
 }
 
-@group(0) @binding(0) var<uniform> params: DoubtParams;
+@group(0) @binding(0) var<uniform> params: PrecisionCheckParams;
 @group(0) @binding(1) var<storage, read> spectra: array<complex>;
 @group(0) @binding(2) var<storage, read> supports: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read> filters: array<complex>;
@@ -39,7 +39,7 @@ struct DoubtParams {
 @group(0) @binding(6) var<storage, read_write> noise: array<f32>;
 @group(0) @binding(7) var<storage, read_write> list: array<atomic<u32>>;
 
-var<workgroup> sums: array<vec2<f32>, DOUBT_WG>;
+var<workgroup> sums: array<vec2<f32>, CHECK_WG>;
 var<workgroup> most_noise: atomic<u32>;
 var<workgroup> largest: atomic<u32>;
 
@@ -48,8 +48,8 @@ fn sum_of_team(local: u32, value: vec2<f32>) -> vec2<f32> {
     workgroupBarrier();
     sums[local] = value;
     workgroupBarrier();
-    for (var step = DOUBT_LANES / 2u; step > 0u; step /= 2u) {
-        if local % DOUBT_LANES < step {
+    for (var step = CHECK_LANES / 2u; step > 0u; step /= 2u) {
+        if local % CHECK_LANES < step {
             sums[local] += sums[local + step];
         }
         workgroupBarrier();
@@ -57,8 +57,8 @@ fn sum_of_team(local: u32, value: vec2<f32>) -> vec2<f32> {
     return sums[local];
 }
 
-@compute @workgroup_size(DOUBT_WG)
-fn doubt(
+@compute @workgroup_size(CHECK_WG)
+fn precision_check(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
@@ -68,18 +68,18 @@ fn doubt(
     if signal >= params.signals {
         return;
     }
-    let team = local / DOUBT_LANES;
-    let lane = local % DOUBT_LANES;
+    let team = local / CHECK_LANES;
+    let lane = local % CHECK_LANES;
     if local == 0u {
         atomicStore(&most_noise, 0u);
         atomicStore(&largest, 0u);
     }
     let inputs = params.width / params.filters;
-    for (var first = 0u; first < inputs; first += DOUBT_TEAMS) {
+    for (var first = 0u; first < inputs; first += CHECK_TEAMS) {
         let here = first + team < inputs;
         let input = signal * inputs + select(0u, first + team, here);
         var power = 0.0;
-        for (var i = 1u + lane; i < HALF; i += DOUBT_LANES) {
+        for (var i = 1u + lane; i < HALF; i += CHECK_LANES) {
             let x = spectra[input * HALF + i];
             power += dot(x, x);
         }
@@ -90,13 +90,13 @@ fn doubt(
         }
     }
     storageBarrier();
-    for (var first = 0u; first < params.width; first += DOUBT_TEAMS) {
+    for (var first = 0u; first < params.width; first += CHECK_TEAMS) {
         let here = first + team < params.width;
         let path = signal * params.width + select(0u, first + team, here);
         let input = path / params.filters;
         let support = supports[path % params.filters];
         var power = vec2<f32>(0.0);
-        for (var j = lane; j < support.y; j += DOUBT_LANES) {
+        for (var j = lane; j < support.y; j += CHECK_LANES) {
             let i = support.x + j;
             let f = filters[support.z + j];
             let x = spectra[input * HALF + select(i, N - i, i >= HALF)];
@@ -114,7 +114,7 @@ fn doubt(
     if local == 0u {
         let allowed = params.limit * bitcast<f32>(atomicLoad(&largest));
         let sign = params.first_out + signal * params.first_width;
-        // What is no number is in doubt too.
+        // NaN also fails the check.
         let served = bitcast<f32>(atomicLoad(&most_noise)) <= allowed;
         if !served && bitcast<u32>(coefficients[sign]) >> 31u == 0u {
             coefficients[sign] = with_sign(coefficients[sign]);

@@ -1,4 +1,4 @@
-// The signals that doubt.wgsl listed, in double precision. Workgroups beyond the list's end leave at once, so the host need
+// The signals that precision_check.wgsl listed, in double precision. Workgroups beyond the list's end leave at once, so the host need
 // not know its length.
 //
 // list: how many signals, then their numbers.

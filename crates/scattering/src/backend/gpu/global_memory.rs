@@ -8,28 +8,28 @@ use super::buffers::{Pool, table};
 use super::device::{Caps, Gpu};
 use super::fft::{radices, twiddles};
 use super::kernels::{Kernel, Source};
-use super::params::{LongParams, SpectrumParams};
+use super::layer::{LayerPass, SCALE, Series, pooling_number, taper};
+use super::params::{GlobalMemoryParams, SpectrumParams};
 use super::recorder::Recorder;
-use super::scatter::{LayerPass, SCALE, Series, pooling_number};
 use crate::options::Pooling;
 use crate::plan::ScatteringPlan;
 use crate::{Error, Result};
 
-const LONG: &str = include_str!("../../../../../shaders/long.wgsl");
-const LOAD: &str = include_str!("../../../../../shaders/long_load.wgsl");
-const RESULT: &str = include_str!("../../../../../shaders/long_result.wgsl");
-const SUM: &str = include_str!("../../../../../shaders/long_sum.wgsl");
+const GLOBAL_MEMORY: &str = include_str!("../../../../../shaders/global_memory.wgsl");
+const LOAD: &str = include_str!("../../../../../shaders/global_memory_load.wgsl");
+const RESULT: &str = include_str!("../../../../../shaders/global_memory_result.wgsl");
+const SUM: &str = include_str!("../../../../../shaders/global_memory_sum.wgsl");
 const BUTTERFLIES: &str = include_str!("../../../../../shaders/butterflies.wgsl");
 
-/// long.wgsl: invocations a workgroup; a test holds it against the shader.
-pub(super) const LONG_WG: usize = 256;
+/// global_memory.wgsl: invocations per workgroup; a test holds it against the shader.
+pub(super) const GLOBAL_MEMORY_WG: usize = 256;
 
 /// Bytes of one of the two buffers that transforms go back and forth between: enough transforms to fill any device.
 const WORK_BYTES: u64 = 64 << 20;
 
 /// Which lengths are transformed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LongShape {
+pub(super) struct GlobalMemoryShape {
     /// Length of the transform that is asked for.
     n: usize,
     /// Length of those that are done.
@@ -38,7 +38,7 @@ pub(super) struct LongShape {
     radices: Vec<usize>,
 }
 
-impl LongShape {
+impl GlobalMemoryShape {
     /// The way for `n` samples: directly where 2, 3 and 5 make it up, by a convolution otherwise.
     pub(super) fn new(n: usize) -> Self {
         let smooth = |m: usize| radices(m).filter(|r| r.iter().all(|r| [2, 3, 4, 5, 8].contains(r)));
@@ -64,45 +64,81 @@ impl LongShape {
     fn source(&self, name: &'static str, parts: &[&str], more: &[(&'static str, u32)]) -> Source {
         let mut constants = self.constants();
         constants.extend_from_slice(more);
-        Source::new(name, &constants, &[&[LONG], parts].concat(), "")
+        Source::new(name, &constants, &[&[GLOBAL_MEMORY], parts].concat(), "")
     }
 
     pub(super) fn samples(&self) -> Source {
-        self.source("long_samples", &[SCALE, LOAD, SUM, include_str!("../../../../../shaders/long_samples.wgsl")], &[])
+        self.source(
+            "global_memory_samples",
+            &[SCALE, LOAD, SUM, include_str!("../../../../../shaders/global_memory_samples.wgsl")],
+            &[],
+        )
     }
     pub(super) fn columns(&self) -> Source {
-        self.source("long_columns", &[LOAD, include_str!("../../../../../shaders/long_columns.wgsl")], &[])
+        self.source(
+            "global_memory_columns",
+            &[LOAD, include_str!("../../../../../shaders/global_memory_columns.wgsl")],
+            &[],
+        )
     }
     pub(super) fn product(&self) -> Source {
-        self.source("long_product", &[LOAD, include_str!("../../../../../shaders/long_product.wgsl")], &[])
+        self.source(
+            "global_memory_product",
+            &[LOAD, include_str!("../../../../../shaders/global_memory_product.wgsl")],
+            &[],
+        )
     }
     #[expect(clippy::cast_possible_truncation, reason = "radices are small")]
     pub(super) fn step(&self, radix: usize) -> Source {
         // Slots for the largest butterfly, whichever is used.
         let more = [("RADIX", radix as u32), ("SLOTS", 8)];
-        self.source("long_step", &[BUTTERFLIES, include_str!("../../../../../shaders/long_step.wgsl")], &more)
+        self.source(
+            "global_memory_step",
+            &[BUTTERFLIES, include_str!("../../../../../shaders/global_memory_step.wgsl")],
+            &more,
+        )
     }
     pub(super) fn convolve(&self) -> Source {
-        self.source("long_convolve", &[include_str!("../../../../../shaders/long_convolve.wgsl")], &[])
+        self.source(
+            "global_memory_convolve",
+            &[include_str!("../../../../../shaders/global_memory_convolve.wgsl")],
+            &[],
+        )
     }
     pub(super) fn pool(&self, pooling: Pooling) -> Source {
         let more = [("POOLING", pooling_number(pooling))];
-        self.source("long_pool", &[RESULT, SUM, include_str!("../../../../../shaders/long_pool.wgsl")], &more)
+        self.source(
+            "global_memory_pool",
+            &[RESULT, SUM, include_str!("../../../../../shaders/global_memory_pool.wgsl")],
+            &more,
+        )
     }
     pub(super) fn moduli(&self) -> Source {
-        self.source("long_moduli", &[LOAD, include_str!("../../../../../shaders/long_moduli.wgsl")], &[])
+        self.source(
+            "global_memory_moduli",
+            &[LOAD, include_str!("../../../../../shaders/global_memory_moduli.wgsl")],
+            &[],
+        )
     }
     pub(super) fn half(&self) -> Source {
-        self.source("long_half", &[RESULT, include_str!("../../../../../shaders/long_half.wgsl")], &[])
+        self.source(
+            "global_memory_half",
+            &[RESULT, include_str!("../../../../../shaders/global_memory_half.wgsl")],
+            &[],
+        )
     }
     pub(super) fn peak(&self, planes: &str, peak: &str) -> Source {
-        self.source("long_peak", &[planes, peak, RESULT, include_str!("../../../../../shaders/long_peak.wgsl")], &[])
+        self.source(
+            "global_memory_peak",
+            &[planes, peak, RESULT, include_str!("../../../../../shaders/global_memory_peak.wgsl")],
+            &[],
+        )
     }
 }
 
 /// Kernels and tables of one length.
-pub(super) struct LongFft {
-    shape: LongShape,
+pub(super) struct GlobalMemoryFft {
+    shape: GlobalMemoryShape,
     /// The kernels of the radices, each once.
     steps: Vec<(usize, Kernel)>,
     twiddles: wgpu::Buffer,
@@ -110,8 +146,8 @@ pub(super) struct LongFft {
     convolution: Option<(Kernel, wgpu::Buffer)>,
 }
 
-impl LongFft {
-    pub(super) fn new(gpu: &Gpu, shape: LongShape) -> Result<Self> {
+impl GlobalMemoryFft {
+    pub(super) fn new(gpu: &Gpu, shape: GlobalMemoryShape) -> Result<Self> {
         if 8 * shape.m as u64 > gpu.caps.binding_bytes {
             let (size, limit) = (8 * shape.m as u64, gpu.caps.binding_bytes);
             let what = format!("a transform of {} samples", shape.n);
@@ -120,13 +156,13 @@ impl LongFft {
         let mut steps: Vec<(usize, Kernel)> = Vec::new();
         for &radix in &shape.radices {
             if steps.iter().all(|(r, _)| *r != radix) {
-                steps.push((radix, Kernel::new::<LongParams>(gpu, &shape.step(radix))?));
+                steps.push((radix, Kernel::new::<GlobalMemoryParams>(gpu, &shape.step(radix))?));
             }
         }
         let (chirps, spectrum) = chirps(&shape);
         let convolution = if shape.is_bluestein() {
             let spectrum = table(gpu, "chirp spectrum", &spectrum, BufferUsages::STORAGE)?;
-            Some((Kernel::new::<LongParams>(gpu, &shape.convolve())?, spectrum))
+            Some((Kernel::new::<GlobalMemoryParams>(gpu, &shape.convolve())?, spectrum))
         } else {
             None
         };
@@ -152,14 +188,14 @@ impl LongFft {
 
     /// Workgroups for an invocation an element.
     pub(super) fn groups(&self, transforms: usize) -> usize {
-        (transforms * self.shape.m).div_ceil(LONG_WG)
+        (transforms * self.shape.m).div_ceil(GLOBAL_MEMORY_WG)
     }
 
     /// Transforms what is in the first buffer; returns the buffer of the results, then the other one.
     pub(super) fn run(
         &self,
         rec: &mut Recorder,
-        params: &LongParams,
+        params: &GlobalMemoryParams,
         [mut from, mut to]: [wgpu::Buffer; 2],
     ) -> Result<[wgpu::Buffer; 2]> {
         let transforms = params.transforms as usize;
@@ -173,9 +209,9 @@ impl LongFft {
             let mut stride = 1;
             for radix in &self.shape.radices {
                 let Some((_, kernel)) = self.steps.iter().find(|(r, _)| r == radix) else { continue };
-                let groups = (transforms * self.shape.m / radix).div_ceil(LONG_WG);
+                let groups = (transforms * self.shape.m / radix).div_ceil(GLOBAL_MEMORY_WG);
                 let buffers = [("source", &from), ("twiddles", &self.twiddles), ("destination", &to)];
-                rec.dispatch(kernel, groups, &LongParams { stride, ..*params }, &buffers)?;
+                rec.dispatch(kernel, groups, &GlobalMemoryParams { stride, ..*params }, &buffers)?;
                 stride *= u32::try_from(*radix).unwrap_or(1);
                 std::mem::swap(&mut from, &mut to);
             }
@@ -186,7 +222,7 @@ impl LongFft {
 
 /// `exp(-pi i k^2 / n)`, and the transform of the chirp that the convolution takes, over `m`; empty where there is none.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "single precision tables")]
-fn chirps(shape: &LongShape) -> (Vec<[f32; 2]>, Vec<[f32; 2]>) {
+fn chirps(shape: &GlobalMemoryShape) -> (Vec<[f32; 2]>, Vec<[f32; 2]>) {
     if !shape.is_bluestein() {
         return (Vec::new(), Vec::new());
     }
@@ -207,31 +243,31 @@ fn chirps(shape: &LongShape) -> (Vec<[f32; 2]>, Vec<[f32; 2]>) {
 }
 
 /// The scattering transform's kernels for long segments.
-pub(super) struct LongScatter {
-    fft: LongFft,
+pub(super) struct GlobalMemoryScatter {
+    fft: GlobalMemoryFft,
     samples: Kernel,
     product: Kernel,
     pool: Kernel,
     moduli: Kernel,
     half: Kernel,
     taper: wgpu::Buffer,
-    /// long_half.wgsl's taper of layers that have none.
+    /// global_memory_half.wgsl's taper of layers that have none.
     flat: wgpu::Buffer,
 }
 
-impl LongScatter {
+impl GlobalMemoryScatter {
     pub(super) fn new(gpu: &Gpu, plan: &ScatteringPlan) -> Result<Self> {
-        let shape = LongShape::new(plan.bins);
-        let flat = super::scatter::taper(&ScatteringPlan { taper: None, layers: Vec::new(), ..plan.clone() });
+        let shape = GlobalMemoryShape::new(plan.bins);
+        let flat = taper(&ScatteringPlan { taper: None, layers: Vec::new(), ..plan.clone() });
         Ok(Self {
             samples: Kernel::new::<SpectrumParams>(gpu, &shape.samples())?,
-            product: Kernel::new::<LongParams>(gpu, &shape.product())?,
-            pool: Kernel::new::<LongParams>(gpu, &shape.pool(plan.pooling))?,
-            moduli: Kernel::new::<LongParams>(gpu, &shape.moduli())?,
-            half: Kernel::new::<LongParams>(gpu, &shape.half())?,
-            taper: table(gpu, "taper", &super::scatter::taper(plan), BufferUsages::STORAGE)?,
+            product: Kernel::new::<GlobalMemoryParams>(gpu, &shape.product())?,
+            pool: Kernel::new::<GlobalMemoryParams>(gpu, &shape.pool(plan.pooling))?,
+            moduli: Kernel::new::<GlobalMemoryParams>(gpu, &shape.moduli())?,
+            half: Kernel::new::<GlobalMemoryParams>(gpu, &shape.half())?,
+            taper: table(gpu, "taper", &taper(plan), BufferUsages::STORAGE)?,
             flat: table(gpu, "flat", &flat, BufferUsages::STORAGE)?,
-            fft: LongFft::new(gpu, shape)?,
+            fft: GlobalMemoryFft::new(gpu, shape)?,
         })
     }
 
@@ -257,7 +293,7 @@ impl LongScatter {
                 ("levels", &levels),
             ];
             rec.dispatch(&self.samples, count as usize, &own, &buffers)?;
-            let params = LongParams { transforms: count, first, ..LongParams::default() };
+            let params = GlobalMemoryParams { transforms: count, first, ..GlobalMemoryParams::default() };
             let [results, _] = self.fft.run(rec, &params, work)?;
             self.record_half(rec, &params, &results, &levels, &self.taper, spectra)?;
         }
@@ -267,7 +303,7 @@ impl LongScatter {
     fn record_half(
         &self,
         rec: &mut Recorder,
-        params: &LongParams,
+        params: &GlobalMemoryParams,
         results: &wgpu::Buffer,
         levels: &wgpu::Buffer,
         taper: &wgpu::Buffer,
@@ -281,7 +317,7 @@ impl LongScatter {
             ("chirps", &self.fft.chirps),
             ("spectra", spectra),
         ];
-        rec.dispatch(&self.half, elements.div_ceil(LONG_WG), params, &buffers)
+        rec.dispatch(&self.half, elements.div_ceil(GLOBAL_MEMORY_WG), params, &buffers)
     }
 
     /// One layer's paths, tile by tile.
@@ -291,7 +327,7 @@ impl LongScatter {
         for (first, count) in tiles(pass.paths(), self.fft.tile(&gpu.caps)) {
             let work = self.fft.work(gpu, pool, count as usize)?;
             let levels = pool.get(gpu, "levels", 8 * u64::from(count))?;
-            let params = LongParams {
+            let params = GlobalMemoryParams {
                 transforms: count,
                 first,
                 stride: 1,
@@ -331,12 +367,12 @@ mod tests {
 
     #[test]
     fn shapes() {
-        let smooth = LongShape::new(65_536);
+        let smooth = GlobalMemoryShape::new(65_536);
         assert_eq!((smooth.m, smooth.is_bluestein()), (65_536, false), "as it is");
-        let prime = LongShape::new(10_007);
+        let prime = GlobalMemoryShape::new(10_007);
         assert!(prime.m >= 2 * 10_007 - 1 && prime.m < 20_500, "the next smooth length: {prime:?}");
         for n in 1..500 {
-            let shape = LongShape::new(n);
+            let shape = GlobalMemoryShape::new(n);
             assert_eq!(shape.radices.iter().product::<usize>(), shape.m, "{shape:?}");
         }
     }

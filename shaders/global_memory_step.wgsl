@@ -1,18 +1,18 @@
 // One step (of radix RADIX) of transforms of M complex numbers; see fft.wgsl, whose N is this M. One invocation a butterfly.
 
-@group(0) @binding(0) var<uniform> params: LongParams;
+@group(0) @binding(0) var<uniform> params: GlobalMemoryParams;
 @group(0) @binding(1) var<storage, read> source: array<vec2<f32>>;
 @group(0) @binding(2) var<storage, read> twiddles: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read_write> destination: array<vec2<f32>>;
 
-@compute @workgroup_size(LONG_WG)
-fn long_step(
+@compute @workgroup_size(GLOBAL_MEMORY_WG)
+fn global_memory_step(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
     let m = M / RADIX;
-    let item = linear_group(group, groups) * LONG_WG + local;
+    let item = linear_group(group, groups) * GLOBAL_MEMORY_WG + local;
     let start = item / m * M;
     let b = item % m;
     if item / m >= params.transforms {

@@ -7,7 +7,7 @@ struct SpectrumParams {
     signals: u32,
     first: u32,
     channels: u32,
-    // Segments an image.
+    // Segments per image.
     segments: u32,
     // Distances in `series` from one to the next.
     image_stride: u32,
@@ -25,8 +25,8 @@ struct SpectrumParams {
 
 var<workgroup> largest: atomic<u32>;
 
-@compute @workgroup_size(LONG_WG)
-fn long_samples(
+@compute @workgroup_size(GLOBAL_MEMORY_WG)
+fn global_memory_samples(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
@@ -45,16 +45,16 @@ fn long_samples(
     }
     workgroupBarrier();
     var sum = 0.0;
-    for (var i = local; i < N; i += LONG_WG) {
+    for (var i = local; i < N; i += GLOBAL_MEMORY_WG) {
         atomicMax(&largest, bitcast<u32>(abs(series[start + i * params.sample_stride])));
     }
     workgroupBarrier();
     let scale = scale_of(atomicLoad(&largest));
-    for (var i = local; i < N; i += LONG_WG) {
+    for (var i = local; i < N; i += GLOBAL_MEMORY_WG) {
         sum += series[start + i * params.sample_stride] * scale;
     }
     let mean = workgroup_sum(local, sum) / f32(N);
-    for (var i = local; i < M; i += LONG_WG) {
+    for (var i = local; i < M; i += GLOBAL_MEMORY_WG) {
         var x = 0.0;
         if i < N {
             x = (series[start + i * params.sample_stride] * scale - mean) * taper[i].x;

@@ -2,9 +2,9 @@
 
 use super::device::Gpu;
 use super::kernels::{Kernel, Source};
-use super::params::DoubtParams;
+use super::layer::{LayerPass, SIGN};
+use super::params::PrecisionCheckParams;
 use super::recorder::Recorder;
-use super::scatter::{LayerPass, SIGN};
 use crate::Result;
 
 /// What a coefficient may be off, as part of the largest of its row, channel and order: up to the second order, and
@@ -17,26 +17,26 @@ const ROUNDING: f32 = 1.0 / (1 << 24) as f32;
 /// Differences over the estimate reach 4.4 (the worst path of a tone, at a length of 211).
 const MARGIN: f32 = 5.0;
 
-/// doubt.wgsl: invocations a workgroup; a test holds it against the shader.
-pub(super) const DOUBT_WG: usize = 64;
+/// precision_check.wgsl: invocations per workgroup; a test holds it against the shader.
+pub(super) const CHECK_WG: usize = 64;
 
-/// Bins an invocation takes, about: its share of the reduction is small beside them.
-const BINS_A_LANE: usize = 32;
+/// Number of bins that an invocation takes, about: its share of the reduction is small beside them.
+const BINS_PER_LANE: usize = 32;
 
 /// The kernel.
-pub(super) struct Doubt(Kernel);
+pub(super) struct PrecisionCheck(Kernel);
 
 /// The kernel's text for spectra of signals of `bins` samples.
 #[expect(clippy::cast_possible_truncation, reason = "lengths are below 2^26")]
 pub(super) fn source(bins: usize) -> Source {
-    let lanes = (bins / BINS_A_LANE).next_power_of_two().clamp(1, DOUBT_WG);
-    let constants = [("N", bins as u32), ("DOUBT_LANES", lanes as u32)];
-    Source::new("doubt", &constants, &[SIGN, include_str!("../../../../../shaders/doubt.wgsl")], "")
+    let lanes = (bins / BINS_PER_LANE).next_power_of_two().clamp(1, CHECK_WG);
+    let constants = [("N", bins as u32), ("CHECK_LANES", lanes as u32)];
+    Source::new("precision_check", &constants, &[SIGN, include_str!("../../../../../shaders/precision_check.wgsl")], "")
 }
 
-impl Doubt {
+impl PrecisionCheck {
     pub(super) fn new(gpu: &Gpu, bins: usize) -> Result<Self> {
-        Ok(Self(Kernel::new::<DoubtParams>(gpu, &source(bins))?))
+        Ok(Self(Kernel::new::<PrecisionCheckParams>(gpu, &source(bins))?))
     }
 
     /// Records the check of the layer of order `order`, whose paths were computed by `pass`; `first`: width and place
@@ -51,7 +51,7 @@ impl Doubt {
         list: &wgpu::Buffer,
     ) -> Result<()> {
         let p = &pass.params;
-        let params = DoubtParams {
+        let params = PrecisionCheckParams {
             signals: p.signals,
             filters: p.filters,
             width: p.width,

@@ -2,7 +2,7 @@
 //
 // work: [column of this dispatch, M]; columns: see planes.wgsl.
 
-@group(0) @binding(0) var<uniform> params: LongParams;
+@group(0) @binding(0) var<uniform> params: GlobalMemoryParams;
 @group(0) @binding(1) var<storage, read> work: array<vec2<f32>>;
 @group(0) @binding(2) var<storage, read> chirps: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read_write> columns: array<u32>;
@@ -15,8 +15,8 @@ fn power(t: u32, k: u32) -> f32 {
     return dot(z, z);
 }
 
-@compute @workgroup_size(LONG_WG)
-fn long_peak(
+@compute @workgroup_size(GLOBAL_MEMORY_WG)
+fn global_memory_peak(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
@@ -31,12 +31,12 @@ fn long_peak(
         atomicStore(&lowest, NONE);
     }
     workgroupBarrier();
-    for (var k = local + 1u; k < HALF; k += LONG_WG) {
+    for (var k = local + 1u; k < HALF; k += GLOBAL_MEMORY_WG) {
         atomicMax(&largest, bitcast<u32>(power(t, k)));
     }
     workgroupBarrier();
     let enough = bitcast<f32>(atomicLoad(&largest)) * (1.0 - WITHIN) * (1.0 - WITHIN);
-    for (var k = local + 1u; k < HALF; k += LONG_WG) {
+    for (var k = local + 1u; k < HALF; k += GLOBAL_MEMORY_WG) {
         let p = power(t, k);
         if p > 0.0 && p >= enough {
             atomicMin(&lowest, k);

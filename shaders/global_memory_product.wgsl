@@ -2,20 +2,20 @@
 //
 // spectra, supports, filters: see scalogram.wgsl; work: [path of this dispatch, M].
 
-@group(0) @binding(0) var<uniform> params: LongParams;
+@group(0) @binding(0) var<uniform> params: GlobalMemoryParams;
 @group(0) @binding(1) var<storage, read> spectra: array<vec2<f32>>;
 @group(0) @binding(2) var<storage, read> supports: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read> filters: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read> chirps: array<vec2<f32>>;
 @group(0) @binding(5) var<storage, read_write> work: array<vec2<f32>>;
 
-@compute @workgroup_size(LONG_WG)
-fn long_product(
+@compute @workgroup_size(GLOBAL_MEMORY_WG)
+fn global_memory_product(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let element = linear_group(group, groups) * LONG_WG + local;
+    let element = linear_group(group, groups) * GLOBAL_MEMORY_WG + local;
     let t = element / M;
     let k = element % M;
     if t >= params.transforms {

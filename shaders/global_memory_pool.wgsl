@@ -3,7 +3,7 @@
 // work: [path of this dispatch, M] results of the transform, replaced by (|y|^2, |y| - |level|); levels: [path of this
 // dispatch] what is to be taken out of the next layer's input, and what is to come back.
 
-@group(0) @binding(0) var<uniform> params: LongParams;
+@group(0) @binding(0) var<uniform> params: GlobalMemoryParams;
 @group(0) @binding(1) var<storage, read> spectra: array<vec2<f32>>;
 @group(0) @binding(2) var<storage, read> supports: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read> filters: array<vec2<f32>>;
@@ -38,7 +38,7 @@ fn median(t: u32, local: u32) -> f32 {
     for (var digit = 0u; digit < DIGITS; digit++) {
         let shift = DIGIT_BITS * (DIGITS - 1u - digit);
         let first = digit * DIGIT_VALUES;
-        for (var i = local; i < count; i += LONG_WG) {
+        for (var i = local; i < count; i += GLOBAL_MEMORY_WG) {
             let bits = key(t, i);
             if (bits & known) == found {
                 atomicAdd(&counters[first + ((bits >> shift) & (DIGIT_VALUES - 1u))], 1u);
@@ -61,7 +61,7 @@ fn median(t: u32, local: u32) -> f32 {
         found |= chosen << shift;
         known |= (DIGIT_VALUES - 1u) << shift;
     }
-    for (var i = local; i < count; i += LONG_WG) {
+    for (var i = local; i < count; i += GLOBAL_MEMORY_WG) {
         let bits = key(t, i);
         if bits > found {
             atomicMin(&above, bits);
@@ -75,8 +75,8 @@ fn median(t: u32, local: u32) -> f32 {
     return 0.5 * (lower + sqrt(bitcast<f32>(atomicLoad(&above))));
 }
 
-@compute @workgroup_size(LONG_WG)
-fn long_pool(
+@compute @workgroup_size(GLOBAL_MEMORY_WG)
+fn global_memory_pool(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
@@ -92,7 +92,7 @@ fn long_pool(
     if support.x == 0u && support.y > 0u {
         level = cmul(spectra[path / params.filters * HALF], filters[support.z]).yx;
     }
-    for (var i = local; i < DIGITS * DIGIT_VALUES; i += LONG_WG) {
+    for (var i = local; i < DIGITS * DIGIT_VALUES; i += GLOBAL_MEMORY_WG) {
         atomicStore(&counters[i], 0u);
     }
     if local == 0u {
@@ -100,7 +100,7 @@ fn long_pool(
         atomicStore(&largest, 0u);
     }
     var sum = 0.0;
-    for (var k = local; k < N; k += LONG_WG) {
+    for (var k = local; k < N; k += GLOBAL_MEMORY_WG) {
         let z = result(t, k);
         let power = dot(z + level, z + level);
         // |y| - |level| without the difference of two large numbers.
@@ -120,12 +120,12 @@ fn long_pool(
         pooled = median(t, local);
     } else if POOLING == MEAN {
         var roots = 0.0;
-        for (var i = local; i < params.pooled_count; i += LONG_WG) {
+        for (var i = local; i < params.pooled_count; i += GLOBAL_MEMORY_WG) {
             roots += sqrt(bitcast<f32>(key(t, i)));
         }
         pooled = workgroup_sum(local, roots) / f32(params.pooled_count);
     } else {
-        for (var i = local; i < params.pooled_count; i += LONG_WG) {
+        for (var i = local; i < params.pooled_count; i += GLOBAL_MEMORY_WG) {
             atomicMax(&largest, key(t, i));
         }
         workgroupBarrier();

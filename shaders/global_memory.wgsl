@@ -6,9 +6,9 @@
 // done by transforms of a length M >= 2 N - 1 (Bluestein, IEEE Trans. Audio Electroacoust. 18, 1970); otherwise M = N.
 
 const HALF: u32 = N / 2u + 1u;
-const LONG_WG: u32 = 256u;
+const GLOBAL_MEMORY_WG: u32 = 256u;
 
-struct LongParams {
+struct GlobalMemoryParams {
     // Transforms of this dispatch, and the number of its first among all.
     transforms: u32,
     first: u32,
