@@ -35,17 +35,10 @@ struct DetectParams {
     sample_columns: u32,
     row_step: u32,
     column_step: u32,
-    // Width and length of a line, and its length before its centre, in samples.
+    // Width of a line, in samples.
     width: u32,
-    samples: u32,
-    before: u32,
-    speeds: u32,
-    slant_parts: u32,
-    cells: u32,
-    // Largest shift of a row.
-    reach: u32,
-    // Bit 0: there is an image before, bit 1: after.
-    neighbours: u32,
+    // First word of the samples among the results.
+    samples_at: u32,
     // Size from which on a row jumps.
     row_jump: f32,
     // One over the root of a sample's pixels: inside, in the last column, in the last row, in both.
@@ -53,9 +46,7 @@ struct DetectParams {
     scale_right: f32,
     scale_below: f32,
     scale_corner: f32,
-    padding_0: u32,
-    padding_1: u32,
-    padding_2: u32,
+    padding: u32,
 }
 
 const CLIP_LOW: f32 = -4.0;
@@ -63,9 +54,6 @@ const CLIP_HIGH: f32 = 8.0;
 
 const MISSING: u32 = 1u;
 const FILLS: u32 = 2u;
-
-// Value of a cell in which no line is long enough.
-const NO_LINE: f32 = -9.0;
 
 @group(0) @binding(0) var<uniform> params: DetectParams;
 

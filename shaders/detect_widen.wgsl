@@ -27,5 +27,5 @@ fn detect_widen(
     for (var k = first; k < end; k++) {
         sum += narrow[line + k];
     }
-    samples[at] = sum * roots[end - first];
+    samples[params.samples_at + at] = sum * roots[end - first];
 }

@@ -1,21 +1,15 @@
-//! The seam to a device that whitens images and sums along lines in the host's stead.
+//! The seam to a device that whitens images in the host's stead.
 //!
-//! The samples of an image stay on the device until the slants of its neighbours are done. Whoever implements [`Kernels`] computes what
-//! [`crate::whiten::whiten`], [`crate::blocks::block_means`] and [`crate::slants::SlantPlan::largest`] compute.
+//! Whoever implements [`Kernels`] computes what [`crate::whiten::whiten`] and [`crate::blocks::block_means`] compute; lines are summed by the
+//! host, from the samples that come back.
 
-use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::plan::DetectorPlan;
-use crate::slants::SlantPeak;
 use crate::whiten::Whitening;
 
 /// Why a device failed.
 pub type KernelError = Box<dyn std::error::Error + Send + Sync>;
-
-/// An image's samples in a device's memory, of a kind that the device knows; they go with the last copy of this.
-#[derive(Clone)]
-pub struct DeviceSamples(pub Arc<dyn Any + Send + Sync>);
 
 /// An image to be whitened.
 pub struct Job<'a> {
@@ -29,20 +23,10 @@ pub struct Job<'a> {
 
 /// What a device makes of a [`Job`].
 pub struct OnDevice {
-    /// Samples of the slants, widened.
-    pub samples: DeviceSamples,
+    /// Samples of the slants, widened; empty where the plan has none.
+    pub samples: Vec<f32>,
     /// Means of the whitened image (block rows x block columns).
     pub blocks: Vec<f32>,
-}
-
-/// An image's samples between those of its neighbours, which are missing at a gap.
-pub struct Neighbours<'a> {
-    /// The image before.
-    pub earlier: Option<&'a DeviceSamples>,
-    /// The image.
-    pub here: &'a DeviceSamples,
-    /// The image after.
-    pub later: Option<&'a DeviceSamples>,
 }
 
 /// The kernels of a device.
@@ -53,17 +37,6 @@ pub trait Kernels: Send {
     ///
     /// Where the device fails.
     fn whiten(&mut self, plan: &Arc<DetectorPlan>, images: &[Job<'_>]) -> Result<Vec<OnDevice>, KernelError>;
-
-    /// The largest line sums of images (cells x speeds x parts each).
-    ///
-    /// # Errors
-    ///
-    /// Where the device fails.
-    fn largest(
-        &mut self,
-        plan: &Arc<DetectorPlan>,
-        images: &[Neighbours<'_>],
-    ) -> Result<Vec<Vec<SlantPeak>>, KernelError>;
 }
 
 /// A device that several measurers share, until it fails.

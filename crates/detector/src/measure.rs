@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::DetectorError;
 use crate::blocks::{block_means, rows_to_fill_from};
 use crate::columns::{ColumnStatistics, column_statistics, columns_of_value, median_of_rows, repeated_columns};
-use crate::device::{Device, DeviceSamples, Job, Neighbours, OnDevice};
+use crate::device::{Device, Job, OnDevice};
 use crate::plan::DetectorPlan;
 use crate::slants::SlantPeak;
 use crate::whiten::{Whitened, Whitening, column_jumps, whiten};
@@ -110,19 +110,7 @@ struct Surrounding {
 #[derive(Clone)]
 struct Prepared {
     measurement: Measurement,
-    held: Held,
-}
-
-/// Where an image's samples are.
-enum Samples {
-    Host(Vec<f32>),
-    Device(DeviceSamples),
-}
-
-/// An image's samples, and what they come from as long as a device may lose them.
-struct Held {
-    samples: Samples,
-    source: Option<Source>,
+    samples: Vec<f32>,
 }
 
 /// What an image is whitened from.
@@ -148,30 +136,6 @@ impl Source {
     }
 }
 
-impl Held {
-    /// The samples where they are in the host's memory.
-    fn on_host(&self) -> Option<&[f32]> {
-        match &self.samples {
-            Samples::Host(samples) => Some(samples),
-            Samples::Device(_) => None,
-        }
-    }
-
-    fn on_device(&self) -> Option<&DeviceSamples> {
-        match &self.samples {
-            Samples::Host(_) => None,
-            Samples::Device(samples) => Some(samples),
-        }
-    }
-
-    /// Computes on the host what a device has lost.
-    fn bring_back(&mut self, plan: &DetectorPlan) {
-        if let (Samples::Device(_), Some(source)) = (&self.samples, self.source.take()) {
-            self.samples = Samples::Host(whiten(plan, source.input()).samples);
-        }
-    }
-}
-
 /// Measures images in the order of their times, ten minutes behind.
 ///
 /// Holds the planes of the minutes that wait (one byte a pixel) and the medians of the surroundings, nothing else. A step of more than 1.5
@@ -182,7 +146,7 @@ impl Held {
 pub struct Measurer {
     plan: Arc<DetectorPlan>,
     reference: Reference,
-    /// Who whitens and sums along lines, as long as it works; the host otherwise.
+    /// Who whitens, as long as it works; the host otherwise.
     device: Option<Device>,
     /// Images whose background is not complete.
     pending: VecDeque<Pending>,
@@ -191,7 +155,7 @@ pub struct Measurer {
     /// How many of `surroundings` come before the first pending image.
     passed: usize,
     /// The samples before the first prepared image, within the same piece.
-    earlier: Option<Held>,
+    earlier: Option<Vec<f32>>,
     /// Images that wait for the samples of the next one.
     prepared: VecDeque<Prepared>,
     last: Option<(i64, u64)>,
@@ -225,8 +189,7 @@ impl Measurer {
         })
     }
 
-    /// The same with a device that whitens and sums along lines; should it fail, the host goes on without a gap. A fixed reference stays
-    /// the host's.
+    /// The same with a device that whitens; should it fail, the host goes on without a gap. A fixed reference stays the host's.
     pub fn on(mut self, device: Option<Device>) -> Self {
         self.device = device.filter(|_| matches!(self.reference, Reference::Local));
         self
@@ -318,46 +281,22 @@ impl Measurer {
         if ready == 0 {
             return Vec::new();
         }
-        let plan = Arc::clone(&self.plan);
-        let slants = match self.slants_on_device(ready) {
-            Some(slants) => slants,
-            None => {
-                let held = self.earlier.iter_mut().chain(self.prepared.iter_mut().map(|p| &mut p.held));
-                held.collect::<Vec<_>>().into_par_iter().for_each(|held| held.bring_back(&plan));
-                let (earlier, prepared) = (&self.earlier, self.prepared.make_contiguous());
-                let compute = |i: usize| slants_on_host(&plan, earlier.as_ref(), prepared, i);
-                (0..ready).into_par_iter().map(compute).collect()
-            }
-        };
+        let (plan, earlier, prepared) = (&self.plan, self.earlier.as_deref(), self.prepared.make_contiguous());
+        let slants: Vec<Vec<SlantPeak>> = (0..ready)
+            .into_par_iter()
+            .map(|i| {
+                let before = if i == 0 { earlier } else { Some(prepared[i - 1].samples.as_slice()) };
+                let after = prepared.get(i + 1).map(|p| p.samples.as_slice());
+                plan.slants.as_ref().map_or_else(Vec::new, |s| s.largest(before, &prepared[i].samples, after))
+            })
+            .collect();
         let mut out = Vec::with_capacity(ready);
         for (prepared, slants) in self.prepared.drain(..ready).zip(slants) {
-            self.earlier = Some(prepared.held);
+            self.earlier = Some(prepared.samples);
             out.push(Measurement { slants, ..prepared.measurement });
         }
         out
     }
-
-    /// The slants of the first `ready` prepared images where a device has all samples, and works.
-    fn slants_on_device(&mut self, ready: usize) -> Option<Vec<Vec<SlantPeak>>> {
-        let (device, plan, earlier) = (self.device.as_ref()?, &self.plan, self.earlier.as_ref());
-        plan.slants.as_ref()?;
-        let before = earlier.map(Held::on_device).map_or(Some(None), |held| held.map(Some))?;
-        let prepared = self.prepared.iter().take(ready + 1).map(|p| p.held.on_device()).collect::<Option<Vec<_>>>()?;
-        let neighbours = |i: usize| Neighbours {
-            earlier: if i == 0 { before } else { Some(prepared[i - 1]) },
-            here: prepared[i],
-            later: prepared.get(i + 1).copied(),
-        };
-        let lines: Vec<Neighbours<'_>> = (0..ready).map(neighbours).collect();
-        device.run(|kernels| kernels.largest(plan, &lines)).filter(|slants| slants.len() == ready)
-    }
-}
-
-fn slants_on_host(plan: &DetectorPlan, earlier: Option<&Held>, prepared: &[Prepared], i: usize) -> Vec<SlantPeak> {
-    let (Some(slants), Some(here)) = (&plan.slants, prepared[i].held.on_host()) else { return Vec::new() };
-    let before = if i == 0 { earlier } else { Some(&prepared[i - 1].held) };
-    let after = prepared.get(i + 1).map(|p| &p.held);
-    slants.largest(before.and_then(Held::on_host), here, after.and_then(Held::on_host))
 }
 
 /// Whether a gap lies between two images that follow each other.
@@ -478,7 +417,7 @@ fn prepare(plan: &DetectorPlan, reference: &Reference, (mut measurement, source)
         row_means = whiten(plan, Whitening { background: median, ..input }).row_means;
     }
     measurement.blocks = block_means(plan, &mut row_means, &source.missing);
-    Prepared { measurement, held: Held { samples: Samples::Host(samples), source: None } }
+    Prepared { measurement, samples }
 }
 
 /// Blocks and samples by a device, by the host where that fails.
@@ -489,9 +428,9 @@ fn prepare_on(device: &Device, plan: &Arc<DetectorPlan>, compared: Vec<(Measurem
     let Some(done) = done else {
         return compared.into_par_iter().map(|c| prepare(plan, &Reference::Local, c)).collect();
     };
-    let join = |((measurement, source), OnDevice { samples, blocks }): ((Measurement, Source), OnDevice)| Prepared {
+    let join = |((measurement, _), OnDevice { samples, blocks }): ((Measurement, Source), OnDevice)| Prepared {
         measurement: Measurement { blocks, ..measurement },
-        held: Held { samples: Samples::Device(samples), source: Some(source) },
+        samples,
     };
     compared.into_iter().zip(done).map(join).collect()
 }

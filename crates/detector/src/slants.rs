@@ -183,15 +183,6 @@ impl SlantPlan {
         peaks
     }
 
-    /// What the sum of a line of `n` samples is scaled by, for n = 0, 1, ... `samples`; NaN where a line is too short.
-    pub fn scale_of_samples(&self) -> Vec<f32> {
-        let scale = |n: usize| {
-            let enough = n as f64 >= MIN_SAMPLES * self.samples as f64;
-            if enough { (1.0 / (n.max(1) as f64).sqrt()) as f32 } else { f32::NAN }
-        };
-        (0..=self.samples).map(scale).collect()
-    }
-
     /// Sums along lines that stand still, over the root of the number of samples (rows x columns).
     fn still(&self, padded: &Padded<'_>) -> Vec<f32> {
         let shifts = vec![0; self.rows + self.samples];
@@ -221,7 +212,6 @@ impl SlantPlan {
             (left, right) = (self.columns, 0);
         }
         let present = |k: usize| (k >= h || earlier) && (k < h + rows || later);
-        let of_samples = self.scale_of_samples();
         let mut scale = Scale { left, right, inner: Vec::with_capacity(rows), edges: Vec::new() };
         for r in 0..rows {
             let mut change = vec![0i32; self.columns + 1];
@@ -238,7 +228,10 @@ impl SlantPlan {
                 })
                 .take(self.columns)
                 .collect();
-            let of = |n: i32| of_samples[n as usize];
+            let of = |n: i32| {
+                let enough = f64::from(n) >= MIN_SAMPLES * self.samples as f64;
+                if enough { (1.0 / f64::from(n.max(1)).sqrt()) as f32 } else { f32::NAN }
+            };
             scale.inner.push(of(counts.get(left).copied().unwrap_or(0)));
             scale.edges.extend(counts[..left].iter().map(|&n| of(n)));
             scale.edges.extend(counts[self.columns - right..].iter().map(|&n| of(n)));

@@ -148,6 +148,7 @@ impl Pass<'_> {
         let colors = backend.needs_colors();
         let info = StoredBackend::from(backend.info());
         let device = detector.and_then(|_| detector_device(backend));
+        let by = By { info: if device.is_some() { info.clone() } else { cpu() }, device };
         let clock = PassClock::start();
         let target = Target { colors, indices: !colors, detector: detector.is_some() };
         let decoder = Decoder::new(ctx, &wanted.plan.features, target, clock);
@@ -161,10 +162,8 @@ impl Pass<'_> {
             let decoder = &decoder;
             let decoding = scope.spawn(move || decoder.decode_all(queue, images, portions, ahead, &to_compute));
             let writing = scope.spawn(move || write_all(ctx, images, wanted, &info, clock, &computed));
-            let measurer = if device.is_some() { info.clone() } else { cpu() };
             let measuring = scope.spawn(move || match detector {
                 Some(plan) => {
-                    let by = By { device, info: measurer };
                     Measuring::new(ctx, plan, images, self.catalogue.size, &wanted.measured.days, by).run(&planes)
                 }
                 None => Ok((0, String::new())),

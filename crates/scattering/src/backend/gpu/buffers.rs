@@ -76,15 +76,6 @@ fn create(gpu: &Gpu, name: &str, size: u64, usage: BufferUsages, mapped_at_creat
     Ok(buffer)
 }
 
-/// A buffer of its own for kernels to write, which is free again with its last copy.
-pub(super) fn storage(gpu: &Gpu, name: &str, bytes: u64) -> Result<wgpu::Buffer> {
-    let size = bytes.max(4).next_multiple_of(4);
-    if size > gpu.caps.binding_bytes.min(gpu.caps.buffer_bytes) {
-        return Err(too_long(gpu, name, size));
-    }
-    create(gpu, name, size, BufferUsages::STORAGE | BufferUsages::COPY_SRC, false)
-}
-
 /// A table that kernels read: written once.
 pub(super) fn table<T: bytemuck::NoUninit>(
     gpu: &Gpu,

@@ -2,7 +2,6 @@
 //! Rust structure has them, its constants are the host's, its workgroups and memory fit the limits it was composed for, and
 //! its bindings are the ones expected.
 
-use scatterfall_detector::slants::NO_LINE;
 use scatterfall_detector::whiten::CLIP;
 use wgpu::naga::front::wgsl;
 use wgpu::naga::{Expression, Literal};
@@ -13,8 +12,8 @@ use super::global_memory::{self, GlobalMemoryShape};
 use super::images::{self, sizes};
 use super::kernels::{Precision, Reflection, Source};
 use super::params::{
-    DetectParams, GlobalMemoryParams, ImageParams, Params, PrecisionCheckParams, QuantileParams, ResidualParams, ScalogramParams,
-    SpectrumParams, ValueParams, WindowParams,
+    DetectParams, GlobalMemoryParams, ImageParams, Params, PrecisionCheckParams, QuantileParams, ResidualParams,
+    ScalogramParams, SpectrumParams, ValueParams, WindowParams,
 };
 use super::precision_check;
 use super::scatter;
@@ -95,7 +94,6 @@ fn the_detectors_kernels() {
         fits(&source, &reflection, &Caps::DEFAULT);
         let clip = [source.text.contains("CLIP_LOW: f32 = -4.0"), source.text.contains("CLIP_HIGH: f32 = 8.0")];
         assert_eq!((clip, CLIP), ([true; 2], (-4.0, 8.0)), "bounds of {}", source.name);
-        assert!(source.text.contains("NO_LINE: f32 = -9.0") && NO_LINE == -9.0, "no line in {}", source.name);
     }
 }
 

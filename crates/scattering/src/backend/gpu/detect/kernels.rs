@@ -46,6 +46,4 @@ kernels! {
     widen: "detect_widen" (),
     rows: "detect_rows" (),
     blocks: "detect_blocks" (INPUT),
-    lines: "detect_lines" (),
-    peaks: "detect_peaks" (),
 }

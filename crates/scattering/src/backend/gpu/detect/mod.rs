@@ -1,7 +1,6 @@
-//! The event detector's measurement on the GPU: whitening, block means, slants.
+//! The event detector's measurement on the GPU: whitening, block means, samples of the slants.
 //!
-//! An image's indices go up once; its samples stay on the device until the slants of its neighbours are done, and come back as
-//! block means and peaks. Sums are taken in the order of the host, so that results differ by rounding alone.
+//! An image's indices go up once; block means and samples come back, and the host sums along lines. Sums are taken in the order of the host, so that results differ by rounding alone.
 
 mod kernels;
 mod tables;
@@ -10,24 +9,20 @@ use std::sync::Arc;
 
 use rayon::ThreadPool;
 use scatterfall_detector::DetectorPlan;
-use scatterfall_detector::device::{DeviceSamples, Job, KernelError, Kernels, Neighbours, OnDevice};
-use scatterfall_detector::slants::SlantPeak;
+use scatterfall_detector::device::{Job, KernelError, Kernels, OnDevice};
 
 use self::kernels::Compiled;
 #[cfg(test)]
 pub(super) use self::kernels::{GROUP, sources};
-use self::tables::{SlantTables, Tables, word};
-use super::buffers::{Pool, Staging, storage};
+use self::tables::{Tables, word};
+use super::buffers::{Pool, Staging};
 use super::device::{DeviceLimits, Gpu};
 use super::params::DetectParams;
 use super::recorder::{Arena, Recorder, Traffic};
-use crate::{Error, Result};
+use crate::Result;
 
 /// Images that go to the device at once: the host writes and reads a few dozen MB at a time.
 const AT_ONCE: usize = 8;
-
-/// Words of a peak: value, row, column.
-const PEAK: usize = 3;
 
 /// A flag of a row (detect.wgsl): it is missing.
 const MISSING: u32 = 1;
@@ -51,7 +46,7 @@ impl GpuDetector {
     /// Opens adapter number `at` of [`super::adapters`]; `threads` copy.
     ///
     /// # Errors
-    /// [`Error::Device`] where it cannot be opened.
+    /// [`crate::Error::Device`] where it cannot be opened.
     pub fn on(at: usize, limits: DeviceLimits, threads: Arc<ThreadPool>) -> Result<Self> {
         let gpu = Gpu::open(at, limits)?;
         Ok(Self {
@@ -110,20 +105,6 @@ impl Kernels for GpuDetector {
         let mut out = Vec::with_capacity(images.len());
         for images in images.chunks(AT_ONCE) {
             out.append(&mut bench.whiten(tables, images)?);
-        }
-        Ok(out)
-    }
-
-    fn largest(
-        &mut self,
-        plan: &Arc<DetectorPlan>,
-        images: &[Neighbours<'_>],
-    ) -> std::result::Result<Vec<Vec<SlantPeak>>, KernelError> {
-        let (tables, mut bench) = self.ready(plan)?;
-        let Some(slants) = &tables.slants else { return Ok(vec![Vec::new(); images.len()]) };
-        let mut out = Vec::with_capacity(images.len());
-        for images in images.chunks(AT_ONCE) {
-            out.append(&mut bench.largest(tables, slants, images)?);
         }
         Ok(out)
     }
@@ -193,81 +174,33 @@ impl Bench<'_> {
         let parts: Vec<&[u8]> = parts.collect();
         let staged = self.staging.upload(self.gpu, self.threads, &parts)?;
         let sample_words = plan.slants.as_ref().map_or(0, |s| s.rows * s.columns);
-        let storage = || storage(self.gpu, "samples", 4 * sample_words as u64);
-        let samples: Vec<wgpu::Buffer> = images.iter().map(|_| storage()).collect::<Result<_>>()?;
-
+        let samples = self.words("samples", images.len() * sample_words)?;
         let mut rec = Recorder::new(self.gpu, self.arena, self.traffic, None);
         rec.upload(&staged, &scratch.input, 4 * (images.len() * image_words) as u64);
         let blocks = plan.block_rows * plan.block_columns;
-        for (i, (job, samples)) in images.iter().zip(&samples).enumerate() {
+        for (i, job) in images.iter().enumerate() {
             let params = DetectParams {
                 image_at: word(i * image_words)?,
                 fill_rows: word(job.fill.len())?,
                 out: word(i * blocks)?,
+                samples_at: word(i * sample_words)?,
                 ..tables.params
             };
-            self.compiled.record_whitening(&mut rec, tables, &params, &scratch, samples, rows * columns)?;
+            self.compiled.record_whitening(&mut rec, tables, &params, &scratch, &samples, rows * columns)?;
         }
-        let bytes = 4 * (images.len() * blocks) as u64;
+        let [block_bytes, sample_bytes] = [blocks, sample_words].map(|n| 4 * (images.len() * n) as u64);
+        let bytes = block_bytes + sample_bytes;
         let read = self.staging.read(self.gpu, bytes)?;
-        rec.read_back(&scratch.blocks, &read, 0, bytes);
-        let submission = rec.submit(&read, bytes)?;
-        let means = self.staging.collect(self.gpu, submission, bytes, words)?;
-        let on_device = |(buffer, blocks): (wgpu::Buffer, &[u32])| OnDevice {
-            samples: DeviceSamples(Arc::new(buffer)),
-            blocks: blocks.iter().copied().map(f32::from_bits).collect(),
-        };
-        Ok(samples.into_iter().zip(means.chunks_exact(blocks)).map(on_device).collect())
-    }
-
-    fn largest(
-        &mut self,
-        tables: &Tables,
-        slants: &SlantTables,
-        images: &[Neighbours<'_>],
-    ) -> Result<Vec<Vec<SlantPeak>>> {
-        let p = tables.params;
-        let each = (p.cells * p.speeds * p.slant_parts) as usize;
-        let sums = self.words("line sums", (p.speeds * p.sample_rows * p.sample_columns) as usize)?;
-        let peaks = self.words("peaks", images.len() * each * PEAK)?;
-        if self.poison {
-            self.pool.poison(self.gpu);
+        rec.read_back(&scratch.blocks, &read, 0, block_bytes);
+        if sample_bytes > 0 {
+            rec.read_back(&samples, &read, block_bytes, sample_bytes);
         }
-        let mut rec = Recorder::new(self.gpu, self.arena, self.traffic, None);
-        for (i, image) in images.iter().enumerate() {
-            let here = buffer(image.here)?;
-            let [earlier, later] = [image.earlier, image.later].map(|n| n.map(buffer).transpose());
-            let (earlier, later) = (earlier?, later?);
-            let neighbours = u32::from(earlier.is_some()) + 2 * u32::from(later.is_some());
-            let params = DetectParams { neighbours, out: word(i * each * PEAK)?, ..p };
-            let upright = (p.speeds * (p.sample_columns + 2 * p.reach)) as usize;
-            rec.dispatch(
-                &self.compiled.lines,
-                upright.div_ceil(kernels::GROUP),
-                &params,
-                &[
-                    ("earlier", earlier.unwrap_or(here)),
-                    ("here", here),
-                    ("later", later.unwrap_or(here)),
-                    ("shifts", &slants.shifts),
-                    ("scales", &slants.scales),
-                    ("sums", &sums),
-                ],
-            )?;
-            let bound = [("sums", &sums), ("cell_edges", &slants.cell_edges), ("peaks", &peaks)];
-            rec.dispatch(&self.compiled.peaks, each, &params, &bound)?;
-        }
-        let bytes = 4 * (images.len() * each * PEAK) as u64;
-        let read = self.staging.read(self.gpu, bytes)?;
-        rec.read_back(&peaks, &read, 0, bytes);
         let submission = rec.submit(&read, bytes)?;
-        let words = self.staging.collect(self.gpu, submission, bytes, words)?;
-        let peak = |w: &[u32]| SlantPeak {
-            value: f32::from_bits(w[0]),
-            row: centre(w[1], p.row_step),
-            column: centre(w[2], p.column_step),
-        };
-        Ok(words.chunks_exact(each * PEAK).map(|w| w.chunks_exact(PEAK).map(peak).collect()).collect())
+        let numbers = self.staging.collect(self.gpu, submission, bytes, numbers)?;
+        let (means, samples) = numbers.split_at((images.len() * blocks).min(numbers.len()));
+        let of = |values: &[f32], i: usize, n: usize| values.get(i * n..(i + 1) * n).unwrap_or(&[]).to_vec();
+        let image = |i: usize| OnDevice { samples: of(samples, i, sample_words), blocks: of(means, i, blocks) };
+        Ok((0..images.len()).map(image).collect())
     }
 }
 
@@ -338,19 +271,8 @@ fn tail(job: &Job<'_>, rows: usize) -> Vec<u32> {
     background.chain(inverse).chain(job.jumps.iter().map(|v| v.to_bits())).chain(flags).collect()
 }
 
-/// The buffer of an image's samples.
-fn buffer(samples: &DeviceSamples) -> Result<&wgpu::Buffer> {
-    let foreign = || Error::Device("samples of another device".into());
-    samples.0.downcast_ref().ok_or_else(foreign)
-}
-
-fn words(bytes: &[u8]) -> Vec<u32> {
-    let mut words = vec![0; bytes.len() / 4];
+fn numbers(bytes: &[u8]) -> Vec<f32> {
+    let mut words = vec![0.0f32; bytes.len() / 4];
     bytemuck::cast_slice_mut(&mut words).copy_from_slice(bytes);
     words
-}
-
-/// Centre of a sample, in rows or columns of the image.
-fn centre(sample: u32, step: u32) -> f32 {
-    (sample as f32 + 0.5) * step as f32 - 0.5
 }

@@ -29,10 +29,6 @@ pub(super) struct Tables {
 pub(super) struct SlantTables {
     /// One over the root of 0, 1, ... samples.
     pub(super) roots: wgpu::Buffer,
-    /// The same for lines: below 0 where these are too short.
-    pub(super) scales: wgpu::Buffer,
-    pub(super) shifts: wgpu::Buffer,
-    pub(super) cell_edges: wgpu::Buffer,
 }
 
 impl Tables {
@@ -63,22 +59,11 @@ impl SlantTables {
     #[expect(clippy::cast_possible_truncation, reason = "kernels compute in single precision")]
     fn new(gpu: &Gpu, plan: &DetectorPlan, params: &mut DetectParams) -> Result<Option<Self>> {
         let Some(slants) = plan.slants.as_deref() else { return Ok(None) };
-        word(slants.speeds_ms.len() * slants.rows * slants.columns)?;
-        let reach = slants.shifts.iter().flatten().map(|d| d.unsigned_abs()).max().unwrap_or(0);
-        word(slants.speeds_ms.len() * (slants.columns + 2 * reach as usize))?;
-        // Indices of samples are signed while they are shifted.
-        word(2 * (slants.columns + 2 * reach as usize))?;
         params.sample_rows = word(slants.rows)?;
         params.sample_columns = word(slants.columns)?;
         params.row_step = word(slants.row_step)?;
         params.column_step = word(slants.column_step)?;
         params.width = word(slants.width)?;
-        params.samples = word(slants.samples)?;
-        params.before = word(slants.before)?;
-        params.speeds = word(slants.speeds_ms.len())?;
-        params.slant_parts = word(slants.parts)?;
-        params.cells = word(slants.cell_edges.len() - 1)?;
-        params.reach = reach;
         let last_row = plan.geometry.rows - (slants.rows - 1) * slants.row_step;
         let last_column = plan.geometry.columns - (slants.columns - 1) * slants.column_step;
         let scale = |rows: usize, columns: usize| 1.0 / ((rows * columns) as f32).sqrt();
@@ -88,16 +73,7 @@ impl SlantTables {
         params.scale_corner = scale(last_row, last_column);
         let widest = slants.width.min(slants.columns);
         let roots: Vec<f32> = (0..=widest).map(|n| (1.0 / (n.max(1) as f64).sqrt()) as f32).collect();
-        // No device need keep NaN.
-        let scales: Vec<f32> =
-            slants.scale_of_samples().into_iter().map(|s| if s.is_nan() { -1.0 } else { s }).collect();
-        let usage = BufferUsages::STORAGE;
-        Ok(Some(Self {
-            roots: table(gpu, "roots of the detector", &roots, usage)?,
-            scales: table(gpu, "scales of lines", &scales, usage)?,
-            shifts: table(gpu, "shifts of lines", &slants.shifts.concat(), usage)?,
-            cell_edges: table(gpu, "cells of the detector", &words(&slants.cell_edges)?, usage)?,
-        }))
+        Ok(Some(Self { roots: table(gpu, "roots of the detector", &roots, BufferUsages::STORAGE)? }))
     }
 }
 
