@@ -79,6 +79,38 @@ fn the_fitted_archive_gives_the_same_labels_and_scores() {
     }
 }
 
+/// Share of a component's variance that lies between places, largest of all components.
+fn told_by_place(place: &Fixture) -> f64 {
+    let file = "pca_ica/principal_components.npz";
+    let (rows, distance) = (place.array(file, "features"), place.array(file, "distance"));
+    let means = |column: ndarray::ArrayViewD<'_, f64>| {
+        let mut sums = std::collections::BTreeMap::<i64, (f64, f64)>::new();
+        for (value, km) in column.iter().zip(&distance) {
+            let own = sums.entry((km.rem_euclid(crate::fixture::KM) * 1e6).round() as i64).or_default();
+            *own = (own.0 + value, own.1 + 1.0);
+        }
+        sums.into_values().map(|(sum, n)| n * (sum / n).powi(2)).sum::<f64>()
+    };
+    let n = rows.shape()[0] as f64;
+    // Components are white: their mean is 0 and their variance 1.
+    (0..rows.shape()[1]).map(|c| means(rows.index_axis(ndarray::Axis(1), c)) / n).fold(0.0, f64::max)
+}
+
+#[test]
+fn rows_without_their_places_normal_tell_no_places_and_are_applied_alike() {
+    let (as_they_are, _) = fitted(&["--set", "reduce.run_pca=true"]);
+    let (place, model) = fitted(&["--set", "reduce.run_pca=true", "--set", "cluster.on=normalised"]);
+    let (before, after) = (told_by_place(&as_they_are), told_by_place(&place));
+    // The logarithms' means are removed exactly but for the rounding of single-precision coefficients.
+    assert!(after < 1e-6, "{after} of a component is told by its place");
+    assert!(before > 1e-2, "{before} is, where rows are taken as they are");
+    let output = place.path("applied");
+    apply(&place, &model, &output, &[]).ends_with(0);
+    for name in ["cluster", "score"] {
+        assert_eq!(column(&output, name), column(&place.output(), name), "{name}");
+    }
+}
+
 #[test]
 fn core_rows_keep_their_cluster() {
     let (place, model) = fitted(&["--set", "cluster.method=dbscan"]);

@@ -325,3 +325,28 @@ fn one_run_at_a_time_in_a_folder() {
     drop(lock);
     place.run(&[]).ends_with(0);
 }
+
+#[test]
+fn kinds_by_optics_come_with_their_reachability() {
+    let place = Fixture::minutes(24);
+    let settings = |method: &str| {
+        ["detect.threshold=3", "visualize.methods=[]", &format!("kinds.method={method}"), "kinds.min_samples=2"]
+            .map(|s| ["--set".to_owned(), s.to_owned()])
+            .concat()
+    };
+    let run = |method: &str| {
+        let settings = settings(method);
+        place.run(&settings.iter().map(String::as_str).collect::<Vec<_>>()).ends_with(0);
+    };
+    run("optics");
+    let order = place.table("reachability.csv");
+    assert!(!order.is_empty(), "events at so low a threshold");
+    assert!(order[0]["reachability"].is_empty(), "the first is not reached");
+    assert!(place.output().join("visualizations/reachability.png").is_file(), "its picture");
+    // Another method leaves no order of an earlier one behind.
+    for method in ["dbscan", "kmeans", "gmm", "agglomerative"] {
+        run(method);
+        assert!(!place.output().join("reachability.csv").exists(), "{method}");
+        assert!(!place.table("events.csv").is_empty(), "{method}: events");
+    }
+}

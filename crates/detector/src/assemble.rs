@@ -278,10 +278,10 @@ pub fn fit<D: Days + ?Sized>(
     })?;
     let count = plan.filter_count();
     if plan.params.improved {
-        normals.scales = fair_scales(&filters, count);
+        normals.scales = fair_scales(plan, &filters);
     }
     let largest = |cell: &[f32]| {
-        let scaled = cell.iter().zip(&normals.scales).map(|(&v, s): (_, &FilterScale)| s.offset + s.gain * v);
+        let scaled = cell.iter().zip(&normals.scales).map(|(&v, s): (_, &FilterScale)| s.apply(v));
         scaled.fold(f32::NEG_INFINITY, f32::max)
     };
     let scores: Vec<f32> = filters.chunks_exact(count).map(largest).collect();

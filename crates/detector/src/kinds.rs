@@ -8,6 +8,9 @@ use crate::plan::DetectorPlan;
 /// Largest number of events in the hierarchy, whose distances take n(n-1)/2 numbers; more are assigned to the clusters of the strongest.
 const MAX_LINKED: usize = 5000;
 
+/// Weight of the responses' shape beside duration, extent, speed and path.
+const SHAPE_WEIGHT: f64 = 1.4;
+
 /// Fitted kinds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kinds {
@@ -15,7 +18,7 @@ pub struct Kinds {
     pub centers: Vec<Vec<f64>>,
 }
 
-/// What an event is described by: `sqrt(max(z, 0) / max)` over the filters (opposite speeds folded), ln(seconds) / 2, ln(km) / 2,
+/// What an event is described by: `1.4 sqrt(max(z, 0) / max)` over the filters (opposite speeds folded), ln(seconds) / 2, ln(km) / 2,
 /// |m/s| / 20, and 1 at its path (slants, wide, coarse, slow).
 pub fn descriptor(plan: &DetectorPlan, event: &Event) -> Vec<f64> {
     let speeds = plan.speeds_ms.len();
@@ -31,7 +34,7 @@ pub fn descriptor(plan: &DetectorPlan, event: &Event) -> Vec<f64> {
         folded.iter().map(|f| f.1).chain(event.responses[speeds.min(event.responses.len())..].iter().copied());
     let responses: Vec<f64> = responses.map(|z| f64::from(z).max(0.0)).collect();
     let largest = responses.iter().copied().fold(1e-9, f64::max);
-    let mut out: Vec<f64> = responses.into_iter().map(|z| (z / largest).sqrt()).collect();
+    let mut out: Vec<f64> = responses.into_iter().map(|z| SHAPE_WEIGHT * (z / largest).sqrt()).collect();
     out.push(event.seconds().max(1.0).ln() / 2.0);
     out.push(event.extent_km().max(0.05).ln() / 2.0);
     out.push(event.speed_ms.unwrap_or(0.0).abs().min(45.0) / 20.0);

@@ -107,6 +107,11 @@ fn array_split(n: usize, parts: usize) -> Vec<usize> {
 }
 
 impl DetectorPlan {
+    /// Whether lines of a speed (by its number) pass through much the same samples as ones that stand still.
+    pub(crate) fn is_slow(&self, speed: usize) -> bool {
+        self.speeds_ms[speed].abs() * self.params.slant_s < 2.0 * self.params.slant_m
+    }
+
     /// Converts lengths to the picture's pixels and leaves out filters that do not fit.
     ///
     /// # Errors

@@ -28,24 +28,45 @@ pub struct Normals {
     pub scales: Vec<FilterScale>,
 }
 
-/// Takes a filter's values to a scale that all filters share: `offset + gain * value`.
+/// Takes a filter's values to a scale that all filters share: `offset + gain * value`, above [`KNEE`] over `stretch`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FilterScale {
     /// Value of a score of 0.
     pub offset: f32,
     /// Factor.
     pub gain: f32,
+    /// How much longer the tail of the filter's law is than that of the Gumbel law.
+    #[serde(default = "unstretched")]
+    pub stretch: f32,
 }
+
+/// A score on the Gumbel law's scale, of a law whose tail is `stretch` times as long.
+pub(crate) fn compressed(score: f32, stretch: f32) -> f32 {
+    if score > KNEE { KNEE + (score - KNEE) / stretch } else { score }
+}
+
+fn unstretched() -> f32 {
+    1.0
+}
+
+/// Where the tails of the filters' laws begin: the Gumbel law's quantile 0.9.
+const KNEE: f32 = 2.25;
+
+/// Tails of the boxes and of the slow boxes over the Gumbel law's, in the mean of archives without events: weather makes more of few large
+/// values than the lower half tells. Slants that are not slow, which nothing lights that stands still, have none.
+const BOX_STRETCH: f32 = 1.35;
+const SLOW_STRETCH: f32 = 1.8;
 
 impl Default for FilterScale {
     fn default() -> Self {
-        Self { offset: 0.0, gain: 1.0 }
+        Self { offset: 0.0, gain: 1.0, stretch: 1.0 }
     }
 }
 
 impl FilterScale {
-    fn apply(self, value: f32) -> f32 {
-        self.offset + self.gain * value
+    /// The score of a value.
+    pub fn apply(self, value: f32) -> f32 {
+        compressed(self.offset + self.gain * value, self.stretch)
     }
 }
 
@@ -139,8 +160,9 @@ pub fn score_window(plan: &DetectorPlan, window: &Window<'_>, normals: &Normals,
         let scale = normals.scales[i % speeds];
         series.largest.iter_mut().for_each(|v| *v = scale.apply(*v));
         for [offset, factor] in &mut series.scale {
-            (*offset, *factor) = (scale.apply(*offset), scale.gain * *factor);
+            (*offset, *factor) = (scale.offset + scale.gain * *offset, scale.gain * *factor);
         }
+        series.stretch = scale.stretch;
         out.set(i / speeds, i % speeds, |image| series.largest[image]);
     }
     let mut maps = with_maps.then(|| Maps::new(plan, window));
@@ -313,15 +335,21 @@ fn keep_largest(best: &mut Vec<f32>, scores: &[f32]) {
 }
 
 /// Scales that put every filter on the standard Gumbel law, so that none wins by its heavier tail.
-pub fn fair_scales(filters: &[f32], count: usize) -> Vec<FilterScale> {
+pub fn fair_scales(plan: &DetectorPlan, filters: &[f32]) -> Vec<FilterScale> {
+    let (count, slants) = (plan.filter_count(), plan.speeds_ms.len());
     let law = |f: usize| Gumbel::through_low_quantiles(filters.iter().skip(f).step_by(count).copied().collect());
-    let laws: Vec<Gumbel> = (0..count).into_par_iter().map(law).collect();
-    let of_law = |l: &Gumbel| {
-        // A filter that hardly varies has nothing to say.
-        if l.scale < MIN_GUMBEL_SCALE {
-            return FilterScale { offset: NOTHING, gain: 0.0 };
-        }
-        FilterScale { offset: (-l.mode / l.scale) as f32, gain: (1.0 / l.scale) as f32 }
+    let stretch = |f: usize| match f {
+        f if f < slants && !plan.is_slow(f) => 1.0,
+        f if f < slants + plan.boxes.len() => BOX_STRETCH,
+        _ => SLOW_STRETCH,
     };
-    laws.iter().map(of_law).collect()
+    let of_filter = |f: usize| {
+        let Gumbel { mode, scale } = law(f);
+        // A filter that hardly varies has nothing to say.
+        if scale < MIN_GUMBEL_SCALE {
+            return FilterScale { offset: NOTHING, gain: 0.0, stretch: 1.0 };
+        }
+        FilterScale { offset: (-mode / scale) as f32, gain: (1.0 / scale) as f32, stretch: stretch(f) }
+    };
+    (0..count).into_par_iter().map(of_filter).collect()
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::Measurement;
 use crate::filters::{mad, median, running_median};
 use crate::plan::DetectorPlan;
+use crate::score::compressed;
 use crate::window::Window;
 
 /// Zero and deviation of every cell and speed (cells x speeds), and of every speed over all cells.
@@ -54,10 +55,20 @@ fn residuals(plan: &DetectorPlan, window: &Window<'_>, level: &[f32], i: usize) 
 
 /// Scores of the slants of one cell and speed.
 pub struct SlantScores {
-    /// Offset and factor of every image: `offset + factor * value` is a line's score.
+    /// Offset and factor of every image: `offset + factor * value` is a line's score, but for the stretch.
     pub scale: Vec<[f32; 2]>,
+    /// How much longer the tail of these lines' law is than that of the Gumbel law.
+    pub stretch: f32,
     /// Score of every image's largest line.
     pub largest: Vec<f32>,
+}
+
+impl SlantScores {
+    /// Score of a line of an image.
+    pub(crate) fn score(&self, image: usize, value: f32) -> f32 {
+        let [offset, factor] = self.scale[image];
+        compressed(offset + factor * value, self.stretch)
+    }
 }
 
 impl SlantNormals {
@@ -89,7 +100,7 @@ impl SlantNormals {
 
     fn score_series(&self, plan: &DetectorPlan, window: &Window<'_>, level: &[f32], i: usize) -> SlantScores {
         let least = self.deviation[i].max(self.floor[i % plan.speeds_ms.len()]);
-        let mut out = SlantScores { scale: vec![[0.0; 2]; level.len()], largest: vec![0.0; level.len()] };
+        let mut out = SlantScores { scale: vec![[0.0; 2]; level.len()], stretch: 1.0, largest: vec![0.0; level.len()] };
         for piece in &window.pieces {
             let used: Vec<usize> = piece.clone().filter(|&k| !level[k].is_nan()).collect();
             let rest = |k: usize| largest(plan, window.images[k], i) - level[k] - self.center[i];

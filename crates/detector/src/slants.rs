@@ -512,13 +512,20 @@ impl Scale {
     }
 }
 
-/// The larger of the values `distance` before and after each.
+/// The largest of the values `distance` before and after each, and of the difference between its neighbours: what one column has alone is
+/// the instrument's.
 #[inline(always)]
 fn largest_beside(values: &[f32], distance: usize, out: &mut [f32]) {
     let distance = distance.min(values.len());
     out.fill(f32::NEG_INFINITY);
     out[distance..].iter_mut().zip(values).for_each(|(o, v)| *o = *v);
     out.iter_mut().zip(&values[distance..]).for_each(|(o, v)| *o = if *v > *o { *v } else { *o });
+    if let Some(inner) = values.len().checked_sub(1).and_then(|last| out.get_mut(1..last)) {
+        for (o, (before, after)) in inner.iter_mut().zip(values.iter().zip(&values[2..])) {
+            let lean = (after - before).abs();
+            *o = if lean > *o { lean } else { *o };
+        }
+    }
 }
 
 /// A line less the larger of its rivals where that is no chance. A rival that is too short (NaN) does not count.

@@ -122,10 +122,17 @@ impl<'a> SlowRecord<'a> {
         let (columns, low_quantiles) = (self.plan.geometry.columns, self.plan.params.improved);
         let core = self.window.core.clone();
         let mut out = Vec::new();
-        self.for_each_box(|_, _, sums| {
+        let last = self.plan.geometry.images_in(LAST_MIN);
+        self.for_each_box(|_, slow_box, sums| {
+            let lag = slow_box.map_or(last, |b| b.images);
             let of_column = |x: usize| {
                 let mut series: Vec<f32> = core.clone().map(|k| sums[k * columns + x]).collect();
-                if low_quantiles { lower_normal(&mut series) } else { median_normal(&mut series) }
+                if !low_quantiles {
+                    return median_normal(&mut series);
+                }
+                let fluctuation = fluctuation(&series, lag);
+                let (center, deviation) = lower_normal(&mut series);
+                (center, deviation.max(fluctuation))
             };
             let (center, deviation) = (0..columns).into_par_iter().map(of_column).unzip();
             out.push(SlowNormals { center, deviation });
@@ -168,6 +175,12 @@ fn median_normal(series: &mut [f32]) -> (f32, f32) {
     let center = median(series);
     series.iter_mut().for_each(|v| *v -= center);
     (center, mad(series))
+}
+
+/// Deviation of noise that changes from one box to the next: squalls count, a level that rises once and stays does not.
+fn fluctuation(series: &[f32], lag: usize) -> f32 {
+    let mut changes: Vec<f32> = series.iter().zip(series.iter().skip(lag)).map(|(a, b)| b - a).collect();
+    if changes.is_empty() { 0.0 } else { mad(&mut changes) / std::f32::consts::SQRT_2 }
 }
 
 /// A normal law through the lower half: what is added for less than 70 % of the time does not reach it.

@@ -64,10 +64,7 @@ fn side_peak(
 ) -> Option<Peak> {
     let (geometry, parts) = (&plan.geometry, plan.slant_parts());
     let line = |v: usize| window.images[image].slants[(cell * plan.speeds_ms.len() + v) * parts + part];
-    let score = |v: usize| {
-        let [offset, factor] = series[v].scale[image];
-        offset + factor * line(v).value
-    };
+    let score = |v: usize| series[v].score(image, line(v).value);
     let z: Vec<f32> = side.clone().map(score).collect();
     let k = first_largest(&z).filter(|&k| z[k] > low)?;
     let line = line(side.start + k);

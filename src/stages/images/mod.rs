@@ -32,7 +32,7 @@ use self::decoding::{Decoder, Target};
 use self::measuring::Measuring;
 use self::ordered::Ordered;
 use self::work::{FeatureDay, MeasuredDay, Stale, feature_days, measured_days, portions};
-use super::strict::look_at;
+use super::strict::precheck_images;
 use super::trace::{BatchTrace, PassClock, Waits};
 use crate::archive::{Catalogue, ImageRef};
 use crate::error::{Error, Result};
@@ -112,7 +112,7 @@ pub fn compute(
     let portions = portions(&wanted, catalogue.images.len(), batch);
     let needed = || portions.iter().flat_map(|p| &catalogue.images[p.images.clone()]);
     if ctx.strict {
-        look_at(ctx, &needed().collect::<Vec<&ImageRef>>(), &plan.features)?;
+        precheck_images(ctx, &needed().collect::<Vec<&ImageRef>>(), &plan.features)?;
     }
     std::fs::create_dir_all(&ctx.config.output.path)
         .map_err(|e| Error::io("create the folder", &ctx.config.output.path, e))?;
