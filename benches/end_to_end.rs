@@ -23,6 +23,7 @@ use scatterfall::progress::{Context, threads};
 use scatterfall::stages::images::{self, Goals};
 use scatterfall_detector::{DetectorParams, DetectorPlan, Geometry, Image, Measurer, Reference};
 use scatterfall_scattering::backend::cpu::{CpuBackend, Indexer};
+use scatterfall_scattering::plan::FeaturePlan;
 use scatterfall_synth::{SynthArchive, SynthOptions};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -153,7 +154,7 @@ fn whole_run(folder: &Path, archive: &Path, features: &str, n: usize) -> Outcome
     let mut backend = CpuBackend::new(pool);
     let catalogue = Catalogue::read(&config.input, &config.output.path)?;
     let plan = plans::images(&config, catalogue.size, false)?.features;
-    let detector = Arc::new(scatterfall::detect::plan::plan(&config, plan.rows, plan.columns)?);
+    let detector = Arc::new(detector_plan(&config, &plan)?);
     let goals = Goals { features: true, scattering: true, detector: Some(&detector) };
     let (start, begun) = (Instant::now(), processor_seconds());
     let done = images::compute(&ctx, &mut backend, &catalogue, goals)?;
@@ -172,9 +173,7 @@ fn detector(archive: &Path) -> Outcome<()> {
     let files = files(archive)?;
     let files = &files[..files.len().min(DETECTOR_IMAGES)];
     let features = plans::images(&config, (1920, 800), false)?.features;
-    let (rows, columns) = (features.rows, features.columns);
-    let geometry = Geometry { rows, columns, duration_s: 60.0, length_m: 1000.0 * config.input.total_distance_km };
-    let plan = Arc::new(DetectorPlan::new(geometry, DetectorParams::default())?);
+    let plan = Arc::new(detector_plan(&config, &features)?);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     let (mut with_image_crate, mut own, mut measuring) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..3 {
@@ -202,6 +201,13 @@ fn detector(archive: &Path) -> Outcome<()> {
         measuring / with_image_crate
     );
     Ok(())
+}
+
+/// The detector as it is by default, for a plan's images.
+fn detector_plan(config: &Config, features: &FeaturePlan) -> Outcome<DetectorPlan> {
+    let (rows, columns, length_m) = (features.rows, features.columns, 1000.0 * config.input.total_distance_km);
+    let geometry = Geometry { rows, columns, duration_s: config.input.duration_s, length_m };
+    Ok(DetectorPlan::new(geometry, DetectorParams::default())?)
 }
 
 /// Seconds to decode some images with the `image` crate on this thread.
