@@ -16,7 +16,7 @@ use scatterfall_figures::image_features::{ImageFeatures, features_clusters};
 use scatterfall_figures::map::{cluster_map, score_map};
 use scatterfall_figures::preview::{Preview, preview};
 use scatterfall_figures::rate::detection_rate;
-use scatterfall_figures::reduction::{Kind, along_rows, explained_variance, first_two};
+use scatterfall_figures::reduction::{Kind, explained_variance, first_two, over_time};
 use scatterfall_figures::rows::Rows;
 use scatterfall_figures::scattergram::{Scattergram, extents, nearest_filter, scattergram};
 use scatterfall_figures::stack::{Mark, Stack};
@@ -122,7 +122,7 @@ fn archive_pictures(archive: &Archive, folder: &Path) -> Result<()> {
     coverage(&Coverage { held: &held, left_out: &archive.left_out, duration: MINUTE })
         .save(&folder.join("coverage.png"))?;
     let values = archive.components.view();
-    along_rows(values, &archive.times, Kind::Principal).save(&folder.join("components.png"))?;
+    over_time(values, &archive.times, MINUTE, Kind::Principal).save(&folder.join("components.png"))?;
     first_two(values, &archive.distance, "distance (km)", Kind::Independent).save(&folder.join("first_two.png"))
 }
 

@@ -472,7 +472,7 @@ pub fn write_seismogram_design(
     Ok(network)
 }
 
-/// Windows an image before features are stored: from the crop, else from the archive's images.
+/// Windows per image before features are stored: from the crop, else from the archive's images.
 fn planned_windows(ctx: &Context<'_>) -> Result<usize> {
     let config = ctx.config;
     let columns = match config.crop {

@@ -1,7 +1,8 @@
 //! Images of the archive, looked at again for pictures: where they still are, as indices of the colour map.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::results::read_json;
 use crate::config::Config;
@@ -35,7 +36,12 @@ pub(super) struct Waterfalls<'a> {
     images: &'a BTreeMap<Micros, String>,
     /// At least one image can be read.
     pub(super) available: bool,
+    /// Images that were decoded, so that pictures share them; none where there is no room for more.
+    decoded: Mutex<HashMap<Micros, Option<Arc<Picture>>>>,
 }
+
+/// Bytes of decoded images that are kept.
+const MAX_KEPT: usize = 128 << 20;
 
 /// Images that are looked for before the archive counts as gone.
 const PROBES: usize = 16;
@@ -50,7 +56,8 @@ impl<'a> Waterfalls<'a> {
         let mut folders = vec![config.input.path.clone()];
         folders.extend(run["configuration"]["input"]["path"].as_str().map(PathBuf::from));
         let colormap = config.value.load_colormap()?;
-        let mut this = Self { config, colormap, folders, images, available: false };
+        let decoded = Mutex::default();
+        let mut this = Self { config, colormap, folders, images, available: false, decoded };
         let named = || images.iter().filter(|(_, name)| !name.is_empty());
         let every = named().count().div_ceil(PROBES).max(1);
         this.available = named().step_by(every).any(|(&time, _)| this.path(time).is_some());
@@ -60,6 +67,24 @@ impl<'a> Waterfalls<'a> {
     fn path(&self, time: Micros) -> Option<PathBuf> {
         let name = self.images.get(&time).filter(|n| !n.is_empty())?;
         self.folders.iter().map(|folder| folder.join(name)).find(|p| p.is_file())
+    }
+
+    /// The image of a time, decoded once for all pictures that show it, as far as there is room; `None` where it is gone or cannot be read any more.
+    pub(super) fn shared(&self, time: Micros) -> Option<Arc<Picture>> {
+        let kept = |decoded: &Mutex<HashMap<_, Option<Arc<Picture>>>>| {
+            let decoded = decoded.lock().unwrap_or_else(PoisonError::into_inner);
+            decoded.get(&time).cloned()
+        };
+        if let Some(found) = kept(&self.decoded) {
+            return found;
+        }
+        let picture = self.load(time).map(Arc::new);
+        let mut decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes: usize = decoded.values().flatten().map(|p| p.indices.len()).sum();
+        if bytes < MAX_KEPT {
+            decoded.insert(time, picture.clone());
+        }
+        picture
     }
 
     /// The image of a time; `None` where it is gone or cannot be read any more.

@@ -41,7 +41,7 @@ use crate::formats::names::Names;
 use crate::plans;
 use crate::progress::Context;
 use crate::stages::events::{list, names_file, plan_for};
-use crate::stages::strict::{residual_of, too_far, used_columns};
+use crate::stages::strict::{residual_error, residual_of, used_columns};
 use crate::store::day::{Record, Stage};
 use folder::{Candidate, Folder};
 use hook::Hook;
@@ -60,13 +60,16 @@ use stored::{Seen, Stored};
 const BATCH: usize = 32;
 
 /// A picture that cannot be read is waited for until its file has not changed for so long.
-const PATIENCE: Duration = Duration::from_secs(3);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
 /// How often the flag that ends the watching is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The page is written no more often than this.
 const PAGE_INTERVAL: Duration = Duration::from_secs(3);
+
+/// The status is written at least this often, so that a program that stands still is told from one that waits.
+const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// At the end of the watching the list is settled where that takes no longer than this.
 const MAX_LAST_SETTLING: Duration = Duration::from_secs(2);
@@ -76,28 +79,28 @@ const AFTER_MIDNIGHT_MIN: f64 = 65.0;
 
 /// How the watching goes.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// List the folder this often instead of taking the system's notices (network disks).
-    pub poll: Option<Duration>,
+    pub(crate) poll: Option<Duration>,
     /// End when all that is there is read.
-    pub once: bool,
+    pub(crate) once: bool,
     /// Without a new picture for so long, the last events are decided; default: what the background reaches ahead.
-    pub idle: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
     /// A command that is given every new event.
-    pub on_event: Option<String>,
+    pub(crate) on_event: Option<String>,
 }
 
 /// What a watching did.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct WatchSummary {
+pub(crate) struct WatchSummary {
     /// Images read.
-    pub images: usize,
+    pub(crate) images: usize,
     /// Images left out.
-    pub left_out: Vec<LeftOut>,
+    pub(crate) left_out: Vec<LeftOut>,
     /// Events told.
-    pub told: usize,
+    pub(crate) told: usize,
     /// Events in the list.
-    pub listed: usize,
+    pub(crate) listed: usize,
 }
 
 /// The current time.
@@ -111,7 +114,7 @@ fn now() -> Micros {
 ///
 /// # Errors
 /// Those of reading the folder and of writing results; a single picture's are none.
-pub fn watch(
+pub(crate) fn watch(
     ctx: &Context<'_>,
     model: &DetectorModel,
     options: &Options,
@@ -152,6 +155,7 @@ struct Watching<'a> {
     changed: bool,
     arrived: Instant,
     page_written: Option<Instant>,
+    status_written: Instant,
     settled_day: String,
     /// What settling took per image, as far as known.
     settling: (Duration, usize),
@@ -197,6 +201,7 @@ impl<'a> Watching<'a> {
             changed: true,
             arrived: Instant::now(),
             page_written: None,
+            status_written: Instant::now(),
             settled_day: String::new(),
             settling: (Duration::ZERO, 0),
         };
@@ -316,6 +321,7 @@ impl<'a> Watching<'a> {
                 return self.settle(self.arrived.elapsed() >= self.idle() || self.is_long_ago());
             }
             self.write_page_when_due()?;
+            self.write_status_when_due()?;
         }
         Ok(())
     }
@@ -370,7 +376,7 @@ impl<'a> Watching<'a> {
                     self.folder.failed(&candidate);
                     break;
                 }
-                None if unchanged < PATIENCE => break,
+                None if unchanged < SHUTDOWN_GRACE => break,
                 None => {
                     let reason = match self.decode(std::slice::from_ref(&candidate)).pop() {
                         Some(Err(Error::Image { reason, .. })) => reason,
@@ -549,7 +555,15 @@ impl<'a> Watching<'a> {
         self.write_status()
     }
 
+    /// Where nothing else writes it: as a sign of life, and when the command has taken events.
+    fn write_status_when_due(&mut self) -> Result<()> {
+        let waiting = self.hook.as_ref().map_or(0, |h| h.waiting(self.journal.count()));
+        let due = self.status_written.elapsed() >= STATUS_INTERVAL || waiting != self.status.on_event.0;
+        if due { self.write_status() } else { Ok(()) }
+    }
+
     fn write_status(&mut self) -> Result<()> {
+        self.status_written = Instant::now();
         let status = &mut self.status;
         status.decided_until = self.live.measured();
         status.waiting = self.folder.pending().count();
@@ -604,7 +618,7 @@ fn read_plane(
     if used != std::slice::from_ref(&(0..pixels.columns)) {
         residual = residual_of(features, &pixels, used);
     }
-    if let Some(reason) = too_far(f64::from(residual), config.value.max_residual) {
+    if let Some(reason) = residual_error(f64::from(residual), config.value.max_residual) {
         return Err(Error::image(&image.path, reason));
     }
     if plane.len() != features.rows * features.columns {

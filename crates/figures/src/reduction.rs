@@ -7,7 +7,7 @@ use super::canvas::{Canvas, Rect, Stroke};
 use super::palette::{Rgb, cluster, ramp};
 use super::series::{binned_mean, decimated};
 use super::text::{Anchor, Text};
-use super::time_axis::counted;
+use super::time_axis::{FOOTER, counted, draw_time, mark_time, panel_ticks, time_axis};
 use scatterfall_timestamps::{Micros, iso};
 
 /// Which reduction the components come from.
@@ -36,7 +36,7 @@ impl Kind {
 }
 
 /// More components than this are not drawn along the rows.
-const MOST_PANELS: usize = 12;
+const MAX_PANELS: usize = 12;
 const PANEL_HEIGHT: f64 = 120.0;
 
 /// Bars of each component's share of the variance, and the cumulative share. `ratio`: shares, largest first.
@@ -78,12 +78,17 @@ pub fn explained_variance(ratio: &[f64]) -> Canvas {
     canvas
 }
 
-/// Every component along the rows, one panel each. `values`: (rows, components); `times`: (rows), for the subtitle.
-pub fn along_rows(values: ArrayView2<'_, f64>, times: &[Micros], kind: Kind) -> Canvas {
+/// Every component over time, one panel each. `values`: (rows, components); `times`: (rows), ascending, the starts of the rows'
+/// images, which span `duration`.
+///
+/// The rows of one image, which lie at different places, follow each other within its time.
+pub fn over_time(values: ArrayView2<'_, f64>, times: &[Micros], duration: Micros, kind: Kind) -> Canvas {
     let (rows, components) = values.dim();
-    let drawn = components.min(MOST_PANELS);
+    let drawn = components.min(MAX_PANELS);
     let bottom = HEADER + drawn.max(1) as f64 * PANEL_HEIGHT;
-    let mut canvas = Canvas::new(1600, (bottom + 78.0) as u32);
+    let mut canvas = Canvas::new(1600, (bottom + FOOTER) as u32);
+    let at = moments(times, duration);
+    let (from, to) = (times.first().copied().unwrap_or(0), times.last().copied().unwrap_or(0).saturating_add(duration));
     for k in 0..drawn {
         let top = HEADER + k as f64 * PANEL_HEIGHT;
         let rect = Rect::new(150.0, top, 1550.0, top + PANEL_HEIGHT - 10.0);
@@ -91,21 +96,21 @@ pub fn along_rows(values: ArrayView2<'_, f64>, times: &[Micros], kind: Kind) -> 
         let points = decimated(column.iter().copied(), rect.width() as usize);
         let panel = Panel {
             rect,
-            x: Axis::linear(0.0, (rows as f64 - 1.0).max(1.0)),
+            x: time_axis(from, to.max(from.saturating_add(1))),
             y: Axis::around(points.iter().map(|p| p.1), 0.08),
         };
-        let ticks = panel.x.ticks(10);
         if k + 1 == drawn {
-            panel.draw_x(&mut canvas, &ticks, "row");
+            draw_time(&panel, &mut canvas, "time (UTC)");
         } else {
-            panel.mark_x(&mut canvas, &ticks);
+            mark_time(&panel, &mut canvas, &panel_ticks(&panel));
         }
         panel.draw_y(&mut canvas, &panel.y.ticks(4), &format!("{} {}", short(kind), k + 1));
         let crowded = points.len() < rows;
         let (color, width) = if crowded { ([178, 212, 236], 1.0) } else { (cluster(0), 1.2) };
-        panel.line(&mut canvas, points.iter().copied(), Stroke::new(color, width));
+        panel.line(&mut canvas, timed(points.iter().copied(), &at, duration), Stroke::new(color, width));
         if crowded {
-            panel.line(&mut canvas, binned_mean(column.iter().copied(), 350), Stroke::new(cluster(0), 1.8));
+            let means = binned_mean(column.iter().copied(), 350);
+            panel.line(&mut canvas, timed(means.into_iter(), &at, duration), Stroke::new(cluster(0), 1.8));
         }
         panel.frame(&mut canvas);
     }
@@ -115,13 +120,35 @@ pub fn along_rows(values: ArrayView2<'_, f64>, times: &[Micros], kind: Kind) -> 
     };
     let words = if rows > 2 * 1_400 { "; light: range of each pixel, dark: mean of 350 parts" } else { "" };
     let all = if drawn < components { format!("; the first {drawn} of {components}") } else { String::new() };
-    header(
-        &mut canvas,
-        150.0,
-        &format!("{} along the rows", kind.title()),
-        &(counted(rows, "row") + &span + &all + words),
-    );
+    header(&mut canvas, 150.0, &format!("{} over time", kind.title()), &(counted(rows, "row") + &span + &all + words));
     canvas
+}
+
+/// The time of each row: within its image, in the order of the rows.
+fn moments(times: &[Micros], duration: Micros) -> Vec<f64> {
+    let mut out = Vec::with_capacity(times.len());
+    for image in times.chunk_by(PartialEq::eq) {
+        let step = duration as f64 / image.len() as f64;
+        out.extend((0..image.len()).map(|i| image[0] as f64 + (i as f64 + 0.5) * step));
+    }
+    out
+}
+
+/// Points `(row, value)` as `(time, value)`, with a break where there are no images.
+fn timed(points: impl Iterator<Item = (f64, f64)>, at: &[f64], duration: Micros) -> Vec<(f64, f64)> {
+    let mut out: Vec<(f64, f64)> = Vec::new();
+    let mut last: Option<usize> = None;
+    for (row, value) in points {
+        let row = (row as usize).min(at.len().saturating_sub(1));
+        let Some(&time) = at.get(row) else { continue };
+        let gap = |before: usize| at[before..=row].windows(2).any(|w| w[1] - w[0] > 1.5 * duration as f64);
+        if last.is_some_and(gap) {
+            out.push((time, f64::NAN));
+        }
+        out.push((time, value));
+        last = Some(row);
+    }
+    out
 }
 
 fn short(kind: Kind) -> &'static str {
@@ -209,14 +236,25 @@ mod tests {
             let values = example(rows, components);
             let distance: Vec<f64> = (0..rows).map(|i| (i % 8) as f64 * 2.4).collect();
             for kind in [Kind::Principal, Kind::Independent] {
-                let canvas = along_rows(values.view(), &[0, 60_000_000], kind);
+                let times: Vec<Micros> = (0..rows as i64).map(|i| i / 8 * 60_000_000).collect();
+                let canvas = over_time(values.view(), &times, 60_000_000, kind);
                 check_texts(&canvas);
-                assert!(says(&canvas, "row"), "axis");
+                assert!(says(&canvas, "time (UTC)"), "axis");
                 let canvas = first_two(values.view(), &distance, "distance (km)", kind);
                 check_texts(&canvas);
                 assert!(components < 2 || says(&canvas, "distance (km)"), "colour bar");
             }
         }
+    }
+
+    #[test]
+    fn a_line_breaks_where_there_are_no_images() {
+        const MINUTE: Micros = 60_000_000;
+        let at = moments(&[0, 0, MINUTE, 10 * MINUTE], MINUTE);
+        assert_eq!(at, [15e6, 45e6, 90e6, 630e6], "rows of an image share its time");
+        let line = timed([(0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0)].into_iter(), &at, MINUTE);
+        assert_eq!(line.len(), 5, "one break");
+        assert!(line[3].1.is_nan() && line[4] == (630e6, 4.0), "before the image behind the gap");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use scatterfall_page::{Cluster, Figure, Method, Page, Source, TimeAxis, render};
 use serde_json::{Value, json};
 
 use super::results::{Results, images_held, left_out, read_json, rows_file};
+use super::seismogram::event_waveforms;
 use super::visualize;
 use super::waterfalls::Waterfalls;
 use crate::config::Config;
@@ -71,6 +72,7 @@ fn fingerprint(config: &Config, run: &Value) -> Result<String> {
         content(output.join("anomalies.csv"))?,
         content(output.join("events.csv"))?,
         content(output.join("health.csv"))?,
+        content(output.join("event_waveforms.npz"))?,
         content(names_file(config))?,
         content(super::cluster_files::folder(output).join("summary.json"))?,
         content(visualize::record_file(output))?,
@@ -114,7 +116,11 @@ fn write(
         score: maps::score(config, results, &axis)?,
         clusters: maps::clusters(results, &axis),
         waterfalls: pictures::make(ctx, results, waterfalls, &events)?,
-        waveforms: Vec::new(),
+        waveforms: if fibre {
+            Vec::new()
+        } else {
+            event_waveforms::read(output, &channels(config).unwrap_or_default())?
+        },
         events,
         events_beyond,
         names,

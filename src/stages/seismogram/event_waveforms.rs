@@ -1,4 +1,5 @@
-//! `event_waveforms.npz`: what the page draws of the strongest events, the lowest and highest sample of each step.
+//! `event_waveforms.npz`: what the page draws of a station's record and, finer, of its strongest events: the lowest and highest
+//! sample of each step.
 
 use std::path::{Path, PathBuf};
 
@@ -22,10 +23,10 @@ const MAX_EVENTS: usize = 60;
 const MAX_CHANNELS: usize = 3;
 
 /// Steps of a waveform: pixels of its panel.
-const STEPS: usize = 600;
+const STEPS: usize = 1000;
 
 /// Time before and after an event, in its own lengths, and at least in seconds.
-const AROUND: f64 = 0.5;
+const AROUND: f64 = 2.0;
 const MIN_AROUND_S: f64 = 5.0;
 
 /// Samples that are read at a time.
@@ -68,7 +69,10 @@ pub(super) fn write(ctx: &Context<'_>, index: &MiniSeedIndex, station: &Station)
     events.truncate(MAX_EVENTS);
     let mut traces = Vec::new();
     for (c, channel) in station.channels.iter().enumerate().take(MAX_CHANNELS) {
-        let mut own: Vec<Trace> = events.iter().map(|e| trace(c, e.time)).collect();
+        let mut own: Vec<Trace> = events.iter().map(|e| trace(c, around(e.time))).collect();
+        let starts = channel.segments.iter().map(|s| s.start_us()).min();
+        let ends = channel.segments.iter().map(|s| s.time_us(s.samples)).max();
+        own.extend(starts.zip(ends).map(|whole| trace(c, whole)));
         for segment in &channel.segments {
             let (start, end) = (segment.start_us(), segment.time_us(segment.samples));
             let mut wanted: Vec<&mut Trace> = own.iter_mut().filter(|t| t.from < end && t.end() > start).collect();
@@ -108,12 +112,16 @@ pub(super) fn write(ctx: &Context<'_>, index: &MiniSeedIndex, station: &Station)
     })
 }
 
-/// An empty trace around an event.
-fn trace(channel: usize, (from, to): (Micros, Micros)) -> Trace {
+/// The time that is drawn of an event.
+fn around((from, to): (Micros, Micros)) -> (Micros, Micros) {
     #[expect(clippy::cast_precision_loss, reason = "events are shorter than a century")]
-    let around = micros((AROUND * (to - from) as f64 / 1e6).max(MIN_AROUND_S));
-    let (from, to) = (from - around, to + around);
-    let step_us = ((to - from) / STEPS as Micros).max(1);
+    let beside = micros((AROUND * (to - from) as f64 / 1e6).max(MIN_AROUND_S));
+    (from - beside, to + beside)
+}
+
+/// An empty trace between two times.
+fn trace(channel: usize, (from, to): (Micros, Micros)) -> Trace {
+    let step_us = ((to - from) / STEPS as Micros + 1).max(1);
     Trace { channel, from, step_us, range: vec![(f32::NAN, f32::NAN); STEPS] }
 }
 

@@ -1,6 +1,7 @@
 //! From MiniSEED files to coefficients by the day, one output folder per station, and the scattergram.
 
 mod detect;
+pub(crate) mod event_waveforms;
 mod picture;
 mod representatives;
 
@@ -19,7 +20,7 @@ use crate::config::Config;
 use crate::error::{Result, SeismogramError};
 use crate::progress::Context;
 use crate::seismogram::{SegmentPlan, SegmentReader, catalogue, write_waveforms};
-use crate::store::day::{NUMBERS, Record, Source, Stage, State, StoredBackend, state};
+use crate::store::day::{RESULTS_VERSION, Record, Source, Stage, State, StoredBackend, state};
 use crate::store::npz::NpzStream;
 
 /// Samples that are read and transformed at a time.
@@ -78,13 +79,16 @@ pub struct Transformed {
 }
 
 impl Transformed {
-    /// Draws the waveforms of a station's clusters, once there are any.
+    /// Draws the waveforms of a station's clusters, once there are any, and stores those of its events for the page.
     ///
     /// # Errors
     /// Those of reading and writing.
     pub fn draw_clusters(&self, ctx: &Context<'_>, station: &StationSummary) -> Result<()> {
         match self.stations.iter().find(|s| s.name() == station.name) {
-            Some(station) => representatives::draw(ctx, &self.index, station),
+            Some(station) => {
+                representatives::draw(ctx, &self.index, station)?;
+                event_waveforms::write(ctx, &self.index, station)
+            }
             None => Ok(()),
         }
     }
@@ -253,5 +257,5 @@ fn source(config: &Config, index: &MiniSeedIndex, station: &Station, selection: 
         let modified = modified.map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX));
         (path.to_string_lossy().into_owned(), meta.map_or(0, |m| m.len()), modified)
     });
-    Source { numbers: NUMBERS, config: sections, inputs: inputs.collect(), before: String::new() }
+    Source { numbers: RESULTS_VERSION, config: sections, inputs: inputs.collect(), before: String::new() }
 }

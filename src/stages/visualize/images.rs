@@ -1,8 +1,10 @@
 //! Pictures with waterfalls: stacks with marked rows, images beside their features, examples of clusters.
 
+use std::sync::Arc;
+
 use ndarray::Array2;
 
-use super::{Job, MOST_DRAWN, choose, folder, named_clusters};
+use super::{Job, MAX_DRAWN, choose, folder, named_clusters};
 use crate::config::{Config, Feature};
 use crate::error::{Error, Result};
 use crate::stages::results::Results;
@@ -41,7 +43,7 @@ pub(super) fn stacks<'a>(
         .map(|g| g.images.step_by(step).map(|i| times[i]).collect())
         .collect();
     let score = |g: &Vec<Micros>| g.iter().map(|&t| score_of(results, t)).fold(f64::NAN, f64::max);
-    let chosen = choose(&groups.iter().map(score).collect::<Vec<_>>(), MOST_DRAWN);
+    let chosen = choose(&groups.iter().map(score).collect::<Vec<_>>(), MAX_DRAWN);
     if chosen.len() < groups.len() {
         tracing::info!(
             "cluster_blackdots: {} of {} groups of images are drawn: evenly spaced ones, and those with the highest scores",
@@ -61,7 +63,8 @@ fn stack(
     waterfalls: &Waterfalls<'_>,
     times: &[Micros],
 ) -> Result<Vec<std::path::PathBuf>> {
-    let pictures: Vec<(Micros, Picture)> = times.iter().filter_map(|&t| Some((t, waterfalls.load(t)?))).collect();
+    let pictures: Vec<(Micros, Arc<Picture>)> =
+        times.iter().filter_map(|&t| Some((t, waterfalls.shared(t)?))).collect();
     let Some(&(first, _)) = pictures.first() else { return Ok(Vec::new()) };
     let views: Vec<Waterfall<'_>> = pictures.iter().map(|(_, p)| p.view()).collect();
     let stack = Stack::new(&views, waterfalls.scene(results.geometry.segment_km));
@@ -89,7 +92,7 @@ pub(super) fn features<'a>(
 ) {
     let times = results.image_times();
     let scores: Vec<f64> = times.iter().map(|&t| score_of(results, t)).collect();
-    let chosen = choose(&scores, MOST_DRAWN);
+    let chosen = choose(&scores, MAX_DRAWN);
     if chosen.len() < times.len() {
         tracing::info!(
             "features_clusters: {} of {} images are drawn: evenly spaced ones, and those with the highest scores",
@@ -100,7 +103,7 @@ pub(super) fn features<'a>(
     for i in chosen {
         let time = times[i];
         jobs.push(Box::new(move || {
-            let Some(picture) = waterfalls.load(time) else { return Ok(Vec::new()) };
+            let Some(picture) = waterfalls.shared(time) else { return Ok(Vec::new()) };
             let path = folder(&config.output.path).join("features_clusters").join(format!("{}.png", compact(time)));
             one_image(config, results, waterfalls, &picture.view())?.save(&path)?;
             Ok(vec![path])
@@ -197,8 +200,8 @@ pub(super) fn examples_of_clusters<'a>(
     for label in named_clusters(results) {
         let centers = std::sync::Arc::clone(&centers);
         jobs.push(Box::new(move || {
-            let load = |rows: Vec<usize>| -> Vec<(usize, Picture)> {
-                rows.into_iter().filter_map(|i| Some((i, waterfalls.load(results.times[i])?))).collect()
+            let load = |rows: Vec<usize>| -> Vec<(usize, Arc<Picture>)> {
+                rows.into_iter().filter_map(|i| Some((i, waterfalls.shared(results.times[i])?))).collect()
             };
             let typical = load(results.typical(label, EXAMPLES, centers.as_ref().as_ref()));
             let worst = load(results.worst(label, EXAMPLES));
@@ -213,8 +216,8 @@ pub(super) fn examples_of_clusters<'a>(
     }
 }
 
-fn as_examples<'p>(results: &Results, rows: &'p [(usize, Picture)]) -> Vec<Example<'p>> {
-    let example = |(i, picture): &'p (usize, Picture)| Example {
+fn as_examples<'p>(results: &Results, rows: &'p [(usize, Arc<Picture>)]) -> Vec<Example<'p>> {
+    let example = |(i, picture): &'p (usize, Arc<Picture>)| Example {
         image: picture.view(),
         distance_km: results.place_km[*i],
         score: results.scores[*i],

@@ -27,17 +27,17 @@ use scatterfall_figures::bank::Domain;
 use scatterfall_figures::clusters::{Candidate, centroids, selection};
 use scatterfall_figures::counts::{Counts, accumulated, occurrences};
 use scatterfall_figures::coverage::{Coverage, coverage};
-use scatterfall_figures::map::{MOST_NAMED, cluster_map, score_map};
+use scatterfall_figures::map::{MAX_NAMED, cluster_map, score_map};
 use scatterfall_figures::rate::detection_rate;
 use scatterfall_figures::reachability::reachability;
-use scatterfall_figures::reduction::{Kind, along_rows, explained_variance, first_two};
+use scatterfall_figures::reduction::{Kind, explained_variance, first_two, over_time};
 use scatterfall_npz::NpzFile;
 
 /// Version of the pictures: raised whenever the same results are drawn in another way.
-const DRAWING: u32 = 2;
+const DRAWING: u32 = 3;
 
 /// Groups of images that are stacked at most, and images drawn beside their features.
-const MOST_DRAWN: usize = 12;
+const MAX_DRAWN: usize = 12;
 
 /// The folder of the pictures.
 pub(super) fn folder(output: &Path) -> PathBuf {
@@ -224,7 +224,7 @@ fn reduction<'a>(config: &'a Config, results: &'a Results, jobs: &mut Vec<Job<'a
                 explained_variance(&ratio).save(&folder.join("explained_variance.png"))?;
             }
             let along = folder.join(format!("{name}.png"));
-            along_rows(values.view(), &results.times, kind).save(&along)?;
+            over_time(values.view(), &results.times, results.duration, kind).save(&along)?;
             let two = folder.join(format!("{name}_first_two.png"));
             if results.has_distance() {
                 first_two(values.view(), &results.place_km, "distance (km)", kind).save(&two)?;
@@ -338,7 +338,7 @@ fn choose(scores: &[f64], most: usize) -> Vec<usize> {
 
 /// The labels that get pictures of their own.
 fn named_clusters(results: &Results) -> std::ops::Range<i32> {
-    0..i32::try_from(results.clusters).unwrap_or(MOST_NAMED).min(MOST_NAMED)
+    0..i32::try_from(results.clusters).unwrap_or(MAX_NAMED).min(MAX_NAMED)
 }
 
 /// Removes the pictures of an earlier run, and nothing else: a scattergram is not drawn here.

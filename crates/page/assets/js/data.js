@@ -33,11 +33,15 @@ const events = unpackEvents(data.events);
 const eventByNumber = new Map(events.map((e) => [e.event, e]));
 const fibreKm = fibre ? [data.source.from_km, data.source.to_km] : [0, 1];
 
-/** Waveforms: lowest and highest sample of every step. */
-const traces = data.waveforms.map((w) => {
+/** Waveforms by channel: lowest and highest sample of every step, of the whole record and finer around events; the finest first. */
+const traces = [];
+for (const w of data.waveforms) {
   const raw = new Int16Array(bytes(w.range).buffer);
-  return { channel: w.channel, from: w.from, step: w.step, unit: w.unit, raw, steps: raw.length / 2 };
-});
+  let lane = traces.find((t) => t.channel === w.channel);
+  if (!lane) traces.push(lane = { channel: w.channel, pieces: [] });
+  lane.pieces.push({ from: w.from, step: w.step, unit: w.unit, raw, steps: raw.length / 2, to: w.from + w.step * (raw.length / 2) });
+}
+for (const lane of traces) lane.pieces.sort((a, b) => a.step - b.step);
 
 const pictures = data.waterfalls.slice().sort((a, b) => a.time - b.time);
 const pictureCache = new Map();

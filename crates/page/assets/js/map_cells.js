@@ -129,16 +129,22 @@ function drawTraces(g, plot) {
   traces.forEach((trace, k) => {
     const middle = plot.top + lane * (k + 0.5);
     const pixels = Math.round(plot.width), low = new Float32Array(pixels).fill(NaN), high = new Float32Array(pixels).fill(NaN);
+    const begin = axis.time(a), end = axis.time(b), seen = trace.pieces.filter((p) => p.from < end && p.to > begin);
     let largest = 1e-30;
     for (let x = 0; x < pixels; x++) {
-      const first = Math.floor((axis.time(a + ((b - a) * x) / pixels) - trace.from) / trace.step);
-      const last = Math.max(first + 1, Math.floor((axis.time(a + ((b - a) * (x + 1)) / pixels) - trace.from) / trace.step));
-      for (let s = Math.max(0, first); s < Math.min(trace.steps, last); s++) {
-        const lo = trace.raw[2 * s], hi = trace.raw[2 * s + 1];
-        if (lo === -32768) continue;
-        if (!(low[x] <= lo)) low[x] = lo;
-        if (!(high[x] >= hi)) high[x] = hi;
-        largest = Math.max(largest, -lo, hi);
+      const t0 = axis.time(a + ((b - a) * x) / pixels), t1 = axis.time(a + ((b - a) * (x + 1)) / pixels);
+      // The finest piece that knows this pixel.
+      for (const piece of seen) {
+        const first = Math.floor((t0 - piece.from) / piece.step), last = Math.max(first + 1, Math.floor((t1 - piece.from) / piece.step));
+        for (let s = Math.max(0, first); s < Math.min(piece.steps, last); s++) {
+          const lo = piece.raw[2 * s], hi = piece.raw[2 * s + 1];
+          if (lo === -32768) continue;
+          if (!(low[x] <= lo * piece.unit)) low[x] = lo * piece.unit;
+          if (!(high[x] >= hi * piece.unit)) high[x] = hi * piece.unit;
+        }
+        if (isNaN(low[x])) continue;
+        largest = Math.max(largest, -low[x], high[x]);
+        break;
       }
     }
     g.strokeStyle = css("--accent"); g.lineWidth = 1;
