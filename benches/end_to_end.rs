@@ -4,8 +4,8 @@
 //!
 //! `cargo bench --bench end_to_end -- [IMAGES] [ROUNDS]` (1,000 full-size screenshots and 3 rounds by default) prints, for one
 //! thread and for all, with the default features and with costly ones, the median wall time per image and its ratio to decoding
-//! alone, and the share of the threads' time that decoding takes. Then the detector's time per image on one thread beside
-//! decoding.
+//! alone; the ratio of the processor's time, which does not depend on what else the machine does (Linux); and the share of the
+//! threads' time that decoding takes. Then the detector's time per image on one thread beside decoding.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -14,13 +14,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
+use scatterfall::archive::Catalogue;
 use scatterfall::config::Config;
 use scatterfall::decode;
 use scatterfall::pipeline;
 use scatterfall::plans;
 use scatterfall::progress::{Context, threads};
+use scatterfall::stages::images::{self, Goals};
 use scatterfall_detector::{DetectorParams, DetectorPlan, Geometry, Image, Measurer, Reference};
 use scatterfall_scattering::backend::cpu::{CpuBackend, Indexer};
+use scatterfall_scattering::plan::FeaturePlan;
 use scatterfall_synth::{SynthArchive, SynthOptions};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -45,8 +48,17 @@ fn main() -> Outcome<()> {
         bytes as f64 / 1e6 / images as f64
     );
     println!(
-        "{:>8} {:>7}  {:>14}  {:>14} {:>7}  {:>14} {:>7} {:>9} {:>9}",
-        "features", "threads", "decode alone", "one pass", "ratio", "to clusters", "ratio", "images/s", "decoding"
+        "{:>8} {:>7}  {:>14}  {:>14} {:>7} {:>9}  {:>14} {:>7} {:>9} {:>9}",
+        "features",
+        "threads",
+        "decode alone",
+        "one pass",
+        "ratio",
+        "CPU ratio",
+        "to clusters",
+        "ratio",
+        "images/s",
+        "decoding"
     );
     for (name, features) in FEATURES {
         for threads in if all > 1 { vec![1, all] } else { vec![1] } {
@@ -65,19 +77,28 @@ fn row(
     images: usize,
     rounds: usize,
 ) -> Outcome<()> {
-    let mut columns: [Vec<f64>; 4] = std::array::from_fn(|_| Vec::new());
+    let mut columns: [Vec<f64>; 5] = std::array::from_fn(|_| Vec::new());
     for round in 0..=rounds {
-        let (alone, whole) = (decode_alone(archive, threads)?, whole_run(folder, archive, features, threads)?);
+        let begun = processor_seconds();
+        let alone = decode_alone(archive, threads)?;
+        let alone_cpu = processor_seconds() - begun;
+        let whole = whole_run(folder, archive, features, threads)?;
         // The first round warms the file cache.
         if round > 0 {
             let each = |seconds: f64| seconds * 1e3 / images as f64;
-            let values = [each(alone), each(whole.pass), each(whole.to_clusters), whole.decoding_share];
+            let values = [
+                each(alone),
+                each(whole.pass),
+                each(whole.to_clusters),
+                whole.decoding_share,
+                whole.pass_cpu / alone_cpu,
+            ];
             columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
         }
     }
-    let [alone, pass, clusters, share] = columns.map(|mut column| median(&mut column));
+    let [alone, pass, clusters, share, cpu] = columns.map(|mut column| median(&mut column));
     println!(
-        "{name:>8} {threads:>7}  {alone:>11.2} ms  {pass:>11.2} ms {:>7.2}  {clusters:>11.2} ms {:>7.2} {:>9.1} {:>8.0}%",
+        "{name:>8} {threads:>7}  {alone:>11.2} ms  {pass:>11.2} ms {:>7.2} {cpu:>9.2}  {clusters:>11.2} ms {:>7.2} {:>9.1} {:>8.0}%",
         pass / alone,
         clusters / alone,
         1e3 / clusters,
@@ -110,6 +131,8 @@ fn decode_alone(archive: &Path, n: usize) -> Outcome<f64> {
 struct Whole {
     /// Up to features, coefficients and measurements.
     pass: f64,
+    /// The processor's time of this on all threads.
+    pass_cpu: f64,
     /// Up to clusters and events.
     to_clusters: f64,
     /// Share of the threads' time in the pass that decoding takes.
@@ -128,12 +151,20 @@ fn whole_run(folder: &Path, archive: &Path, features: &str, n: usize) -> Outcome
     let config = Config::from_text(&text)?;
     let pool = threads(&config.compute)?;
     let ctx = Context::on(&config, Arc::clone(&pool));
-    let summary = pipeline::run(&ctx, &mut CpuBackend::new(pool))?;
+    let mut backend = CpuBackend::new(pool);
+    let catalogue = Catalogue::read(&config.input, &config.output.path)?;
+    let plan = plans::images(&config, catalogue.size, false)?.features;
+    let detector = Arc::new(detector_plan(&config, &plan)?);
+    let goals = Goals { features: true, scattering: true, detector: Some(&detector) };
+    let (start, begun) = (Instant::now(), processor_seconds());
+    let done = images::compute(&ctx, &mut backend, &catalogue, goals)?;
+    let (pass, pass_cpu) = (start.elapsed().as_secs_f64(), processor_seconds() - begun);
+    let decoding_share = done.decoding.as_secs_f64() / (n as f64 * done.wall.as_secs_f64());
+    // The rest goes on from what is stored.
+    let stages = pipeline::run(&ctx, &mut backend)?.stages;
     std::fs::remove_dir_all(&output)?;
-    let seconds = |names: &[&str]| names.iter().filter_map(|name| summary.stages.get(*name)).sum::<f64>();
-    let pass = seconds(&["catalogue", "images", "transform"]);
-    let decoding_share = summary.figures.get("decoding_share").and_then(serde_json::Value::as_f64).unwrap_or(0.0);
-    Ok(Whole { pass, to_clusters: pass + seconds(&["events", "reduce", "cluster"]), decoding_share })
+    let rest: f64 = ["transform", "events", "reduce", "cluster"].iter().filter_map(|name| stages.get(*name)).sum();
+    Ok(Whole { pass, pass_cpu, to_clusters: pass + rest, decoding_share })
 }
 
 /// The detector's measurements of one image beside its decoding, all on one thread.
@@ -142,9 +173,7 @@ fn detector(archive: &Path) -> Outcome<()> {
     let files = files(archive)?;
     let files = &files[..files.len().min(DETECTOR_IMAGES)];
     let features = plans::images(&config, (1920, 800), false)?.features;
-    let (rows, columns) = (features.rows, features.columns);
-    let geometry = Geometry { rows, columns, duration_s: 60.0, length_m: 1000.0 * config.input.total_distance_km };
-    let plan = Arc::new(DetectorPlan::new(geometry, DetectorParams::default())?);
+    let plan = Arc::new(detector_plan(&config, &features)?);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     let (mut with_image_crate, mut own, mut measuring) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..3 {
@@ -174,6 +203,13 @@ fn detector(archive: &Path) -> Outcome<()> {
     Ok(())
 }
 
+/// The detector as it is by default, for a plan's images.
+fn detector_plan(config: &Config, features: &FeaturePlan) -> Outcome<DetectorPlan> {
+    let (rows, columns, length_m) = (features.rows, features.columns, 1000.0 * config.input.total_distance_km);
+    let geometry = Geometry { rows, columns, duration_s: config.input.duration_s, length_m };
+    Ok(DetectorPlan::new(geometry, DetectorParams::default())?)
+}
+
 /// Seconds to decode some images with the `image` crate on this thread.
 fn decode_alone_of(files: &[PathBuf]) -> Outcome<f64> {
     let start = Instant::now();
@@ -181,6 +217,14 @@ fn decode_alone_of(files: &[PathBuf]) -> Outcome<f64> {
         image::open(file)?;
     }
     Ok(start.elapsed().as_secs_f64())
+}
+
+/// Seconds of all processors that this program took so far; 0 where the system does not tell them in Linux's way.
+fn processor_seconds() -> f64 {
+    let told = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The program's name, in brackets, may hold spaces; ticks are hundredths of a second on every Linux.
+    let fields = told.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    fields.filter_map(|f| f.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 fn median(values: &mut [f64]) -> f64 {

@@ -1,6 +1,6 @@
 // Dominant bin of a column: the lowest bin above zero whose modulus is within 1e-4 of the largest; 0 for a constant column.
 //
-// Grid: one team of LANES invocations a column, TEAMS a workgroup.
+// Grid: one team of LANES invocations per column, TEAMS a workgroup.
 
 @group(0) @binding(1) var<storage, read> index: array<u32>;
 @group(0) @binding(2) var<storage, read> twiddles: array<vec2<f32>>;

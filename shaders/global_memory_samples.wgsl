@@ -7,7 +7,7 @@ struct SpectrumParams {
     signals: u32,
     first: u32,
     channels: u32,
-    // Segments an image.
+    // Segments per image.
     segments: u32,
     // Distances in `series` from one to the next.
     image_stride: u32,

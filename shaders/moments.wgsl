@@ -1,6 +1,6 @@
 // Sum, sum of squares and maximum of every column's indices, in whole numbers.
 //
-// Grid: one workgroup COLUMN_TEAMS columns, COLUMN_LANES invocations a column, striding over its words.
+// Grid: one workgroup COLUMN_TEAMS columns, COLUMN_LANES invocations per column, striding over its words.
 
 const COLUMN_LANES: u32 = 16u;
 const COLUMN_TEAMS: u32 = 16u;

@@ -5,7 +5,7 @@
 // at the borders whole). Where nothing changes along distance the feature is a whole number of halves times a constant, a
 // million times larger than elsewhere: those are summed up as whole numbers, apart.
 //
-// Grid: one workgroup SLOPE_TEAMS columns, SLOPE_LANES invocations a column, striding over its rows.
+// Grid: one workgroup SLOPE_TEAMS columns, SLOPE_LANES invocations per column, striding over its rows.
 // table: [along time, along distance], each -MOST .. MOST halves.
 
 const SLOPE_LANES: u32 = 16u;

@@ -5,28 +5,28 @@ use scatterfall_timestamps::{Micros, micros};
 
 /// Rows that stand out together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Event {
+pub(crate) struct Event {
     /// Start of the first image.
-    pub time_from: Micros,
+    pub(crate) time_from: Micros,
     /// End of the last image.
-    pub time_to: Micros,
+    pub(crate) time_to: Micros,
     /// Lowest place in km.
-    pub distance_from_km: f64,
+    pub(crate) distance_from_km: f64,
     /// End of the highest segment in km.
-    pub distance_to_km: f64,
+    pub(crate) distance_to_km: f64,
     /// The worst score of its rows.
-    pub score: f64,
+    pub(crate) score: f64,
     /// The row that has it.
-    pub worst: usize,
+    pub(crate) worst: usize,
     /// Number of rows.
-    pub rows: usize,
+    pub(crate) rows: usize,
 }
 
 /// Merges the rows that score `threshold` or more into events, worst first. Where many rows tie for the highest score, their
 /// quantile is that score; a row with the lowest score of all is no event, so rows that are all alike make none.
 ///
 /// Two rows belong to one event where their images are of the same or neighbouring minutes and their segments overlap.
-pub fn events(scores: &[f64], places: &Places, geometry: &Geometry, threshold: f64) -> Vec<Event> {
+pub(crate) fn events(scores: &[f64], places: &Places, geometry: &Geometry, threshold: f64) -> Vec<Event> {
     let duration = micros(geometry.duration_s);
     let reach = micros(1.5 * geometry.duration_s);
     let lowest = scores.iter().copied().filter(|s| s.is_finite()).fold(f64::INFINITY, f64::min);

@@ -32,16 +32,16 @@ pub(crate) struct Common {
     /// Threads; 0: all cores
     #[arg(long, global = true, value_name = "N")]
     pub(crate) threads: Option<usize>,
-    /// Say more (twice: every batch)
+    /// Log more (twice: every batch)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Say only what is wrong
+    /// Log errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// No progress bar
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
-    /// Form of the log on standard error
+    /// Format of the log on standard error
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
     /// Asks to stop, where another program runs this one; otherwise signals do.
@@ -49,16 +49,16 @@ pub(crate) struct Common {
     pub(crate) stop: Option<Arc<AtomicBool>>,
 }
 
-/// Form of the log.
+/// Format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// Lines for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Who computes.
+/// Which backend computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendName {
     /// A GPU where there is one, else the CPU
@@ -82,7 +82,7 @@ pub(crate) enum AxisName {
     Left,
 }
 
-/// How much happens in a hard archive.
+/// Number of events in a hard archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ActivityName {
     /// No events: noise, weather and faults alone
@@ -103,7 +103,7 @@ impl From<ActivityName> for scatterfall_synth::Activity {
     }
 }
 
-/// Who is measured.
+/// Which backend is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BenchBackend {
     /// The CPU, on one thread and on all
@@ -119,13 +119,13 @@ pub(crate) enum PoolingName {
     Median,
     /// The mean
     Mean,
-    /// The largest
+    /// The maximum
     Max,
-    /// The smallest
+    /// The minimum
     Min,
     /// The standard deviation
     Std,
-    /// Every sample of the scalograms (small inputs)
+    /// No pooling: every sample of the scalograms (small inputs)
     None,
 }
 
@@ -153,10 +153,10 @@ impl Folders {
 /// Which images are read.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Span {
-    /// First time, YYYYMMDD_HHMMSS UTC (input.start)
+    /// Start of the time span, YYYYMMDD_HHMMSS UTC (input.start)
     #[arg(long, value_name = "T")]
     pub(crate) start: Option<String>,
-    /// First time no longer read (input.end)
+    /// End of the time span, exclusive (input.end)
     #[arg(long, value_name = "T")]
     pub(crate) end: Option<String>,
 }
@@ -166,10 +166,10 @@ pub(crate) struct Span {
 pub(crate) struct Reading {
     #[command(flatten)]
     pub(crate) span: Span,
-    /// Who computes (compute.backend)
+    /// Backend that computes (compute.backend)
     #[arg(long, value_enum)]
     pub(crate) backend: Option<BackendName>,
-    /// Any image left out is an error
+    /// Fail if any image has to be left out
     #[arg(long)]
     pub(crate) strict: bool,
 }
@@ -196,7 +196,7 @@ pub(crate) struct SeismogramArgs {
     /// MiniSEED (2, 3) or SAC files, or folders; -: standard input
     #[arg(value_name = "FILE", required_unless_present = "input")]
     pub(crate) files: Vec<PathBuf>,
-    /// The same as an option
+    /// The files as an option
     #[arg(short, long, num_args = 1.., value_name = "FILE")]
     pub(crate) input: Vec<PathBuf>,
     /// Folder for results (output.path)
@@ -204,7 +204,7 @@ pub(crate) struct SeismogramArgs {
     pub(crate) output: Option<PathBuf>,
     /// Only these channels: HHZ, 'HH?', 'NET.STA.*.HHZ'
     ///
-    /// May be repeated, or list several apart by commas. * stands for any text, ? for one character.
+    /// May be repeated, or take several patterns separated by commas. * stands for any text, ? for one character.
     #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
     pub(crate) channel: Vec<String>,
     /// Only these stations: ABC, 'A*', NET.STA, NET.STA.LOC
@@ -212,14 +212,14 @@ pub(crate) struct SeismogramArgs {
     pub(crate) station: Vec<String>,
     #[command(flatten)]
     pub(crate) span: Span,
-    /// Go on: components, clusters, pictures, report, model
+    /// Continue to components, clusters, pictures, report and model
     ///
-    /// Every station then has a folder of its own, one station too.
+    /// Each station then gets its own folder, also if there is only one.
     #[arg(long)]
     pub(crate) all: bool,
     /// Overlay a catalogue of events (QuakeML or CSV)
     ///
-    /// Its events are drawn over the station's own, and named beside those that may be theirs.
+    /// Its events are drawn over the detected ones, and named beside those that they may explain.
     #[arg(long, value_name = "F.xml|F.csv")]
     pub(crate) catalog: Option<PathBuf>,
     /// Draw the second order at this first-order frequency
@@ -230,7 +230,7 @@ pub(crate) struct SeismogramArgs {
     /// Also write the samples that were read, for checking
     #[arg(long, value_name = "F.npz")]
     pub(crate) waveforms: Option<PathBuf>,
-    /// Who computes (compute.backend)
+    /// Backend that computes (compute.backend)
     #[arg(long, value_enum)]
     pub(crate) backend: Option<BackendName>,
 }
@@ -238,7 +238,7 @@ pub(crate) struct SeismogramArgs {
 /// What a command is to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Archive in, clusters, anomalies and pictures out
+    /// Process an archive: events, clusters, pictures and the report
     Run {
         #[command(flatten)]
         folders: Folders,
@@ -247,10 +247,10 @@ pub(crate) enum Command {
         #[command(flatten)]
         ending: Ending,
     },
-    /// Look at an archive, write its configuration and a preview
+    /// Inspect an archive, write its configuration and a preview
     ///
-    /// Finds the plot's rectangle, the colour map, where time runs, the pattern of the names and their spacing. What no picture
-    /// tells is asked for, or left as a line to be filled in.
+    /// Finds the plot's rectangle, the colour map, where time runs, the pattern of the names and their spacing. What the
+    /// pictures do not tell is asked for, or left as a line to be filled in.
     Init {
         /// Folder of pictures, or one picture
         #[arg(value_name = "FOLDER", required_unless_present = "from")]
@@ -298,13 +298,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         reading: Reading,
     },
-    /// Make a synthetic archive, run it, say where to look
+    /// Make a synthetic archive, process it and say where the results are
     Demo {
         /// Folder for archive and results
         #[arg(long, value_name = "DIR", default_value = "scatterfall-demo")]
         output: PathBuf,
     },
-    /// Cropped pixels as arrays, or a preview of the crop
+    /// Write the cropped pixels as arrays, or a preview of the crop
     Clip {
         #[command(flatten)]
         folders: Folders,
@@ -314,7 +314,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "F.png")]
         preview: Option<PathBuf>,
     },
-    /// Events: what happened, when, where and how fast
+    /// Detect events, with their time, place, extent and speed
     ///
     /// Measures every image against the minutes around it, scores cells of fibre and time, lists events (events.csv) and faults
     /// (health.csv). `run` does this as well unless detect.enabled is false.
@@ -324,19 +324,19 @@ pub(crate) enum Command {
         #[command(flatten)]
         reading: Reading,
     },
-    /// Events and their kinds from stored measurements
+    /// List events and their kinds from stored measurements
     Events {
         #[command(flatten)]
         folders: Folders,
     },
-    /// Stage 1: window features of every image
+    /// Stage 1: compute the window features of every image
     Features {
         #[command(flatten)]
         folders: Folders,
         #[command(flatten)]
         reading: Reading,
     },
-    /// The scattering network: print it, write its filters
+    /// Print the scattering network and write its filters
     Design {
         #[command(flatten)]
         folders: Folders,
@@ -349,25 +349,25 @@ pub(crate) enum Command {
         #[arg(long, value_name = "S", requires = "sampling_rate")]
         segment_s: Option<f64>,
     },
-    /// Stage 2: scattering coefficients of stored features
+    /// Stage 2: compute scattering coefficients of stored features
     Transform {
         #[command(flatten)]
         folders: Folders,
-        /// Who computes (compute.backend)
+        /// Backend that computes (compute.backend)
         #[arg(long, value_enum)]
         backend: Option<BackendName>,
     },
-    /// Stage 3: principal and independent components
+    /// Stage 3: compute principal and independent components
     Reduce {
         #[command(flatten)]
         folders: Folders,
     },
-    /// Stage 4: clusters, scores, anomalies
+    /// Stage 4: compute clusters, scores and anomalies
     Cluster {
         #[command(flatten)]
         folders: Folders,
     },
-    /// New images through a fitted model: labels and scores
+    /// Apply a fitted model to new images: labels and scores
     ///
     /// The model brings its own configuration; --config and --set may add to it (folders, threads, file names), but not
     /// contradict what it was fitted with.
@@ -417,9 +417,9 @@ pub(crate) enum Command {
         #[arg(long)]
         once: bool,
     },
-    /// MiniSEED or SAC in, coefficients and scattergram out
+    /// Transform seismograms (MiniSEED, SAC): coefficients and scattergram
     Seismogram(SeismogramArgs),
-    /// Arrays of segments in, coefficients out
+    /// Transform an array of segments into coefficients
     Scatter {
         /// Segments (n, bins) or (n, channels, bins)
         #[arg(long, value_name = "F.npy")]
@@ -430,7 +430,7 @@ pub(crate) enum Command {
         /// Pooling (network.pooling), or none for scalograms
         #[arg(long, value_enum)]
         pooling: Option<PoolingName>,
-        /// Who computes (compute.backend)
+        /// Backend that computes (compute.backend)
         #[arg(long, value_enum)]
         backend: Option<BackendName>,
     },
@@ -442,7 +442,7 @@ pub(crate) enum Command {
         /// Minutes, one image each
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         images: u64,
-        /// Of everything random
+        /// Random seed
         #[arg(long, value_name = "S", default_value_t = 1)]
         seed: u64,
         /// Bare plot areas of 96 x 344 pixels (with --hard: 268 x 860)
@@ -454,7 +454,7 @@ pub(crate) enum Command {
         /// a mask of where it is, and what is no event apart.
         #[arg(long)]
         hard: bool,
-        /// How much happens in a hard archive
+        /// Number of events in a hard archive
         #[arg(long, value_enum, default_value = "normal", requires = "hard")]
         activity: ActivityName,
         /// Length of the fibre in km
@@ -467,7 +467,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", requires = "rows")]
         columns: Option<usize>,
     },
-    /// GPU and CPU throughput side by side, stage by stage
+    /// Measure GPU and CPU throughput, stage by stage
     ///
     /// Makes full-size screenshots of its own, or takes the first images of --input. Results of both backends are compared,
     /// and a disagreement is an error.
@@ -475,7 +475,7 @@ pub(crate) enum Command {
         /// Folder of images to measure with
         #[arg(long, value_name = "DIR")]
         input: Option<PathBuf>,
-        /// Who is measured
+        /// Backends to measure
         ///
         /// Default: the CPU, and the GPU that `auto` would take.
         #[arg(long, value_enum, value_delimiter = ',', value_name = "cpu,gpu")]
@@ -486,13 +486,13 @@ pub(crate) enum Command {
         /// Repetitions of each measurement
         #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
         repetitions: u32,
-        /// Also write the figures to this file
+        /// Also write the measurements to this file (JSON)
         #[arg(long, value_name = "F")]
         json: Option<PathBuf>,
     },
-    /// Graphics adapters, their limits, which one `auto` takes and why
+    /// List graphics adapters and their limits, and say which one `auto` takes and why
     Devices,
-    /// Script that lets a shell complete commands and options
+    /// Write the script that lets a shell complete commands and options
     ///
     /// For bash: scatterfall completions bash > ~/.local/share/bash-completion/completions/scatterfall
     Completions {
@@ -500,18 +500,18 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
-    /// Manual page, or with --output those of all commands
+    /// Write the manual page, or with --output a page per command
     Man {
         /// Folder for the pages, for example ~/.local/share/man/man1
         #[arg(short, long, value_name = "DIR")]
         output: Option<PathBuf>,
     },
-    /// Stage 5: pictures of stored results
+    /// Stage 5: draw pictures of stored results
     Visualize {
         #[command(flatten)]
         folders: Folders,
     },
-    /// Stage 6: one page with everything, report.html
+    /// Stage 6: write report.html, one page with all results
     Report {
         #[command(flatten)]
         folders: Folders,

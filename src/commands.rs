@@ -20,11 +20,14 @@ use scatterfall_miniseed::Selection;
 use scatterfall_scattering::backend::{self, Backend};
 use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
-use crate::cli::{AxisName, BenchBackend, Cli, Command, Common, Ending, Folders, PoolingName, Reading, SeismogramArgs};
+use crate::cli::{
+    AxisName, BackendName, BenchBackend, Cli, Command, Common, Ending, Folders, PoolingName, Reading, SeismogramArgs,
+    Span,
+};
 use crate::documents;
 use crate::each_command;
 use crate::init_command;
-use crate::terminal::{Progress, answer, answer_bytes, say, say_left_out};
+use crate::terminal::{Progress, print_bytes, print_left_out, print_result, print_status};
 
 /// Options that stand for configuration keys.
 #[derive(Default)]
@@ -77,13 +80,13 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
             let session =
                 Session::beside(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
             let catalogue = scatterfall::shard::catalogue(&session.context(), true)?;
-            answer(format_args!("{} images of {} days", catalogue.images.len(), catalogue.days().len()));
+            print_result(format_args!("{} images of {} days", catalogue.images.len(), catalogue.days().len()));
             Ok(catalogue.left_out.len())
         }
         Command::Day { folders, reading, shard } => {
             let session = Session::beside(&common, Settings { folders, reading })?;
             let days = pipeline::days(&session.context(), session.backend()?.as_mut(), shard)?;
-            answer(format_args!("{} days: {}", days.len(), days.join(" ")));
+            print_result(format_args!("{} days: {}", days.len(), days.join(" ")));
             Ok(0)
         }
         Command::Merge { folders, reading } => {
@@ -93,18 +96,7 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
             Ok(summary.left_out.len())
         }
         Command::Demo { output } => demo(&common, &output),
-        Command::Clip { folders, span, preview } => {
-            let session = Session::new(&common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
-            if let Some(path) = preview {
-                init_command::check_preview(&path)?;
-                let problem = pipeline::preview(&session.context(), &path)?;
-                answer(format_args!("preview: {}", path.display()));
-                return problem.map_or(Ok(0), |p| Err(ArchiveError::Preview(p).into()));
-            }
-            let summary = pipeline::clip(&session.context())?;
-            session.report(&summary);
-            Ok(summary.left_out.len())
-        }
+        Command::Clip { folders, span, preview } => clip(&common, folders, span, preview),
         Command::Detect { folders, reading } => {
             let session = Session::new(&common, Settings { folders, reading })?;
             let summary = pipeline::detect(&session.context())?;
@@ -118,30 +110,15 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
             let session = Session::new(&common, Settings { folders, reading })?;
             let summary = pipeline::features(&session.context(), session.backend()?.as_mut())?;
             session.report(&summary);
-            session.say_next("features");
+            session.print_next_step("features");
             Ok(summary.left_out.len())
         }
-        Command::Design { folders, sampling_rate, segment_s } => {
-            let mut common = common;
-            common.set.extend(segment_s.map(|s| format!("seismogram.segment_s={s}")));
-            let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
-            let (network, domain) = match sampling_rate {
-                Some(rate) => (pipeline::write_seismogram_design(&session.context(), rate)?, Domain::Time),
-                None => (pipeline::write_design(&session.context())?, Domain::Distance),
-            };
-            let pictures = design::draw_all(&session.config.output.path, &network, domain)?;
-            answer(design::describe(&network));
-            session.say_next("design");
-            for picture in pictures {
-                say(format_args!("picture    {}", picture.display()));
-            }
-            Ok(0)
-        }
+        Command::Design { folders, sampling_rate, segment_s } => draw_design(common, folders, sampling_rate, segment_s),
         Command::Transform { folders, backend } => {
             let session =
                 Session::new(&common, Settings { folders, reading: Reading { backend, ..Reading::default() } })?;
             pipeline::transform(&session.context(), session.backend()?.as_mut())?;
-            session.say_next("transform");
+            session.print_next_step("transform");
             Ok(0)
         }
         Command::Reduce { folders } => alone(&common, folders, "reduce", |ctx| reduce::compute(ctx, None).map(|_| ())),
@@ -152,18 +129,7 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
         }
         Command::Seismogram(args) => transform_seismograms(&common, args),
         Command::Scatter { input, output, pooling, backend } => {
-            let mut common = common;
-            let pooled = pooling != Some(PoolingName::None);
-            if let (true, Some(pooling)) = (pooled, pooling) {
-                common.set.push(format!("network.pooling={pooling:?}").to_lowercase());
-            }
-            let reading = Reading { backend, ..Reading::default() };
-            let settings = Settings { reading, ..Settings::default() };
-            let session = Session::without_folder(&common, settings)?;
-            let mut backend = session.backend()?;
-            let n = scatter::compute(&session.context(), backend.as_mut(), &input, &output, pooled)?;
-            say(format_args!("{n} segments: {}", output.display()));
-            Ok(0)
+            scatter_array(common, &input, &output, pooling, backend)
         }
         Command::Synth { output, images, seed, small, hard, activity, km, rows, columns } => {
             let layout = match (rows.zip(columns), small, hard) {
@@ -179,49 +145,34 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
                 &output,
                 &SynthOptions { images, seed, layout, km, hard, ..SynthOptions::default() },
             )?;
-            say(format_args!("archive    {}", output.display()));
-            say(format_args!("run it     scatterfall run --config {}", output.join("config.toml").display()));
+            print_status(format_args!("archive    {}", output.display()));
+            print_status(format_args!("run it     scatterfall run --config {}", output.join("config.toml").display()));
             Ok(0)
         }
         Command::Bench { input, backend, images, repetitions, json } => {
-            let is_own = input.is_some();
-            let folders = Folders { folder: None, input, output: None };
-            let session = Session::without_folder(&common, Settings { folders, ..Settings::default() })?;
             let (cpu, gpu) = match &backend[..] {
                 [] => (true, bench::Gpu::Auto),
                 list if list.contains(&BenchBackend::Gpu) => (list.contains(&BenchBackend::Cpu), bench::Gpu::Yes),
                 _ => (true, bench::Gpu::No),
             };
             let options = bench::Options { images: images as usize, repetitions: repetitions as usize, cpu, gpu };
-            let ctx = session.context();
-            let input = if is_own {
-                bench::Input::of_archive(&ctx, options.images)?
-            } else {
-                session.pool.install(|| bench::Input::synthetic(options.images))?
-            };
-            let report = bench::run(&ctx, &input, &options)?;
-            if let Some(path) = json {
-                let text = serde_json::to_vec_pretty(&report).map_err(|e| Error::store(&path, e.to_string()))?;
-                write_bytes(&path, &text)?;
-            }
-            answer(report);
-            Ok(0)
+            measure(&common, input, &options, json.as_deref())
         }
         Command::Completions { shell } => {
-            answer_bytes(&documents::completions(shell));
+            print_bytes(&documents::completions(shell));
             Ok(0)
         }
         Command::Man { output: None } => {
-            answer_bytes(&documents::manual()?);
+            print_bytes(&documents::manual()?);
             Ok(0)
         }
         Command::Man { output: Some(folder) } => {
             let pages = documents::write_manuals(&folder)?;
-            say(format_args!("{} pages in {}", pages.len(), folder.display()));
+            print_status(format_args!("{} pages in {}", pages.len(), folder.display()));
             Ok(0)
         }
         Command::Devices => {
-            say(scatterfall::devices::describe().trim_end());
+            print_status(scatterfall::devices::describe().trim_end());
             Ok(0)
         }
         Command::Visualize { folders } => {
@@ -229,6 +180,83 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
         }
         Command::Report { folders } => alone(&common, folders, "report", |ctx| report::compute(ctx).map(|_| ())),
     }
+}
+
+/// Cropped pixels as arrays, or a preview of the crop.
+fn clip(common: &Common, folders: Folders, span: Span, preview: Option<PathBuf>) -> Result<usize> {
+    let session = Session::new(common, Settings { folders, reading: Reading { span, ..Reading::default() } })?;
+    if let Some(path) = preview {
+        init_command::check_preview(&path)?;
+        let problem = pipeline::preview(&session.context(), &path)?;
+        print_result(format_args!("preview: {}", path.display()));
+        return problem.map_or(Ok(0), |p| Err(ArchiveError::Preview(p).into()));
+    }
+    let summary = pipeline::clip(&session.context())?;
+    session.report(&summary);
+    Ok(summary.left_out.len())
+}
+
+/// The scattering network in words, files and pictures.
+fn draw_design(
+    mut common: Common,
+    folders: Folders,
+    sampling_rate: Option<f64>,
+    segment_s: Option<f64>,
+) -> Result<usize> {
+    common.set.extend(segment_s.map(|s| format!("seismogram.segment_s={s}")));
+    let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
+    let (network, domain) = match sampling_rate {
+        Some(rate) => (pipeline::write_seismogram_design(&session.context(), rate)?, Domain::Time),
+        None => (pipeline::write_design(&session.context())?, Domain::Distance),
+    };
+    let pictures = design::draw_all(&session.config.output.path, &network, domain)?;
+    print_result(design::describe(&network));
+    session.print_next_step("design");
+    for picture in pictures {
+        print_status(format_args!("picture    {}", picture.display()));
+    }
+    Ok(0)
+}
+
+/// An array of segments as coefficients.
+fn scatter_array(
+    mut common: Common,
+    input: &Path,
+    output: &Path,
+    pooling: Option<PoolingName>,
+    backend: Option<BackendName>,
+) -> Result<usize> {
+    let pooled = pooling != Some(PoolingName::None);
+    if let (true, Some(pooling)) = (pooled, pooling) {
+        common.set.push(format!("network.pooling={pooling:?}").to_lowercase());
+    }
+    let reading = Reading { backend, ..Reading::default() };
+    let settings = Settings { reading, ..Settings::default() };
+    let session = Session::without_folder(&common, settings)?;
+    let mut backend = session.backend()?;
+    let n = scatter::compute(&session.context(), backend.as_mut(), input, output, pooled)?;
+    print_status(format_args!("{n} segments: {}", output.display()));
+    Ok(0)
+}
+
+/// Throughput of the backends.
+fn measure(common: &Common, input: Option<PathBuf>, options: &bench::Options, json: Option<&Path>) -> Result<usize> {
+    let is_own = input.is_some();
+    let folders = Folders { folder: None, input, output: None };
+    let session = Session::without_folder(common, Settings { folders, ..Settings::default() })?;
+    let ctx = session.context();
+    let input = if is_own {
+        bench::Input::of_archive(&ctx, options.images)?
+    } else {
+        session.pool.install(|| bench::Input::synthetic(options.images))?
+    };
+    let report = bench::run(&ctx, &input, options)?;
+    if let Some(path) = json {
+        let text = serde_json::to_vec_pretty(&report).map_err(|e| Error::store(path, e.to_string()))?;
+        write_bytes(path, &text)?;
+    }
+    print_result(report);
+    Ok(0)
 }
 
 /// A whole run over one archive; returns its output folder and how many files were left out.
@@ -261,9 +289,9 @@ fn apply_model(session: Session, model: &Model, fresh: bool) -> Result<(PathBuf,
     let done = pipeline::apply_to_seismograms(&session.context(), backend.as_mut(), model, &request)?;
     for station in done.summaries {
         let folder = station.output.display();
-        say(format_args!("{}: {} segments: {folder}", station.name, station.segments));
+        print_status(format_args!("{}: {} segments: {folder}", station.name, station.segments));
     }
-    say_left_out(&done.left_out, &output.join(LEFT_OUT_FILE));
+    print_left_out(&done.left_out, &output.join(LEFT_OUT_FILE));
     Ok((output, done.left_out.len()))
 }
 
@@ -300,7 +328,7 @@ fn alone(
     let session = Session::new(common, Settings { folders, ..Settings::default() })?;
     let ctx = session.context();
     pipeline::stage(&ctx, name, || work(&ctx))?;
-    session.say_next(name);
+    session.print_next_step(name);
     Ok(0)
 }
 
@@ -334,7 +362,7 @@ fn demo(common: &Common, output: &Path) -> Result<usize> {
     let session = Session::new(&common, Settings { folders, ..Settings::default() })?;
     let summary = pipeline::run(&session.context(), session.backend()?.as_mut())?;
     session.report(&summary);
-    say(format_args!("{:10} {} (what really happened)", "truth", archive.join("truth.json").display()));
+    print_status(format_args!("{:10} {} (what really happened)", "truth", archive.join("truth.json").display()));
     Ok(summary.left_out.len())
 }
 
@@ -358,10 +386,10 @@ fn follow(common: &Common, folders: Folders, model: Option<PathBuf>, options: &w
         return Err(ModelError::NoDetector { folder: model.folder().to_path_buf() }.into());
     };
     let output = &session.config.output.path;
-    say(format_args!("watching   {}; results in {}", session.config.input.path.display(), output.display()));
-    let print = |line: &str| answer(line);
+    print_status(format_args!("watching   {}; results in {}", session.config.input.path.display(), output.display()));
+    let print = |line: &str| print_result(line);
     let summary = watch::watch(&session.context(), &detector, options, &print)?;
-    say(format_args!(
+    print_status(format_args!(
         "{} images, {} left out, {} events told, {} listed: {}",
         summary.images,
         summary.left_out.len(),
@@ -388,7 +416,7 @@ fn make_archive(common: &Common, folder: &Path, options: &SynthOptions) -> Resul
 fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize> {
     let SeismogramArgs { files, input, output, channel, station, span, all, catalog, f1, waveforms, backend } = args;
     if f1.is_some_and(|hz| !(hz.is_finite() && hz > 0.0)) {
-        return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0").into());
+        return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0"));
     }
     let folders = Folders { folder: None, input: None, output };
     let reading = Reading { backend, span, ..Reading::default() };
@@ -405,16 +433,16 @@ fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize>
     let left_out = &done.left_out;
     for s in &done.summaries {
         let (name, folder) = (&s.name, s.output.display());
-        say(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
+        print_status(format_args!("{name}: {} segments, {} left out at gaps: {folder}", s.segments, s.left_out));
         if let Some(events) = s.events {
-            say(format_args!("{events} events  {}", s.output.join("events.csv").display()));
+            print_status(format_args!("{events} events  {}", s.output.join("events.csv").display()));
         }
         let report = s.output.join("report.html");
         if all && report.is_file() {
-            say(format_args!("report     {}", report.display()));
+            print_status(format_args!("report     {}", report.display()));
         }
     }
-    say_left_out(left_out, &session.config.output.path.join(LEFT_OUT_FILE));
+    print_left_out(left_out, &session.config.output.path.join(LEFT_OUT_FILE));
     Ok(left_out.len())
 }
 
@@ -426,7 +454,7 @@ fn from_standard_input(mut inputs: Vec<PathBuf>) -> Result<(Vec<PathBuf>, Option
             continue;
         }
         if spooled.is_some() {
-            return Err(Error::config("--input", "- -", "standard input once").into());
+            return Err(Error::config("--input", "- -", "standard input once"));
         }
         let mut file = tempfile::Builder::new()
             .prefix("stdin-")
@@ -519,23 +547,23 @@ impl Session {
     }
 
     /// Says what a stage wrote and what comes next.
-    fn say_next(&self, stage: &str) {
+    fn print_next_step(&self, stage: &str) {
         if let Some((_, wrote, next)) = STAGES.iter().find(|(name, ..)| *name == stage) {
-            say(format_args!("written    {}; next: {next}", self.config.output.path.join(wrote).display()));
+            print_status(format_args!("written    {}; next: {next}", self.config.output.path.join(wrote).display()));
         }
     }
 
     fn report(&self, summary: &RunSummary) {
         let output = &self.config.output.path;
-        say(format_args!(
+        print_status(format_args!(
             "{} images, {} left out, {} gaps",
             summary.images,
             summary.left_out.len(),
             summary.gaps.len()
         ));
-        say_left_out(&summary.left_out, &output.join(LEFT_OUT_FILE));
+        print_left_out(&summary.left_out, &output.join(LEFT_OUT_FILE));
         if summary.images < FEW_IMAGES && output.join("clustering_results/clusters.csv").exists() {
-            say(format_args!(
+            print_status(format_args!(
                 "small archive: with {} images a place has too few rows for a normal of its own (it takes {FEW_IMAGES}): scores are \
                  those of the model, and clusters and events are hints at most",
                 summary.images
@@ -553,7 +581,7 @@ impl Session {
         ] {
             let path = output.join(file);
             if path.exists() {
-                say(format_args!("{what:10} {}", path.display()));
+                print_status(format_args!("{what:10} {}", path.display()));
             }
         }
     }
@@ -577,7 +605,7 @@ fn draw_example(common: &Common, written: &Path, example: &Path, preview: &Path)
     config.input.path = example.to_path_buf();
     let session = Session::start(common, settled(config)?, false, None)?;
     pipeline::preview(&session.context(), preview)?;
-    answer(format_args!("preview     {}", preview.display()));
+    print_result(format_args!("preview     {}", preview.display()));
     Ok(())
 }
 

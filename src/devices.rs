@@ -7,13 +7,13 @@ use scatterfall_scattering::backend::gpu::{AdapterRow, adapters, choose};
 
 /// A table of this machine's graphics adapters, and which of them `auto` and `gpu` would take, and why.
 #[cfg(feature = "gpu")]
-pub fn describe() -> String {
+pub(crate) fn describe() -> String {
     report(&adapters())
 }
 
 /// Says that there is nothing but the CPU.
 #[cfg(not(feature = "gpu"))]
-pub fn describe() -> String {
+pub(crate) fn describe() -> String {
     "this program was built without the `gpu` feature: it computes on the CPU alone\n\
      (cargo build --release, without --no-default-features, brings the GPU backend)\n"
         .into()

@@ -11,7 +11,7 @@ use scatterfall_page::overview::Cable;
 
 use crate::cli::{Common, Ending, Folders, Reading, Span};
 use crate::commands::{Outcome, configuration_of, lists_events};
-use crate::terminal::{complain, say};
+use crate::terminal::{print_error, print_status};
 
 /// Carries `work` out for every sub-folder, one after the other, and writes the overview. One that fails does not keep the others
 /// from their turn; the first failure is returned in the end.
@@ -31,7 +31,7 @@ pub(crate) fn each(
     let (mut outcome, mut failed, mut cables) = (Outcome::default(), None, Vec::new());
     for archive in archives {
         let name = archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        say(format_args!("cable      {name}"));
+        print_status(format_args!("cable      {name}"));
         let own = Folders { folder: None, input: Some(archive.clone()), output: Some(output.join(&name)) };
         let result = work(&common, own, again(&reading));
         let error = match result {
@@ -43,7 +43,7 @@ pub(crate) fn each(
             Err(_) if stop.load(Ordering::Relaxed) => return Err(Error::interrupted()),
             Err(error) => {
                 let words = error.to_string();
-                complain(&error);
+                print_error(&error);
                 failed = failed.or(Some(error));
                 Some(words)
             }
@@ -51,7 +51,7 @@ pub(crate) fn each(
         cables.push(cable(output, &name, error));
     }
     let page = overview::write(&config, cables)?;
-    say(format_args!("overview   {}", page.display()));
+    print_status(format_args!("overview   {}", page.display()));
     failed.map_or(Ok(outcome), Err)
 }
 

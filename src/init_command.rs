@@ -10,7 +10,7 @@ use crate::init::{Proposal, Told, configuration, from_python, look};
 use crate::store::atomic::write_bytes;
 
 use crate::cli::{Common, Folders};
-use crate::terminal::{answer, say};
+use crate::terminal::{print_result, print_status};
 
 /// What `init` is asked for.
 pub(crate) struct Request {
@@ -29,38 +29,41 @@ pub(crate) fn init(request: &Request, draw: impl FnOnce(&Path, &Path) -> Result<
         return take_over(script, &request.output);
     }
     let Some(folder) = &request.folder else {
-        return Err(Error::config("FOLDER", "nothing", "a folder of pictures, or --from config.py").into());
+        return Err(Error::config("FOLDER", "nothing", "a folder of pictures, or --from config.py"));
     };
     if let Some(preview) = &request.preview {
         check_preview(preview)?;
     }
     let found = look(folder, &request.output)?;
     for line in found.lines() {
-        say(line);
+        print_status(line);
     }
     let told = ask(request, &found);
     let map_file = request.output.with_extension("colormap.txt");
     if let Some(map) = found.map().filter(|m| m.name.is_none()) {
         write_bytes(&map_file, map_text(&map.colours).as_bytes())?;
-        answer(format_args!("colours     {} (from the picture's colour bar)", map_file.display()));
+        print_result(format_args!("colours     {} (from the picture's colour bar)", map_file.display()));
     }
     let text = configuration(&found, &told, &map_file);
     write_bytes(&request.output, text.as_bytes())?;
     let config = request.output.display();
-    answer(format_args!("written     {config}"));
+    print_result(format_args!("written     {config}"));
     let preview = request.preview.clone().unwrap_or_else(|| request.output.with_extension("preview.png"));
     draw(&found.example, &preview)?;
     for (key, why) in found.doubts() {
         if !(key == "crop.time_axis" && told.time_axis.is_some()) {
-            answer(format_args!("doubtful    {key}: {why}"));
+            print_result(format_args!("doubtful    {key}: {why}"));
         }
     }
     let open: Vec<&str> = text.lines().filter(|l| l.contains("\"TODO: ")).filter_map(|l| l.split(' ').next()).collect();
     if open.is_empty() {
-        answer(format_args!("next        look at {}, then: scatterfall run --config {config}", preview.display()));
+        print_result(format_args!(
+            "next        look at {}, then: scatterfall run --config {config}",
+            preview.display()
+        ));
     } else {
         let open = open.join(", ");
-        answer(format_args!(
+        print_result(format_args!(
             "next        fill in {open} in {config}, look at {}, then: scatterfall run --config {config}",
             preview.display()
         ));
@@ -76,7 +79,7 @@ pub(crate) fn check_preview(path: &Path) -> Result<()> {
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
         return Ok(());
     }
-    Err(Error::config("--preview", path.display(), "a file name that ends in .png: previews are PNG").into())
+    Err(Error::config("--preview", path.display(), "a file name that ends in .png: previews are PNG"))
 }
 
 fn take_over(script: &Path, output: &Path) -> Result<usize> {
@@ -86,10 +89,10 @@ fn take_over(script: &Path, output: &Path) -> Result<usize> {
     Config::from_text(&text)?;
     write_bytes(output, text.as_bytes())?;
     for line in &left {
-        answer(format_args!("not taken over  {line}"));
+        print_result(format_args!("not taken over  {line}"));
     }
-    answer(format_args!("written     {}", output.display()));
-    answer(format_args!("next        scatterfall run --config {}", output.display()));
+    print_result(format_args!("written     {}", output.display()));
+    print_result(format_args!("next        scatterfall run --config {}", output.display()));
     Ok(0)
 }
 
@@ -128,7 +131,7 @@ fn ask(request: &Request, found: &Proposal) -> Told {
 
 /// Asks a question; `None` for an empty answer.
 fn question(text: &str) -> Option<String> {
-    answer(format_args!("{text} (Enter: later)?"));
+    print_result(format_args!("{text} (Enter: later)?"));
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).ok()?;
     Some(line.trim().to_owned()).filter(|l| !l.is_empty())
@@ -176,10 +179,10 @@ pub(crate) fn recognised(common: &Common, folders: &Folders) -> Result<Common> {
         sets.push("value.fold=true".to_owned());
     }
     for line in found.lines() {
-        say(line);
+        print_status(line);
     }
     if !set("input.total_distance_km") {
-        say("distance    taken as 20 km, as nothing in the pictures tells: --set input.total_distance_km=KM");
+        print_status("distance    taken as 20 km, as nothing in the pictures tells: --set input.total_distance_km=KM");
     }
     sets.append(&mut common.set);
     common.set = sets;

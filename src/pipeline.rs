@@ -167,7 +167,7 @@ pub fn clip(ctx: &Context<'_>) -> Result<RunSummary> {
 /// A picture of the first image with the crop on it.
 ///
 /// # Errors
-/// Those of reading the archive and of [`clip::preview`].
+/// Those of reading the archive; [`crate::Error::Archive`] where no image can be decoded; those of writing.
 pub fn preview(ctx: &Context<'_>, path: &Path) -> Result<Option<String>> {
     clip::preview(ctx, &read_catalogue(ctx, &mut RunSummary::default())?, path)
 }
@@ -472,7 +472,7 @@ pub fn write_seismogram_design(
     Ok(network)
 }
 
-/// Windows an image before features are stored: from the crop, else from the archive's images.
+/// Windows per image before features are stored: from the crop, else from the archive's images.
 fn planned_windows(ctx: &Context<'_>) -> Result<usize> {
     let config = ctx.config;
     let columns = match config.crop {

@@ -34,7 +34,7 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// The geometry that a configuration gives; `windows` is the number of windows an image, where known.
+    /// The geometry that a configuration gives; `windows` is the number of windows per image, where known.
     #[expect(clippy::cast_precision_loss, reason = "windows are far below 2^53")]
     pub fn new(config: &Config, windows: Option<usize>) -> Self {
         let total = config.input.total_distance_km;

@@ -26,7 +26,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(Outcome { left_out: 0, .. }) => 0,
         Ok(_) => LEFT_OUT,
         Err(error) => {
-            terminal::complain(&error);
+            terminal::print_error(&error);
             if error.is_usage() { USAGE } else { FAILED }
         }
     }

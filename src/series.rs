@@ -4,7 +4,7 @@ use scatterfall_scattering::options::Continuity;
 use scatterfall_timestamps::{DAY_US, Micros, micros};
 
 /// The spans of a day's images that form one series each, as half-open ranges.
-pub fn series(times: &[Micros], duration_s: f64, continuity: Continuity) -> Vec<std::ops::Range<usize>> {
+pub(crate) fn series(times: &[Micros], duration_s: f64, continuity: Continuity) -> Vec<std::ops::Range<usize>> {
     let mut spans = Vec::new();
     let mut from = 0;
     for next in 1..=times.len() {
@@ -21,7 +21,7 @@ pub fn series(times: &[Micros], duration_s: f64, continuity: Continuity) -> Vec<
 }
 
 /// True where more than 1.5 durations lie between the starts of two images.
-pub fn is_gap(before: Micros, after: Micros, duration_s: f64) -> bool {
+pub(crate) fn is_gap(before: Micros, after: Micros, duration_s: f64) -> bool {
     after - before > micros(1.5 * duration_s)
 }
 

@@ -14,7 +14,7 @@ use scatterfall_timestamps::Micros;
 ///
 /// # Errors
 /// [`crate::Error::Archive`] where names tell no time, or times no spacing, with the key to set.
-pub fn settle(config: &mut Config) -> Result<Vec<String>> {
+pub(crate) fn settle(config: &mut Config) -> Result<Vec<String>> {
     let mut said = Vec::new();
     if !(config.input.pattern_auto || config.input.duration_auto) {
         return Ok(said);

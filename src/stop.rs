@@ -12,10 +12,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::terminal;
 
 /// Time that stages have for coming to an end by themselves, so that all is over within 5 seconds.
-const PATIENCE: Duration = Duration::from_secs(4);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(4);
 
 /// How often the flag is looked at.
-const GLANCE: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Sets `stop` on a signal; ends the program a while later where a stage is still busy. Files appear whole or not at
 /// all, so any moment will do.
@@ -28,10 +28,10 @@ pub(crate) fn on_signals(stop: &Arc<AtomicBool>, failed: u8) -> io::Result<()> {
     let stop = Arc::clone(stop);
     let watch = move || {
         while !stop.load(Ordering::Relaxed) {
-            thread::sleep(GLANCE);
+            thread::sleep(POLL_INTERVAL);
         }
-        thread::sleep(PATIENCE);
-        terminal::complain(&Error::interrupted().into());
+        thread::sleep(SHUTDOWN_GRACE);
+        terminal::print_error(&Error::interrupted());
         // Without the exit handlers of libraries (a GPU's driver) that other threads are still using.
         signal_hook::low_level::exit(i32::from(failed));
     };

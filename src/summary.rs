@@ -11,7 +11,7 @@ use crate::archive::{Catalogue, Gap, LeftOut, gaps};
 use crate::config::Config;
 use crate::error::Result;
 use crate::store::atomic::write_bytes;
-use crate::store::csv::csv_field;
+use crate::store::csv::Table;
 use crate::store::day::{Record, Stage};
 use scatterfall_npz::NpzFile;
 use scatterfall_npz::Time;
@@ -131,10 +131,10 @@ fn write(path: &Path, summary: &RunSummary, config: &Config, catalogue: &[LeftOu
         "configuration": config.table(),
         "catalogue": catalogue,
     });
-    let mut table = String::from("file,reason\n");
+    let mut table = Table::new("file,reason");
     for left in &summary.left_out {
-        table.push_str(&format!("{},{}\n", csv_field(&left.file), csv_field(&left.reason)));
+        table.line([&left.file, &left.reason]);
     }
-    write_bytes(&path.with_file_name(LEFT_OUT_FILE), table.as_bytes())?;
+    write_bytes(&path.with_file_name(LEFT_OUT_FILE), &table.finish())?;
     write_bytes(path, format!("{text:#}\n").as_bytes())
 }

@@ -70,7 +70,7 @@ pub(crate) fn start_logging(common: &Common) {
     JSON.store(json, Ordering::Relaxed);
     let level = match (common.quiet, common.verbose) {
         (true, _) => LevelFilter::ERROR,
-        // Who has programs read the log wants to follow the run.
+        // Programs read JSON logs; they follow the run at INFO.
         (_, 0) if !json => LevelFilter::WARN,
         (_, 0 | 1) => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
@@ -104,7 +104,7 @@ struct Plain {
 }
 
 impl Plain {
-    /// Items and megabytes a second, and the seconds left.
+    /// Items and megabytes per second, and the seconds left.
     #[expect(clippy::cast_precision_loss, reason = "rates for people")]
     fn rates(&self, bytes: u64) -> (f64, f64, f64) {
         let seconds = self.start.elapsed().as_secs_f64().max(1e-9);
@@ -112,7 +112,7 @@ impl Plain {
         (rate, bytes as f64 / 1e6 / seconds, self.total.saturating_sub(self.done) as f64 / rate.max(1e-9))
     }
 
-    fn say(&self, bytes: u64) {
+    fn print_line(&self, bytes: u64) {
         let Self { stage, unit, total, done, .. } = self;
         let (rate, mb, left) = self.rates(bytes);
         let line = format!("{stage}: {done} of {total} {unit}, {rate:.1} a second, {mb:.1} MB/s, {left:.0} s left");
@@ -195,7 +195,7 @@ impl Observer for Progress {
             if elapsed >= p.next {
                 p.next = elapsed + BETWEEN_LINES;
                 if self.lines {
-                    p.say(bytes);
+                    p.print_line(bytes);
                 } else if self.objects {
                     p.log(bytes, "progress");
                 }
@@ -217,19 +217,19 @@ impl Observer for Progress {
 
 /// Writes a line about what was done to standard output, unless only what is wrong is to be said. A reader that has
 /// gone away is not an error.
-pub(crate) fn say(line: impl std::fmt::Display) {
+pub(crate) fn print_status(line: impl std::fmt::Display) {
     if !QUIET.load(Ordering::Relaxed) {
-        answer(line);
+        print_result(line);
     }
 }
 
 /// Writes what a command is there to tell to standard output.
-pub(crate) fn answer(line: impl std::fmt::Display) {
+pub(crate) fn print_result(line: impl std::fmt::Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// As [`answer`], for a text with its own line ends.
-pub(crate) fn answer_bytes(text: &[u8]) {
+/// As [`print_result`], for a text with its own line ends.
+pub(crate) fn print_bytes(text: &[u8]) {
     let _ = io::stdout().write_all(text);
 }
 
@@ -237,20 +237,20 @@ pub(crate) fn answer_bytes(text: &[u8]) {
 const NAMED: usize = 10;
 
 /// Names what was left out, or where that is listed.
-pub(crate) fn say_left_out(left_out: &[LeftOut], table: &Path) {
+pub(crate) fn print_left_out(left_out: &[LeftOut], table: &Path) {
     if QUIET.load(Ordering::Relaxed) && !left_out.is_empty() {
-        wrong(&format!("{} files left out, listed in {}", left_out.len(), table.display()));
+        print_problem(&format!("{} files left out, listed in {}", left_out.len(), table.display()));
     }
     for left in left_out.iter().take(NAMED) {
-        say(format_args!("  left out: {}: {}", left.file, left.reason));
+        print_status(format_args!("  left out: {}: {}", left.file, left.reason));
     }
     if left_out.len() > NAMED {
-        say(format_args!("  ... and {} more, listed in {}", left_out.len() - NAMED, table.display()));
+        print_status(format_args!("  ... and {} more, listed in {}", left_out.len() - NAMED, table.display()));
     }
 }
 
 /// Writes the one line that says what went wrong.
-pub(crate) fn complain(error: &Error) {
+pub(crate) fn print_error(error: &Error) {
     let mut line = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -261,10 +261,10 @@ pub(crate) fn complain(error: &Error) {
         }
         cause = error.source();
     }
-    wrong(&line.replace('\n', " "));
+    print_problem(&line.replace('\n', " "));
 }
 
-fn wrong(line: &str) {
+fn print_problem(line: &str) {
     if JSON.load(Ordering::Relaxed) {
         tracing::error!("{line}");
     } else {

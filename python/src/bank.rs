@@ -7,7 +7,7 @@ use scatterfall_scattering::options::{Bank, Normalize};
 use scatterfall_scattering::filter_bank::FilterBank;
 
 /// Most samples of a bank in time.
-const MOST_SAMPLES: usize = 1 << 28;
+const MAX_SAMPLES: usize = 1 << 28;
 
 type Arrays<'py> = (
     Bound<'py, PyArray1<f64>>,
@@ -32,8 +32,8 @@ pub(crate) fn morlet_bank<'py>(
     if bins == 0 || !positive(quality) || !positive(sampling_rate) {
         return Err(PyValueError::new_err("bins, quality and sampling_rate have to be positive and finite"));
     }
-    if octaves.saturating_mul(resolution).saturating_mul(bins) > MOST_SAMPLES {
-        let text = format!("{octaves} octaves x {resolution} filters of {bins} samples are more than {MOST_SAMPLES}");
+    if octaves.saturating_mul(resolution).saturating_mul(bins) > MAX_SAMPLES {
+        let text = format!("{octaves} octaves x {resolution} filters of {bins} samples are more than {MAX_SAMPLES}");
         return Err(PyValueError::new_err(text));
     }
     let normalize = match normalize {

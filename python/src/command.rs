@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use crate::errors::guarded;
 
 /// How often signals are looked at.
-const GLANCE: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs a command (its arguments without the program's name) and returns how many files were left out.
 ///
@@ -35,7 +35,7 @@ pub(crate) fn command(py: Python<'_>, arguments: Vec<OsString>) -> PyResult<usiz
     let wait = std::sync::Mutex::new(wait);
     loop {
         let glance = py.detach(|| match wait.lock() {
-            Ok(wait) => wait.recv_timeout(GLANCE),
+            Ok(wait) => wait.recv_timeout(POLL_INTERVAL),
             Err(_) => Err(RecvTimeoutError::Disconnected),
         });
         match (glance, raised.take()) {

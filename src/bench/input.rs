@@ -9,11 +9,11 @@ use crate::progress::Context;
 use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
 
 /// PNG files in memory, with names that tell their times.
-pub struct Input {
+pub(crate) struct Input {
     /// Name and content.
-    pub files: Vec<(String, Vec<u8>)>,
+    pub(crate) files: Vec<(String, Vec<u8>)>,
     /// Width and height in pixels.
-    pub size: (u32, u32),
+    pub(crate) size: (u32, u32),
 }
 
 impl Input {
@@ -21,7 +21,7 @@ impl Input {
     ///
     /// # Errors
     /// Those of [`SynthArchive`].
-    pub fn synthetic(images: usize) -> Result<Self> {
+    pub(crate) fn synthetic(images: usize) -> Result<Self> {
         let options = SynthOptions { images, layout: Layout::Screenshot, ..SynthOptions::default() };
         let archive = SynthArchive::new(&options)?;
         let minutes: Vec<usize> = archive.minutes().collect();
@@ -34,7 +34,7 @@ impl Input {
     ///
     /// # Errors
     /// Those of reading the archive.
-    pub fn of_archive(ctx: &Context<'_>, images: usize) -> Result<Self> {
+    pub(crate) fn of_archive(ctx: &Context<'_>, images: usize) -> Result<Self> {
         let catalogue = Catalogue::read(&ctx.config.input, &ctx.config.output.path)?;
         let read = |image: &crate::archive::ImageRef| {
             let content = std::fs::read(&image.path).map_err(|e| Error::io("read", &image.path, e))?;
@@ -52,7 +52,7 @@ impl Input {
     }
 
     /// Bytes of all files.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.files.iter().map(|(_, content)| content.len() as u64).sum()
     }
 

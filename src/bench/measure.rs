@@ -52,7 +52,7 @@ const MONTH: f64 = 43_200.0;
 ///
 /// # Errors
 /// Those of the stages; [`Error::Disagreement`] where both backends' results differ by more than they may.
-pub fn run(ctx: &Context<'_>, input: &Input, options: &Options) -> Result<Report> {
+pub(crate) fn run(ctx: &Context<'_>, input: &Input, options: &Options) -> Result<Report> {
     let all = ctx.pool.current_num_threads();
     let one = Arc::new(
         rayon::ThreadPoolBuilder::new()

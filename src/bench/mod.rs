@@ -13,25 +13,25 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use self::input::Input;
-pub use self::measure::run;
+pub(crate) use self::input::Input;
+pub(crate) use self::measure::run;
 
 /// What is to be measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
+pub(crate) struct Options {
     /// Images.
-    pub images: usize,
+    pub(crate) images: usize,
     /// Repetitions that count.
-    pub repetitions: usize,
+    pub(crate) repetitions: usize,
     /// Measure the CPU.
-    pub cpu: bool,
+    pub(crate) cpu: bool,
     /// Measure a GPU.
-    pub gpu: Gpu,
+    pub(crate) gpu: Gpu,
 }
 
 /// Whether a GPU takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gpu {
+pub(crate) enum Gpu {
     /// No.
     No,
     /// Where `--backend auto` would take one.
@@ -42,26 +42,26 @@ pub enum Gpu {
 
 /// One device, for the lines above the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Device {
+pub(crate) struct Device {
     /// `cpu` or `gpu`.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Driver, interface, instruction set.
-    pub detail: String,
+    pub(crate) detail: String,
     /// It is a program that computes on the CPU, and says nothing about graphics cards.
-    pub software: bool,
+    pub(crate) software: bool,
 }
 
 /// Median, least and most of some repetitions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Spread {
+pub(crate) struct Spread {
     /// Median.
-    pub median: f64,
+    pub(crate) median: f64,
     /// Least.
-    pub min: f64,
+    pub(crate) min: f64,
     /// Most.
-    pub max: f64,
+    pub(crate) max: f64,
 }
 
 impl Spread {
@@ -76,7 +76,7 @@ impl Spread {
 /// Where a stage was timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub(crate) enum Place {
     /// One thread.
     CpuOneThread,
     /// All threads.
@@ -89,77 +89,77 @@ pub enum Place {
 
 /// One stage in one place.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Row {
+pub(crate) struct Row {
     /// The stage.
-    pub stage: String,
+    pub(crate) stage: String,
     /// Where.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Milliseconds an image.
-    pub ms_per_image: Spread,
-    /// Images a second.
-    pub images_per_s: f64,
+    pub(crate) ms_per_image: Spread,
+    /// Images per second.
+    pub(crate) images_per_s: f64,
     /// Millions of bytes of the stage's input a second: files for decoding, pixels for features, samples for the transform.
-    pub mb_per_s: Option<f64>,
-    /// Segments a second.
-    pub segments_per_s: Option<f64>,
-    /// Thousands of millions of floating-point operations a second, counted as if done the plain way (see
+    pub(crate) mb_per_s: Option<f64>,
+    /// Segments per second.
+    pub(crate) segments_per_s: Option<f64>,
+    /// Thousands of millions of floating-point operations per second, counted as if done the plain way (see
     /// `docs/performance.md`).
-    pub gflop_per_s: Option<f64>,
-    /// Thousands of millions of bytes a second, input read once and results written once.
-    pub gb_per_s: Option<f64>,
+    pub(crate) gflop_per_s: Option<f64>,
+    /// Thousands of millions of bytes per second, input read once and results written once.
+    pub(crate) gb_per_s: Option<f64>,
     /// How many times as fast as the same stage on all threads of the CPU.
-    pub times_cpu: Option<f64>,
+    pub(crate) times_cpu: Option<f64>,
 }
 
 /// The largest difference between both backends' results, and what is allowed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Agreement {
+pub(crate) struct Agreement {
     /// Of which results.
-    pub what: String,
+    pub(crate) what: String,
     /// Share of the largest value; for the dominant frequency the share of windows that differ.
-    pub difference: f64,
+    pub(crate) difference: f64,
     /// Most that is allowed.
-    pub allowed: f64,
+    pub(crate) allowed: f64,
 }
 
 /// Everything that was measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// Version of the program.
-    pub version: &'static str,
+    pub(crate) version: &'static str,
     /// Threads of the CPU that "all" means.
-    pub threads: usize,
+    pub(crate) threads: usize,
     /// Number of images.
-    pub images: usize,
+    pub(crate) images: usize,
     /// Width and height of the images in pixels.
-    pub image_size: (u32, u32),
+    pub(crate) image_size: (u32, u32),
     /// Width and height of the plot area in pixels.
-    pub plot_size: (usize, usize),
+    pub(crate) plot_size: (usize, usize),
     /// Bytes of an image's file, on average.
-    pub file_bytes: u64,
-    /// Segments an image.
-    pub segments: usize,
+    pub(crate) file_bytes: u64,
+    /// Segments per image.
+    pub(crate) segments: usize,
     /// Channels and samples of a segment.
-    pub segment: (usize, usize),
+    pub(crate) segment: (usize, usize),
     /// Repetitions.
-    pub repetitions: usize,
+    pub(crate) repetitions: usize,
     /// Devices.
-    pub devices: Vec<Device>,
+    pub(crate) devices: Vec<Device>,
     /// Why there is no GPU among them, where one was looked for.
-    pub no_gpu: Option<String>,
+    pub(crate) no_gpu: Option<String>,
     /// The table.
-    pub rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// Comparison of both backends' results.
-    pub agreement: Vec<Agreement>,
+    pub(crate) agreement: Vec<Agreement>,
     /// What a month of one-minute images would take, by place.
-    pub month: BTreeMap<Place, Month>,
+    pub(crate) month: BTreeMap<Place, Month>,
 }
 
 /// Seconds for 43,200 images, if each took as long as here.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Month {
+pub(crate) struct Month {
     /// From files to coefficients, which grows as the number of images.
-    pub to_coefficients_s: f64,
+    pub(crate) to_coefficients_s: f64,
     /// Reduction and clustering, which grow more slowly: an upper bound.
-    pub to_clusters_s: f64,
+    pub(crate) to_clusters_s: f64,
 }

@@ -40,7 +40,7 @@ pub struct Input {
     pub end: Option<Micros>,
     /// Distance of the left edge.
     pub distance_offset_km: f64,
-    /// Most pixels an image may have.
+    /// Maximum number of pixels of an image.
     pub max_pixels: u64,
 }
 
@@ -123,7 +123,7 @@ impl ValueScale {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Features {
-    /// Columns a window.
+    /// Columns per window.
     #[serde(deserialize_with = "rules::count::<1, 4096, _>")]
     pub window: usize,
     /// Columns between windows.
@@ -463,7 +463,7 @@ pub struct Visualize {
     /// Every how many-th image is stacked.
     #[serde(deserialize_with = "rules::many")]
     pub image_step: usize,
-    /// Images a stack.
+    /// Images per stack.
     #[serde(deserialize_with = "rules::count::<1, 1000, _>")]
     pub images_per_group: usize,
 }
@@ -477,6 +477,6 @@ pub struct Compute {
     pub threads: usize,
     /// Bytes for images in work.
     pub memory_bytes: usize,
-    /// Images a batch; 0: chosen.
+    /// Images per batch; 0: chosen.
     pub batch_images: usize,
 }

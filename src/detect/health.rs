@@ -15,7 +15,7 @@ const MIN_STRETCH_M: f64 = 20.0;
 
 /// What can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FaultKind {
+pub(crate) enum FaultKind {
     /// A stretch at the lowest colour.
     Dead,
     /// A stretch at the highest colour.
@@ -34,7 +34,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// The name in `health.csv`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dead => "dead",
             Self::Saturated => "saturated",
@@ -49,25 +49,25 @@ impl FaultKind {
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// What it is.
-    pub kind: FaultKind,
+    pub(crate) kind: FaultKind,
     /// Begin.
-    pub time_from: Micros,
+    pub(crate) time_from: Micros,
     /// End.
-    pub time_to: Micros,
+    pub(crate) time_to: Micros,
     /// First place in km from the fibre's first column.
-    pub from_km: f64,
+    pub(crate) from_km: f64,
     /// Last place.
-    pub to_km: f64,
+    pub(crate) to_km: f64,
     /// Images that show it.
-    pub images: usize,
+    pub(crate) images: usize,
     /// Size where it has one: index units of a step, rows that are missing.
-    pub value: Option<f64>,
+    pub(crate) value: Option<f64>,
 }
 
 /// Collects faults from measurements in the order of time.
-pub struct HealthWatch<'a> {
+pub(crate) struct HealthWatch<'a> {
     plan: &'a DetectorPlan,
     done: Vec<Fault>,
     /// Stretches that the image before still showed.
@@ -79,12 +79,12 @@ pub struct HealthWatch<'a> {
 
 impl<'a> HealthWatch<'a> {
     /// Nothing seen so far.
-    pub fn new(plan: &'a DetectorPlan) -> Self {
+    pub(crate) fn new(plan: &'a DetectorPlan) -> Self {
         Self { plan, done: Vec::new(), open: Vec::new(), last: None, levels: Vec::new() }
     }
 
     /// Looks at the next image.
-    pub fn see(&mut self, m: &Measurement) {
+    pub(crate) fn see(&mut self, m: &Measurement) {
         let geometry = self.plan.geometry;
         let duration = micros(geometry.duration_s);
         if let Some(last) = self.last.filter(|&last| is_gap(last, m.time_us, geometry.duration_s)) {
@@ -108,7 +108,7 @@ impl<'a> HealthWatch<'a> {
     }
 
     /// All faults, by time and place.
-    pub fn finish(mut self) -> Vec<Fault> {
+    pub(crate) fn finish(mut self) -> Vec<Fault> {
         self.close_all();
         self.end_levels();
         self.done.sort_by(|a, b| {

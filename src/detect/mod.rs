@@ -2,6 +2,6 @@
 //!
 //! The numbers are the work of `scatterfall_detector`; here they meet the archive's files.
 
-pub mod health;
-pub mod plan;
-pub mod stored;
+pub(crate) mod health;
+pub(crate) mod plan;
+pub(crate) mod stored;

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 
 /// Settings of the detector as the configuration has them.
-pub fn params(config: &Config) -> DetectorParams {
+pub(crate) fn params(config: &Config) -> DetectorParams {
     let d = &config.detect;
     DetectorParams {
         speeds_ms: d.speeds_ms.clone(),
@@ -27,7 +27,7 @@ pub fn params(config: &Config) -> DetectorParams {
 ///
 /// # Errors
 /// [`Error::Config`] for settings that no detector can have.
-pub fn plan(config: &Config, rows: usize, columns: usize) -> Result<DetectorPlan> {
+pub(crate) fn plan(config: &Config, rows: usize, columns: usize) -> Result<DetectorPlan> {
     with_params(config, rows, columns, params(config))
 }
 
@@ -35,13 +35,18 @@ pub fn plan(config: &Config, rows: usize, columns: usize) -> Result<DetectorPlan
 ///
 /// # Errors
 /// As [`plan`].
-pub fn with_params(config: &Config, rows: usize, columns: usize, params: DetectorParams) -> Result<DetectorPlan> {
+pub(crate) fn with_params(
+    config: &Config,
+    rows: usize,
+    columns: usize,
+    params: DetectorParams,
+) -> Result<DetectorPlan> {
     let (duration_s, length_m) = (config.input.duration_s, 1000.0 * config.input.total_distance_km);
     DetectorPlan::new(Geometry { rows, columns, duration_s, length_m }, params).map_err(error)
 }
 
 /// What the measurements depend on, beside the pixels' way to values.
-pub fn measured_with(plan: &DetectorPlan) -> Value {
+pub(crate) fn measured_with(plan: &DetectorPlan) -> Value {
     let p = &plan.params;
     json!({
         "geometry": plan.geometry, "speeds_ms": p.speeds_ms, "slant_s": p.slant_s, "slant_m": p.slant_m,
@@ -51,7 +56,7 @@ pub fn measured_with(plan: &DetectorPlan) -> Value {
 }
 
 /// An error of the detector as one of the program.
-pub fn error(e: DetectorError) -> Error {
+pub(crate) fn error(e: DetectorError) -> Error {
     match e {
         DetectorError::Parameter { name, value, expected } => Error::config(format!("detect.{name}"), value, expected),
         other => Error::Detection(other),

@@ -13,12 +13,12 @@ use scatterfall_npz::Time;
 use scatterfall_timestamps::Micros;
 
 /// Days of measurements on disk.
-pub struct StoredDays<'a> {
+pub(crate) struct StoredDays<'a> {
     plan: &'a DetectorPlan,
     files: Vec<PathBuf>,
     images: Vec<usize>,
     /// File names of the images by their times.
-    pub names: HashMap<Micros, String>,
+    pub(crate) names: HashMap<Micros, String>,
 }
 
 impl<'a> StoredDays<'a> {
@@ -26,7 +26,7 @@ impl<'a> StoredDays<'a> {
     ///
     /// # Errors
     /// Those of reading the days' times.
-    pub fn open(output: &Path, days: &[String], plan: &'a DetectorPlan) -> Result<Self> {
+    pub(crate) fn open(output: &Path, days: &[String], plan: &'a DetectorPlan) -> Result<Self> {
         let mut stored = Self { plan, files: Vec::new(), images: Vec::new(), names: HashMap::new() };
         for day in days {
             let path = Stage::Measurements.file(output, day);
@@ -44,7 +44,7 @@ impl<'a> StoredDays<'a> {
     }
 
     /// The day files, in order.
-    pub fn files(&self) -> &[PathBuf] {
+    pub(crate) fn files(&self) -> &[PathBuf] {
         &self.files
     }
 }

@@ -1,6 +1,5 @@
 //! `events.csv` and `events.json`: what happened, one line per event.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use scatterfall_detector::{Event, Reason};
@@ -8,76 +7,77 @@ use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::store::atomic::write_bytes;
-use crate::store::csv::csv_field;
+use crate::store::csv::Table;
 use scatterfall_timestamps::{Micros, iso};
 
 /// The columns of `events.csv`.
-pub const HEADER: &str = "event,time_from,time_to,distance_from_km,distance_to_km,peak_time,peak_km,score,rise_db,path,speed_ms,kind,image_file";
+pub(crate) const HEADER: &str = "event,time_from,time_to,distance_from_km,distance_to_km,peak_time,peak_km,score,rise_db,path,speed_ms,kind,image_file";
 
 /// The list in CSV.
-pub fn csv_file(output: &Path) -> PathBuf {
+pub(crate) fn csv_file(output: &Path) -> PathBuf {
     output.join("events.csv")
 }
 
 /// The list in JSON, with the reason in words.
-pub fn json_file(output: &Path) -> PathBuf {
+pub(crate) fn json_file(output: &Path) -> PathBuf {
     output.join("events.json")
 }
 
 /// An event as it is listed.
 #[derive(Clone, Debug)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// What was found.
-    pub event: &'a Event,
+    pub(crate) event: &'a Event,
     /// Name or number of its kind.
-    pub kind: String,
+    pub(crate) kind: String,
     /// The image that holds its peak.
-    pub image_file: &'a str,
+    pub(crate) image_file: &'a str,
 }
 
 /// What index units and distances of the fibre are in the user's units.
 #[derive(Clone, Copy, Debug)]
-pub struct Units {
+pub(crate) struct Units {
     /// Decibels per index unit.
-    pub db_per_index: f64,
+    pub(crate) db_per_index: f64,
     /// Distance of the fibre's first column in km.
-    pub offset_km: f64,
+    pub(crate) offset_km: f64,
 }
 
 /// Writes both lists; events are numbered from 1 in their order.
 ///
 /// # Errors
 /// [`crate::Error::Io`].
-pub fn write(output: &Path, entries: &[Entry<'_>], units: Units) -> Result<()> {
-    write_bytes(&csv_file(output), csv(entries, units).as_bytes())?;
+pub(crate) fn write(output: &Path, entries: &[Entry<'_>], units: Units) -> Result<()> {
+    write_bytes(&csv_file(output), &csv(entries, units))?;
     let list: Vec<Value> = (1..).zip(entries).map(|(number, e)| value(number, e, units)).collect();
     let mut text = serde_json::to_string_pretty(&list).unwrap_or_default();
     text.push('\n');
     write_bytes(&json_file(output), text.as_bytes())
 }
 
-fn csv(entries: &[Entry<'_>], units: Units) -> String {
-    let mut text = format!("{HEADER}\n");
+fn csv(entries: &[Entry<'_>], units: Units) -> Vec<u8> {
+    let mut table = Table::new(HEADER);
     for (number, entry) in (1..).zip(entries) {
         let e = entry.event;
         let speed = e.speed_ms.map_or_else(String::new, |v| format!("{v:.1}"));
-        let _ = writeln!(
-            text,
-            "{number},{},{},{:.3},{:.3},{},{:.3},{:.2},{:.1},{},{speed},{},{}",
-            tenths(e.time_from_us),
-            tenths(e.time_to_us),
-            e.distance_from_km + units.offset_km,
-            e.distance_to_km + units.offset_km,
-            tenths(e.peak_time_us),
-            e.peak_km + units.offset_km,
-            e.score,
-            f64::from(e.rise_index) * units.db_per_index,
+        let km = |along: f64| format!("{:.3}", along + units.offset_km);
+        table.line([
+            &number.to_string(),
+            &tenths(e.time_from_us),
+            &tenths(e.time_to_us),
+            &km(e.distance_from_km),
+            &km(e.distance_to_km),
+            &tenths(e.peak_time_us),
+            &km(e.peak_km),
+            &format!("{:.2}", e.score),
+            &format!("{:.1}", f64::from(e.rise_index) * units.db_per_index),
             e.path.name(),
-            csv_field(&entry.kind),
-            csv_field(entry.image_file),
-        );
+            &speed,
+            &entry.kind,
+            entry.image_file,
+        ]);
     }
-    text
+    table.finish()
 }
 
 /// An event in JSON, as `events.json` has it.
@@ -103,28 +103,27 @@ pub(crate) fn value(number: usize, entry: &Entry<'_>, units: Units) -> Value {
 /// [`crate::Error::Io`].
 pub(crate) fn write_values(output: &Path, list: &[Value]) -> Result<()> {
     let mut list = list.to_vec();
-    let mut text = format!("{HEADER}\n");
+    let mut table = Table::new(HEADER);
     for (number, event) in (1..).zip(&mut list) {
         event["event"] = json!(number);
         let of_field = |key: &str| match (&event[key], key) {
-            (Value::String(s), _) => csv_field(s).to_string(),
+            (Value::String(s), _) => s.clone(),
             (Value::Number(n), "event") => n.to_string(),
             (Value::Number(n), "rise_db" | "speed_ms") => format!("{:.1}", n.as_f64().unwrap_or(0.0)),
             (Value::Number(n), "score") => format!("{:.2}", n.as_f64().unwrap_or(0.0)),
             (Value::Number(n), _) => format!("{:.3}", n.as_f64().unwrap_or(0.0)),
             _ => String::new(),
         };
-        let fields: Vec<String> = HEADER.split(',').map(of_field).collect();
-        let _ = writeln!(text, "{}", fields.join(","));
+        table.line(HEADER.split(',').map(of_field));
     }
-    write_bytes(&csv_file(output), text.as_bytes())?;
+    write_bytes(&csv_file(output), &table.finish())?;
     let mut text = serde_json::to_string_pretty(&list).unwrap_or_default();
     text.push('\n');
     write_bytes(&json_file(output), text.as_bytes())
 }
 
 /// Why an event is one, in words.
-pub fn words(reason: &Reason, units: Units) -> String {
+pub(crate) fn words(reason: &Reason, units: Units) -> String {
     let db = |index: f32| f64::from(index) * units.db_per_index;
     match *reason {
         Reason::Rises { rise_index, extent_km, seconds } => {
@@ -151,7 +150,7 @@ fn duration(seconds: f64) -> String {
 }
 
 /// A time in ISO 8601 (UTC) to a tenth of a second.
-pub fn tenths(time: Micros) -> String {
+pub(crate) fn tenths(time: Micros) -> String {
     let rounded = (time + 50_000).div_euclid(100_000);
     let whole = iso(rounded.div_euclid(10) * 1_000_000);
     format!("{}.{}Z", whole.trim_end_matches('Z'), rounded.rem_euclid(10))

@@ -1,18 +1,18 @@
 //! `health.csv`: what is wrong with instrument, fibre or recording, by time and place.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::detect::health::Fault;
 use crate::error::Result;
 use crate::store::atomic::write_bytes;
+use crate::store::csv::Table;
 use scatterfall_timestamps::iso;
 
 /// The columns of `health.csv`.
-pub const HEADER: &str = "kind,time_from,time_to,distance_from_km,distance_to_km,images,value";
+pub(crate) const HEADER: &str = "kind,time_from,time_to,distance_from_km,distance_to_km,images,value";
 
 /// The file.
-pub fn file(output: &Path) -> PathBuf {
+pub(crate) fn file(output: &Path) -> PathBuf {
     output.join("health.csv")
 }
 
@@ -20,20 +20,13 @@ pub fn file(output: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`crate::Error::Io`].
-pub fn write(output: &Path, faults: &[Fault], offset_km: f64) -> Result<()> {
-    let mut text = format!("{HEADER}\n");
+pub(crate) fn write(output: &Path, faults: &[Fault], offset_km: f64) -> Result<()> {
+    let mut table = Table::new(HEADER);
     for f in faults {
         let value = f.value.map_or_else(String::new, |v| format!("{v:.2}"));
-        let _ = writeln!(
-            text,
-            "{},{},{},{:.3},{:.3},{},{value}",
-            f.kind.name(),
-            iso(f.time_from),
-            iso(f.time_to),
-            f.from_km + offset_km,
-            f.to_km + offset_km,
-            f.images,
-        );
+        let km = |along: f64| format!("{:.3}", along + offset_km);
+        let (from, to) = (iso(f.time_from), iso(f.time_to));
+        table.line([f.kind.name(), &from, &to, &km(f.from_km), &km(f.to_km), &f.images.to_string(), &value]);
     }
-    write_bytes(&file(output), text.as_bytes())
+    write_bytes(&file(output), &table.finish())
 }

@@ -18,9 +18,9 @@ use scatterfall_npz::Time;
 /// (images, steps, places; whitened means), `slant`, `slant_row` and `slant_column` (images, cells, speeds, parts), `missing`
 /// (images, steps), `repeated` and `blank` (images; share of rows), `duplicate` (images; 1 where the image repeats the one
 /// before), `constant` (images, columns; 1 where a column shows one value only).
-pub struct MeasurementWriter {
+pub(crate) struct MeasurementWriter {
     /// The file that grows.
-    pub stream: NpzStream,
+    pub(crate) stream: NpzStream,
     handles: [usize; 15],
     db: (f64, f64),
 }
@@ -30,7 +30,7 @@ impl MeasurementWriter {
     ///
     /// # Errors
     /// [`Error::Io`] where the folder cannot be made.
-    pub fn new(mut stream: NpzStream, plan: &DetectorPlan, db: (f64, f64)) -> Result<Self> {
+    pub(crate) fn new(mut stream: NpzStream, plan: &DetectorPlan, db: (f64, f64)) -> Result<Self> {
         let (columns, places, steps) = (plan.geometry.columns, plan.block_columns, plan.block_rows);
         let slants = [plan.cells, plan.speeds_ms.len(), plan.slant_parts()];
         let handles = [
@@ -58,7 +58,7 @@ impl MeasurementWriter {
     /// # Errors
     /// [`Error::Io`] where it cannot be written.
     #[expect(clippy::cast_possible_truncation, reason = "decibels are stored in single precision")]
-    pub fn append(&mut self, m: &Measurement) -> Result<()> {
+    pub(crate) fn append(&mut self, m: &Measurement) -> Result<()> {
         let [
             times,
             median2,
@@ -100,7 +100,7 @@ impl MeasurementWriter {
 ///
 /// # Errors
 /// [`Error::Store`] for a file that is damaged or of another geometry.
-pub fn read(path: &Path, plan: &DetectorPlan) -> Result<Vec<Measurement>> {
+pub(crate) fn read(path: &Path, plan: &DetectorPlan) -> Result<Vec<Measurement>> {
     let mut file = NpzFile::open(path)?;
     let times = file.read::<Time>("times")?.1;
     let n = times.len();

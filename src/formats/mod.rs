@@ -1,8 +1,8 @@
 //! One module per file format of the output folder, reader and writer together.
 
-pub mod events;
-pub mod health;
-pub mod measurements;
-pub mod names;
-pub mod reachability;
-pub mod scores;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod measurements;
+pub(crate) mod names;
+pub(crate) mod reachability;
+pub(crate) mod scores;

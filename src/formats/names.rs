@@ -6,18 +6,18 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 /// Events of a kind with this name are left out of the list.
-pub const IGNORE: &str = "ignore";
+pub(crate) const IGNORE: &str = "ignore";
 
 /// Names of kinds by their numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names(BTreeMap<usize, String>);
+pub(crate) struct Names(BTreeMap<usize, String>);
 
 impl Names {
     /// Reads the file; without one no kind has a name.
     ///
     /// # Errors
     /// [`Error::ConfigText`] for what is no table of numbers and names.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
@@ -39,12 +39,12 @@ impl Names {
     }
 
     /// A kind's name, else its number; nothing for an event without a kind.
-    pub fn of(&self, kind: Option<usize>) -> String {
+    pub(crate) fn of(&self, kind: Option<usize>) -> String {
         kind.map_or_else(String::new, |k| self.0.get(&k).cloned().unwrap_or_else(|| k.to_string()))
     }
 
     /// Whether events of this kind are left out of the list.
-    pub fn ignores(&self, kind: Option<usize>) -> bool {
+    pub(crate) fn ignores(&self, kind: Option<usize>) -> bool {
         kind.and_then(|k| self.0.get(&k)).is_some_and(|name| name == IGNORE)
     }
 }

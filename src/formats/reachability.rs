@@ -1,30 +1,30 @@
 //! `reachability.csv`: events in the order of OPTICS, each with the distance at which it joins those before it.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::store::atomic::write_bytes;
+use crate::store::csv::Table;
 use scatterfall_timestamps::{Micros, iso};
 
 /// The columns of `reachability.csv`.
-pub const HEADER: &str = "time,distance_km,reachability,kind";
+pub(crate) const HEADER: &str = "time,distance_km,reachability,kind";
 
 /// An event's place in the order.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reached {
+pub(crate) struct Reached {
     /// When it was strongest.
-    pub time: Micros,
+    pub(crate) time: Micros,
     /// Where it was strongest, in km.
-    pub distance_km: f64,
+    pub(crate) distance_km: f64,
     /// Distance to the nearest dense neighbourhood before it; nothing for the first of a heap.
-    pub reachability: Option<f64>,
+    pub(crate) reachability: Option<f64>,
     /// Its kind, from 1 on; nothing for noise.
-    pub kind: Option<usize>,
+    pub(crate) kind: Option<usize>,
 }
 
 /// The file.
-pub fn file(output: &Path) -> PathBuf {
+pub(crate) fn file(output: &Path) -> PathBuf {
     output.join("reachability.csv")
 }
 
@@ -32,21 +32,21 @@ pub fn file(output: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`Error::Io`].
-pub fn write(output: &Path, order: &[Reached]) -> Result<()> {
-    let mut text = format!("{HEADER}\n");
+pub(crate) fn write(output: &Path, order: &[Reached]) -> Result<()> {
+    let mut table = Table::new(HEADER);
     for event in order {
         let reachability = event.reachability.map_or_else(String::new, |r| format!("{r:.6}"));
         let kind = event.kind.map_or_else(String::new, |k| k.to_string());
-        let _ = writeln!(text, "{},{:.3},{reachability},{kind}", iso(event.time), event.distance_km);
+        table.line([iso(event.time), format!("{:.3}", event.distance_km), reachability, kind]);
     }
-    write_bytes(&file(output), text.as_bytes())
+    write_bytes(&file(output), &table.finish())
 }
 
 /// Reads reachabilities and kinds in their order.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Store`] for a line that is none of [`write`]'s.
-pub fn read(path: &Path) -> Result<Vec<(Option<f64>, Option<usize>)>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<(Option<f64>, Option<usize>)>> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
     let mut lines = text.lines();
     if lines.next() != Some(HEADER) {

@@ -13,7 +13,7 @@ use scatterfall_npz::{F16, Time};
 ///
 /// # Errors
 /// [`crate::Error::Io`] where it cannot be written.
-pub fn write(path: &Path, plan: &DetectorPlan, day: &DayScores, offset_km: f64) -> Result<()> {
+pub(crate) fn write(path: &Path, plan: &DetectorPlan, day: &DayScores, offset_km: f64) -> Result<()> {
     let mut out = NpzStream::new(path.to_path_buf());
     let score = out.declare::<f32>("score", &[plan.cells])?;
     out.append(score, day.score.iter().copied())?;

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use scatterfall_recognize::{ChosenMap, Confidence, Findings, Fit, Picture, Rect, TimeAxis, recognize};
 
-pub use python::from_python;
-pub use text::{Told, configuration};
+pub(crate) use python::from_python;
+pub(crate) use text::{Told, configuration};
 
 use crate::archive;
 use crate::colormap;
@@ -26,60 +26,58 @@ use scatterfall_timestamps::Micros;
 const RUNS: usize = 3;
 const RUN_PICTURES: usize = 6;
 /// Most pixels of a picture that is looked at.
-const MOST_PIXELS: u64 = 64_000_000;
+const MAX_PIXELS: u64 = 64_000_000;
 
 /// What was found in an archive.
 #[derive(Clone, Debug)]
-pub struct Proposal {
+pub(crate) struct Proposal {
     /// The folder or picture.
-    pub input: PathBuf,
+    pub(crate) input: PathBuf,
     /// Pictures there.
-    pub pictures: usize,
+    pub(crate) pictures: usize,
     /// Width and height of those looked at.
-    pub size: (usize, usize),
-    /// Pictures looked at, and the first of them.
-    pub looked_at: usize,
+    pub(crate) size: (usize, usize),
     /// A picture that was looked at.
-    pub example: PathBuf,
+    pub(crate) example: PathBuf,
     /// The pattern of the names.
-    pub names: Option<FoundPattern>,
+    pub(crate) names: Option<FoundPattern>,
     /// Seconds from one picture to the next; `None` where the names do not tell.
-    pub step_s: Option<f64>,
+    pub(crate) step_s: Option<f64>,
     /// What the pictures show.
-    pub findings: Findings,
+    pub(crate) findings: Findings,
 }
 
 impl Proposal {
     /// The plot area, `None` where it is the whole picture.
-    pub fn crop(&self) -> Option<Rect> {
+    pub(crate) fn crop(&self) -> Option<Rect> {
         let plot = self.findings.plot.value;
         ((plot.width(), plot.height()) != self.size).then_some(plot)
     }
 
     /// The time axis.
-    pub fn time_axis(&self) -> TimeAxis {
+    pub(crate) fn time_axis(&self) -> TimeAxis {
         self.findings.time_axis.value
     }
 
     /// The chosen colour map.
-    pub fn map(&self) -> Option<&ChosenMap> {
+    pub(crate) fn map(&self) -> Option<&ChosenMap> {
         self.findings.map.value.as_ref()
     }
 
     /// The map as `value.colormap` names it; `None` for one of the picture's own.
-    pub fn map_name(&self) -> Option<String> {
+    pub(crate) fn map_name(&self) -> Option<String> {
         let map = self.map()?;
         let name = map.name.as_ref()?;
         Some(if map.reversed { format!("{name}_r") } else { name.clone() })
     }
 
     /// The best fits, for people.
-    pub fn best_fits(&self) -> &[Fit] {
+    pub(crate) fn best_fits(&self) -> &[Fit] {
         &self.findings.fits[..self.findings.fits.len().min(4)]
     }
 
     /// What may well be wrong: configuration key and why.
-    pub fn doubts(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn doubts(&self) -> Vec<(&'static str, String)> {
         let f = &self.findings;
         let mut doubts = Vec::new();
         if f.plot.confidence == Confidence::Doubtful {
@@ -108,7 +106,7 @@ impl Proposal {
     }
 
     /// What was found, in four lines.
-    pub fn lines(&self) -> [String; 4] {
+    pub(crate) fn lines(&self) -> [String; 4] {
         let f = &self.findings;
         let plot = f.plot.value;
         let map = match (self.map_name(), self.map()) {
@@ -144,7 +142,7 @@ fn nothing_seen(input: &Path, done: &'static str) -> Error {
 ///
 /// # Errors
 /// [`Error::Archive`] where there is no picture that can be decoded.
-pub fn look(input: &Path, output: &Path) -> Result<Proposal> {
+pub(crate) fn look(input: &Path, output: &Path) -> Result<Proposal> {
     let listing = archive::list(input, output)?;
     let stem = |f: &PathBuf| f.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let stems: Vec<String> = listing.files.iter().map(stem).collect();
@@ -172,16 +170,7 @@ pub fn look(input: &Path, output: &Path) -> Result<Proposal> {
     let Some(findings) = recognize(&pictures, &follows, &colormap::known()) else {
         return Err(nothing_seen(input, "recognised"));
     };
-    Ok(Proposal {
-        input: input.to_path_buf(),
-        pictures: listing.files.len(),
-        size,
-        looked_at: pictures.len(),
-        example,
-        names,
-        step_s,
-        findings,
-    })
+    Ok(Proposal { input: input.to_path_buf(), pictures: listing.files.len(), size, example, names, step_s, findings })
 }
 
 /// Runs of pictures that follow each other.
@@ -209,7 +198,7 @@ fn sample<'a>(timed: &[(Option<Micros>, &'a PathBuf)], step_s: Option<f64>) -> V
 }
 
 fn picture(path: &Path) -> Option<Picture> {
-    let pixels = decode::decode(path, None, MOST_PIXELS).ok()?;
+    let pixels = decode::decode(path, None, MAX_PIXELS).ok()?;
     Picture::new(pixels.columns, pixels.rows, pixels.rgb)
 }
 

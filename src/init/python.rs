@@ -17,7 +17,7 @@ enum Literal {
 }
 
 /// The TOML that says what `source` (a config.py) says, and a line for everything that cannot be taken over.
-pub fn from_python(source: &str) -> (String, Vec<String>) {
+pub(crate) fn from_python(source: &str) -> (String, Vec<String>) {
     let mut left = Vec::new();
     let mut values: BTreeMap<String, Literal> = BTreeMap::new();
     for (name, text) in assignments(source) {

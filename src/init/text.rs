@@ -8,19 +8,19 @@ use scatterfall_recognize::{Confidence, TimeAxis};
 
 /// What no picture tells: the user says it, or it is left to be filled in.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Told {
+pub(crate) struct Told {
     /// Kilometres of fibre that a picture spans.
-    pub km: Option<f64>,
+    pub(crate) km: Option<f64>,
     /// Decibels of the map's first and last colour.
-    pub db: Option<(f64, f64)>,
+    pub(crate) db: Option<(f64, f64)>,
     /// Where time runs, where the user says it.
-    pub time_axis: Option<TimeAxis>,
+    pub(crate) time_axis: Option<TimeAxis>,
 }
 
 /// The text of my.toml; `map_file` is where a map of the picture's own is written.
 ///
 /// A key that must be filled in holds a text where a number is due, so that no run passes over it.
-pub fn configuration(found: &Proposal, told: &Told, map_file: &Path) -> String {
+pub(crate) fn configuration(found: &Proposal, told: &Told, map_file: &Path) -> String {
     let mut out = String::from(
         "# scatterfall: what was found in the pictures. Only what differs from the defaults is here; `config.toml` of the\n\
          # program explains every key. Look at the preview beside this file before a long run.\n\n",

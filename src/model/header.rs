@@ -12,7 +12,7 @@ use super::{COLORS, HEADER};
 use crate::config::{Config, Layers};
 use crate::error::{Error, ModelError, Result};
 use crate::store::atomic::write_bytes;
-use crate::store::day::NUMBERS;
+use crate::store::day::RESULTS_VERSION;
 use scatterfall_colormap::Colormap;
 
 /// Version of the folder's form.
@@ -41,8 +41,8 @@ const FREE: [&str; 11] = [
     "anomaly.quantile",
 ];
 
-/// Longest `model.toml` that is read, in bytes.
-const MOST_BYTES: u64 = 1 << 20;
+/// Maximum size of a `model.toml` that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What `model.toml` says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ const MOST_BYTES: u64 = 1 << 20;
 pub struct Header {
     /// [`FORMAT`].
     pub format: u32,
-    /// [`NUMBERS`].
+    /// [`RESULTS_VERSION`].
     pub numbers: u32,
     /// Version of the program that wrote it.
     pub program: String,
@@ -71,11 +71,11 @@ pub struct Header {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Images {
-    /// Width in pixels before cropping; unknown where features were made by someone else.
+    /// Width in pixels before cropping; unknown where another program made the features.
     pub width: Option<u32>,
     /// Height, likewise.
     pub height: Option<u32>,
-    /// Windows an image.
+    /// Windows per image.
     pub windows: usize,
 }
 
@@ -116,7 +116,7 @@ pub enum Source {
 /// The part of a configuration that a model carries.
 pub(crate) fn configuration(config: &Config) -> Table {
     let mut sections = config.table();
-    sections.retain(|name, _| SECTIONS.iter().any(|section| *section == name));
+    sections.retain(|name, _| SECTIONS.contains(&name));
     if let Some(Value::Table(input)) = sections.get_mut("input") {
         OF_AN_ARCHIVE.iter().for_each(|key| drop(input.remove(*key)));
     }
@@ -133,7 +133,7 @@ impl Header {
         if let (Some(section), true) = (config.table().remove(SEISMOGRAM), traces.is_some()) {
             configuration.insert(SEISMOGRAM.to_owned(), section);
         }
-        Self { format: FORMAT, numbers: NUMBERS, program, images, traces, fit, files, configuration }
+        Self { format: FORMAT, numbers: RESULTS_VERSION, program, images, traces, fit, files, configuration }
     }
 
     pub(super) fn write(&self, path: &Path) -> Result<()> {
@@ -146,7 +146,7 @@ impl Header {
             return Err(ModelError::NotThere { path: path.to_path_buf() }.into());
         }
         let mut text = String::new();
-        let read = std::fs::File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
+        let read = std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
         read.map_err(|e| Error::io("read", path, e))?;
         let damaged = |e: toml::de::Error| {
             let reason = e.message().lines().next().unwrap_or_default().to_owned();
@@ -159,8 +159,8 @@ impl Header {
         if let Some(format) = version("format").filter(|v| *v != i64::from(FORMAT)) {
             return Err(ModelError::Format { folder, found: format, expected: FORMAT }.into());
         }
-        if let Some(numbers) = version("numbers").filter(|v| *v != i64::from(NUMBERS)) {
-            return Err(ModelError::Numbers { folder, found: numbers, expected: NUMBERS }.into());
+        if let Some(numbers) = version("numbers").filter(|v| *v != i64::from(RESULTS_VERSION)) {
+            return Err(ModelError::Numbers { folder, found: numbers, expected: RESULTS_VERSION }.into());
         }
         table.try_into().map_err(damaged)
     }
@@ -226,7 +226,10 @@ fn difference(path: &str, own: &Value, here: &Value) -> Option<(String, String, 
         return None;
     }
     if let (Value::Table(a), Value::Table(b)) = (own, here) {
-        let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+        // What both have comes first: a switch says more than the keys that it makes needless.
+        let only = |k: &&String| !(a.contains_key(*k) && b.contains_key(*k));
+        let mut keys: Vec<&String> = a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))).collect();
+        keys.sort_by_key(|k| (only(k), *k));
         let none = Value::String("unset".into());
         let of = |t: &Table, key: &String| t.get(key).cloned().unwrap_or_else(|| none.clone());
         return keys.into_iter().find_map(|key| difference(&format!("{path}.{key}"), &of(a, key), &of(b, key)));

@@ -262,8 +262,8 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Model`] for rows of another number of components.
-    pub fn judge(&self, rows: &Array2<f64>, places: &Places, geometry: &Geometry) -> Result<(Vec<i32>, Vec<f64>)> {
-        judge(&self.clusters, self.normals.as_ref(), rows, places, geometry)
+    pub fn assign(&self, rows: &Array2<f64>, places: &Places, geometry: &Geometry) -> Result<(Vec<i32>, Vec<f64>)> {
+        assign(&self.clusters, self.normals.as_ref(), rows, places, geometry)
     }
 }
 
@@ -272,7 +272,7 @@ impl Model {
 ///
 /// # Errors
 /// [`Error::Model`] for rows of another number of components.
-pub fn judge(
+pub fn assign(
     clusters: &Clusters,
     normals: Option<&LocationBaselines>,
     rows: &Array2<f64>,

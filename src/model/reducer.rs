@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::store::npz::write_npz;
 use scatterfall_rowstats::reduction::{Ica, Pca, PlaceNormals, Scaling, rotated};
 
-/// Most coefficients of a row that a stored reduction may have.
-const MOST_COLUMNS: i64 = 1 << 22;
+/// Maximum number of coefficients of a row that a stored reduction may have.
+const MAX_COLUMNS: i64 = 1 << 22;
 
 /// Scaling, principal components and the rotation to independent ones.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +73,7 @@ impl Reducer {
     pub fn read(path: &Path) -> Result<Self> {
         let mut file = Stored::open(path)?;
         let order_columns: Vec<usize> = file
-            .integers("order_columns", None, 1, MOST_COLUMNS)?
+            .integers("order_columns", None, 1, MAX_COLUMNS)?
             .into_iter()
             .map(|n| usize::try_from(n).unwrap_or_default())
             .collect();

@@ -7,9 +7,9 @@ use chrono::{NaiveDate, NaiveDateTime};
 use scatterfall_timestamps::Micros;
 
 /// Most `*` of a pattern: every one multiplies the places that are tried.
-const MOST_STARS: usize = 3;
+const MAX_STARS: usize = 3;
 /// Characters of a name that are looked at; file systems allow 255 bytes.
-const MOST_CHARACTERS: usize = 512;
+const MAX_CHARACTERS: usize = 512;
 
 /// A compiled pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Pattern {
             }
         }
         let this = Self { items };
-        (this.stars() <= MOST_STARS && this.is_complete()).then_some(this)
+        (this.stars() <= MAX_STARS && this.is_complete()).then_some(this)
     }
 
     fn parse_items(text: &str) -> Option<Vec<Item>> {
@@ -135,7 +135,7 @@ impl Pattern {
 
     /// The time that a name (without its ending) tells.
     pub fn read(&self, name: &str) -> Option<Told> {
-        let name: Vec<char> = name.chars().take(MOST_CHARACTERS).collect();
+        let name: Vec<char> = name.chars().take(MAX_CHARACTERS).collect();
         self.step(&name, 0, 0, Parts::default(), (usize::MAX, 0))
     }
 

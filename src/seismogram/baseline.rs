@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_threshold_keeps_the_rate_that_was_asked_for() {
-        // The largest of 30 normal-like values a row, as a score is: 100 days of 1000 rows.
+        // The largest of 30 normal-like values per row, as a score is: 100 days of 1000 rows.
         let mut random = Xoshiro256PlusPlus::seed_from_u64(2);
         let mut normal = || (0..12).map(|_| random.r#gen::<f64>()).sum::<f64>() - 6.0;
         let scores: Vec<f64> =

@@ -80,7 +80,7 @@ fn from_csv(text: &str) -> Vec<Known> {
     records
         .filter_map(|record| {
             let time = parse_time(record.get(time_column)?.trim())?;
-            let name = name_column.and_then(|c| record.get(c)).map_or_else(|| iso(time), |n| n.to_string());
+            let name = name_column.and_then(|c| record.get(c)).map_or_else(|| iso(time), str::to_owned);
             Some(Known { time, name })
         })
         .collect()

@@ -15,7 +15,7 @@ use scatterfall_timestamps::Micros;
 /// Length and step of segments in samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentPlan {
-    /// Samples a segment: round(segment_s x rate), half to even.
+    /// Samples per segment: round(segment_s x rate), half to even.
     pub bins: usize,
     /// From one segment's start to the next: max(1, ceil(bins (1 - overlap))).
     pub hop: usize,

@@ -23,7 +23,7 @@ const BLOCK: usize = 64;
 ///
 /// # Errors
 /// [`Error::Archive`] for a crop outside the images, [`Error::Io`] where nothing can be written.
-pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<LeftOut>> {
+pub(crate) fn compute(ctx: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<LeftOut>> {
     crate::plans::images(ctx.config, catalogue.size, false)?;
     let mut left_out = Vec::new();
     ctx.observer.begin("clip", catalogue.images.len() as u64, "images");
@@ -59,7 +59,7 @@ pub fn compute(ctx: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<LeftOut>>
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Store`].
-pub fn write_waterfall(output: &Path, image: &ImageRef, pixels: &Pixels) -> Result<()> {
+pub(crate) fn write_waterfall(output: &Path, image: &ImageRef, pixels: &Pixels) -> Result<()> {
     let stem = image.path.file_stem().unwrap_or_default();
     let mut name = stem.to_os_string();
     name.push(".npz");
@@ -74,7 +74,7 @@ pub fn write_waterfall(output: &Path, image: &ImageRef, pixels: &Pixels) -> Resu
 ///
 /// # Errors
 /// [`Error::Archive`] where no image can be decoded; those of writing.
-pub fn preview(ctx: &Context<'_>, catalogue: &Catalogue, path: &Path) -> Result<Option<String>> {
+pub(crate) fn preview(ctx: &Context<'_>, catalogue: &Catalogue, path: &Path) -> Result<Option<String>> {
     let config = ctx.config;
     let (width, height) = (catalogue.size.0 as usize, catalogue.size.1 as usize);
     let whole_picture = Crop { top: 0, bottom: height, left: 0, right: width };

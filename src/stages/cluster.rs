@@ -5,14 +5,14 @@ use std::path::Path;
 use ndarray::{ArrayView2, Axis};
 use serde_json::{Map, Value, json};
 
-use super::cluster_files::{Judged, files, folder};
+use super::cluster_files::{Assignments, files, folder};
 use super::reduce::independent_file;
 use super::repeated::repeated_images;
 use super::rows::{read_matrix, read_places, stored_geometry};
 use super::{StageRecord, fitted};
 use crate::config::{Baseline, Config, Method};
 use crate::error::{Result, StoredError};
-use crate::model::{self, Clusters, Near, judge};
+use crate::model::{self, Clusters, Near, assign};
 use crate::progress::Context;
 use crate::store::day::{Stage, digest, identity};
 use scatterfall_npz::NpzFile;
@@ -29,7 +29,7 @@ const SILHOUETTE_ROWS: usize = 2000;
 ///
 /// # Errors
 /// [`crate::Error::Stored`] where there are no components, or none is finite; those of reading and writing.
-pub fn compute(ctx: &Context<'_>) -> Result<bool> {
+pub(crate) fn compute(ctx: &Context<'_>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     let source = independent_file(output);
@@ -44,17 +44,8 @@ pub fn compute(ctx: &Context<'_>) -> Result<bool> {
     }
     // All that a model tells of its configuration, not only what clusters depend on.
     let record = StageRecord::new(json!(model::configuration(config)), before);
-    if record.is_current(&record_file, &files(output)) {
-        return Ok(false);
-    }
-    StageRecord::remove(&record_file)?;
-    model::invalidate(output)?;
-    ctx.observer.begin("cluster", 0, "rows");
-    let result = ctx.pool.install(|| cluster(config, &source));
-    ctx.observer.end();
-    result?;
-    record.write(&record_file)?;
-    Ok(true)
+    let results = (record_file.as_path(), &files(output)[..]);
+    record.renew(ctx, "cluster", results, || model::invalidate(output), || cluster(config, &source))
 }
 
 /// Identities of what labels are made from: the components, and the days, which name the images.
@@ -102,7 +93,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
     let normals = (config.anomaly.baseline == Baseline::Place)
         .then(|| LocationBaselines::fit(components.view(), &geometry.locations(&places), &used));
     // Rows that took no part in the fit are labelled by it all the same.
-    let (mut labels, scores) = judge(&own.clusters, normals.as_ref(), &components, &places, &geometry)?;
+    let (mut labels, scores) = assign(&own.clusters, normals.as_ref(), &components, &places, &geometry)?;
     for (&i, &label) in fit_rows.iter().zip(&own.labels) {
         labels[i] = label;
     }
@@ -112,7 +103,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
     let quality = silhouette(fit_values.view(), &own.labels, SILHOUETTE_ROWS, config.cluster.seed);
     more.insert("silhouette".into(), json!(quality));
     more.extend(own.summary.as_object().cloned().unwrap_or_default());
-    let judged = Judged {
+    let assignments = Assignments {
         places: &places,
         geometry: &geometry,
         labels: &labels,
@@ -120,7 +111,7 @@ fn cluster(config: &Config, source: &Path) -> Result<()> {
         clusters: &own.clusters,
         usual_scores: &scores,
     };
-    judged.write(config, more)?;
+    assignments.write(config, more)?;
     let fitted = model::Fitted { clusters: &own.clusters, normals: normals.as_ref(), scores: &scores };
     fitted::write_model(config, &mut file, &places, fit_rows.len(), &fitted)
 }

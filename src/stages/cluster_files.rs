@@ -1,7 +1,6 @@
 //! What clustering writes: labels, scores, events. The same for a fit and for new images under a fitted model.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -13,13 +12,13 @@ use crate::error::{Error, Result};
 use crate::model::Clusters;
 use crate::places::{Geometry, Places};
 use crate::store::atomic::{write_atomic, write_bytes};
-use crate::store::csv::csv_field;
+use crate::store::csv::{Table, writer};
 use scatterfall_rowstats::baselines::quantile;
 use scatterfall_rowstats::clustering::{NOISE, sizes};
 use scatterfall_timestamps::iso;
 
 /// The folder of the clustering's results.
-pub fn folder(output: &Path) -> PathBuf {
+pub(crate) fn folder(output: &Path) -> PathBuf {
     output.join("clustering_results")
 }
 
@@ -32,7 +31,7 @@ pub(super) fn files(output: &Path) -> Vec<PathBuf> {
 }
 
 /// Every row's cluster and score.
-pub(super) struct Judged<'a> {
+pub(super) struct Assignments<'a> {
     pub(super) places: &'a Places,
     pub(super) geometry: &'a Geometry,
     pub(super) labels: &'a [i32],
@@ -42,7 +41,7 @@ pub(super) struct Judged<'a> {
     pub(super) usual_scores: &'a [f64],
 }
 
-impl Judged<'_> {
+impl Assignments<'_> {
     /// Writes all results; `more` goes into `summary.json`. Returns the number of events.
     pub(super) fn write(&self, config: &Config, more: Map<String, Value>) -> Result<usize> {
         let output = &config.output.path;
@@ -55,7 +54,7 @@ impl Judged<'_> {
         self.clusters.write(&folder.join("model.npz"))?;
         write_bytes(&folder.join("cluster_labels.dat"), self.dat().as_bytes())?;
         self.write_csv(&folder.join("clusters.csv"), name)?;
-        write_bytes(&output.join("anomalies.csv"), self.anomalies(&events, name).as_bytes())?;
+        write_bytes(&output.join("anomalies.csv"), &self.anomalies(&events, name))?;
         let count = self.clusters.count();
         let mut summary = json!({
             "rows": self.labels.len(),
@@ -79,13 +78,14 @@ impl Judged<'_> {
     fn write_csv<'n>(&self, path: &Path, name: impl Fn(usize) -> &'n str) -> Result<()> {
         write_atomic(path, |out| {
             let failed = |e| Error::io("write", path, e);
-            writeln!(out, "time,distance_km,cluster,score,image_file").map_err(failed)?;
+            let mut table = writer(out);
+            let mut line = |fields: [&str; 5]| table.write_record(fields).map_err(|e| failed(e.into()));
+            line(["time", "distance_km", "cluster", "score", "image_file"])?;
             for (i, (label, score)) in self.labels.iter().zip(self.scores).enumerate() {
-                let (time, distance) = (iso(self.places.times[i]), self.places.distance[i]);
-                let name = csv_field(name(i));
-                writeln!(out, "{time},{distance:.6},{label},{},{name}", number(*score)).map_err(failed)?;
+                let (time, distance) = (iso(self.places.times[i]), format!("{:.6}", self.places.distance[i]));
+                line([&time, &distance, &label.to_string(), &number(*score), name(i)])?;
             }
-            Ok(())
+            table.flush().map_err(failed)
         })
     }
 
@@ -97,23 +97,21 @@ impl Judged<'_> {
         text
     }
 
-    fn anomalies<'n>(&self, events: &[Event], name: impl Fn(usize) -> &'n str) -> String {
-        let mut text =
-            String::from("rank,time_from,time_to,distance_from_km,distance_to_km,score,cluster,image_file\n");
+    fn anomalies<'n>(&self, events: &[Event], name: impl Fn(usize) -> &'n str) -> Vec<u8> {
+        let mut table = Table::new("rank,time_from,time_to,distance_from_km,distance_to_km,score,cluster,image_file");
         for (rank, e) in (1..).zip(events) {
-            let _ = writeln!(
-                text,
-                "{rank},{},{},{:.6},{:.6},{},{},{}",
-                iso(e.time_from),
-                iso(e.time_to),
-                e.distance_from_km,
-                e.distance_to_km,
-                number(e.score),
-                self.labels[e.worst],
-                csv_field(name(e.worst))
-            );
+            table.line([
+                &format!("{rank}"),
+                &iso(e.time_from),
+                &iso(e.time_to),
+                &format!("{:.6}", e.distance_from_km),
+                &format!("{:.6}", e.distance_to_km),
+                &number(e.score),
+                &self.labels[e.worst].to_string(),
+                name(e.worst),
+            ]);
         }
-        text
+        table.finish()
     }
 }
 

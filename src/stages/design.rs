@@ -18,7 +18,7 @@ use scatterfall_scattering::plan::ScatteringPlan;
 ///
 /// # Errors
 /// [`crate::Error::Io`], [`crate::Error::Store`].
-pub fn write(output: &Path, network: &ScatteringPlan) -> Result<bool> {
+pub(crate) fn write(output: &Path, network: &ScatteringPlan) -> Result<bool> {
     let (folder, file) = (folder(output), folder(output).join("network.npz"));
     let record_file = folder.join("record.json");
     let banks = network.layers.iter().map(|l| json!([l.bank.centers.to_vec(), l.bank.widths.to_vec()]));
@@ -51,7 +51,7 @@ fn largest(wavelet: ndarray::ArrayView1<'_, Complex64>) -> f64 {
 ///
 /// # Errors
 /// [`crate::Error::Io`], [`crate::Error::Store`].
-pub fn write_file(path: &Path, network: &ScatteringPlan) -> Result<()> {
+pub(crate) fn write_file(path: &Path, network: &ScatteringPlan) -> Result<()> {
     #[expect(clippy::cast_possible_truncation, reason = "stored in single precision")]
     let single = |m: &Array2<Complex64>| m.mapv(|z| Complex32::new(z.re as f32, z.im as f32));
     write_npz(path, |out| {
@@ -72,7 +72,7 @@ pub fn write_file(path: &Path, network: &ScatteringPlan) -> Result<()> {
 ///
 /// # Errors
 /// [`crate::Error::Io`].
-pub fn draw(output: &Path, network: &ScatteringPlan, layer: usize, domain: Domain) -> Result<PathBuf> {
+pub(crate) fn draw(output: &Path, network: &ScatteringPlan, layer: usize, domain: Domain) -> Result<PathBuf> {
     let bank = &network.layers[layer].bank;
     let path = folder(output).join(format!("bank_{}.png", layer + 1));
     let picture = BankPicture {
@@ -91,12 +91,12 @@ pub fn draw(output: &Path, network: &ScatteringPlan, layer: usize, domain: Domai
 ///
 /// # Errors
 /// [`crate::Error::Io`].
-pub fn draw_all(output: &Path, network: &ScatteringPlan, domain: Domain) -> Result<Vec<PathBuf>> {
+pub(crate) fn draw_all(output: &Path, network: &ScatteringPlan, domain: Domain) -> Result<Vec<PathBuf>> {
     (0..network.layers.len()).map(|layer| draw(output, network, layer, domain)).collect()
 }
 
 /// Warns of wavelets that do not fade within a segment, and of filters below its resolution.
-pub fn warn(network: &ScatteringPlan) {
+pub(crate) fn warn(network: &ScatteringPlan) {
     for (k, layer) in network.layers.iter().enumerate() {
         let long = layer.bank.longer_than_segment();
         if let Some(&first) = long.first() {
@@ -133,7 +133,7 @@ fn resolution(network: &ScatteringPlan) -> f64 {
 }
 
 /// The network in words: one line a layer, then one a filter.
-pub fn describe(network: &ScatteringPlan) -> String {
+pub(crate) fn describe(network: &ScatteringPlan) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
     let _ = writeln!(

@@ -24,17 +24,17 @@ use scatterfall_timestamps::micros;
 
 /// What the stage found.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct EventsSummary {
+pub(crate) struct EventsSummary {
     /// Events in the list.
-    pub events: usize,
+    pub(crate) events: usize,
     /// Score from which an event is listed.
-    pub threshold: f64,
+    pub(crate) threshold: f64,
     /// False when everything was current.
-    pub computed: bool,
+    pub(crate) computed: bool,
 }
 
 /// The detector's part of a model.
-pub fn model_file(output: &Path) -> PathBuf {
+pub(crate) fn model_file(output: &Path) -> PathBuf {
     model::folder(output).join("detector.json")
 }
 
@@ -42,7 +42,7 @@ pub fn model_file(output: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`Error::Io`], and [`Error::Store`] for a file that is damaged.
-pub fn read_model(folder: &Path) -> Result<Option<DetectorModel>> {
+pub(crate) fn read_model(folder: &Path) -> Result<Option<DetectorModel>> {
     let path = folder.join("detector.json");
     let text = match std::fs::read(&path) {
         Ok(text) => text,
@@ -57,7 +57,7 @@ pub fn read_model(folder: &Path) -> Result<Option<DetectorModel>> {
 ///
 /// # Errors
 /// [`Error::Config`]; [`Error::Model`] where the model is for other images.
-pub fn plan_for(config: &Config, size: (usize, usize), model: Option<&DetectorModel>) -> Result<DetectorPlan> {
+pub(crate) fn plan_for(config: &Config, size: (usize, usize), model: Option<&DetectorModel>) -> Result<DetectorPlan> {
     let Some(model) = model else { return plan(config, size.0, size.1) };
     let own = with_params(config, size.0, size.1, model.params.clone())?;
     if own.geometry != model.geometry {
@@ -85,7 +85,11 @@ fn stored_size(output: &Path, day: &str) -> Result<(usize, usize)> {
 ///
 /// # Errors
 /// [`Error::Stored`] where nothing is stored; those of reading and writing.
-pub fn compute(ctx: &Context<'_>, wanted: Option<&[String]>, model: Option<&DetectorModel>) -> Result<EventsSummary> {
+pub(crate) fn compute(
+    ctx: &Context<'_>,
+    wanted: Option<&[String]>,
+    model: Option<&DetectorModel>,
+) -> Result<EventsSummary> {
     let config = ctx.config;
     let output = &config.output.path;
     let days = stored_days(output, Stage::Measurements, wanted)?;
@@ -125,7 +129,7 @@ fn settings(config: &Config) -> Value {
 }
 
 /// Where kinds are named: relative to the output folder.
-pub fn names_file(config: &Config) -> PathBuf {
+pub(crate) fn names_file(config: &Config) -> PathBuf {
     config.output.path.join(&config.kinds.names)
 }
 

@@ -11,7 +11,7 @@ use crate::model::{self, Fit, Images, Reducer, Traces};
 use crate::places::Places;
 use crate::plans::{network, segmentation};
 use crate::seismogram::SegmentPlan;
-use crate::store::day::{NUMBERS, Record, Stage};
+use crate::store::day::{RESULTS_VERSION, Record, Stage};
 use scatterfall_npz::NpzFile;
 use scatterfall_scattering::plan::ScatteringPlan;
 use scatterfall_timestamps::{day_name, iso};
@@ -80,7 +80,7 @@ fn source(config: &Config, components: &mut NpzFile, places: &Places) -> std::re
     for day in days {
         let record = |stage: Stage, name| {
             let record = Record::read(&stage.file(output, &day)).ok_or(Missing::Foreign(name))?;
-            if record.source.numbers == NUMBERS { Ok(record) } else { Err(Missing::Other(name)) }
+            if record.source.numbers == RESULTS_VERSION { Ok(record) } else { Err(Missing::Other(name)) }
         };
         let features = record(Stage::Features, "a day of features")?;
         let coefficients = record(Stage::Scattering, "a day of coefficients")?;
@@ -111,7 +111,7 @@ fn traces(config: &Config, days: &BTreeSet<String>) -> std::result::Result<Optio
             return Ok(None);
         };
         let same = ["seismogram", "network"].iter().all(|section| stored[*section] == own[*section]);
-        if record.source.numbers != NUMBERS || !same {
+        if record.source.numbers != RESULTS_VERSION || !same {
             return Err(Missing::Other("a day of coefficients"));
         }
         let channels = channels.iter().filter_map(|c| c.as_str().map(str::to_owned)).collect();

@@ -16,7 +16,7 @@ use scatterfall_rowstats::clustering::{Covariance, Gmm, GmmOptions, KMeans, KMea
 
 /// Largest number of events that a method is given, the strongest; the others get the kind whose mean is nearest.
 const MAX_FITTED: usize = 5000;
-/// Seed of the starts of k-means and of the mixture.
+/// Seed of the initialisations of k-means and of the mixture.
 const SEED: u64 = 4;
 
 /// Fitted kinds.

@@ -1,24 +1,24 @@
 //! The stages, each from its files to its files. `pipeline` strings them together; each also is a command of its own.
 
-pub mod apply;
-pub mod clip;
-pub mod cluster;
-pub mod cluster_files;
-pub mod design;
-pub mod events;
+pub(crate) mod apply;
+pub(crate) mod clip;
+pub(crate) mod cluster;
+pub(crate) mod cluster_files;
+pub(crate) mod design;
+pub(crate) mod events;
 mod fitted;
 pub mod images;
 mod kinds;
-pub mod reduce;
+pub(crate) mod reduce;
 mod repeated;
 pub mod report;
 mod results;
-pub mod rows;
-pub mod scatter;
+pub(crate) mod rows;
+pub(crate) mod scatter;
 pub mod seismogram;
-pub mod strict;
+pub(crate) mod strict;
 pub mod trace;
-pub mod transform;
+pub(crate) mod transform;
 pub mod visualize;
 mod waterfalls;
 
@@ -29,8 +29,9 @@ use serde_json::{Value, json};
 
 use crate::config::{Config, Continuity};
 use crate::error::{Error, Result, StoredError};
+use crate::progress::Context;
 use crate::store::atomic::write_bytes;
-use crate::store::day::{NUMBERS, Record, Stage, fingerprint_of};
+use crate::store::day::{RESULTS_VERSION, Record, Stage, fingerprint_of};
 
 /// What features depend on, as far as numbers and places go.
 fn features_config(config: &Config) -> Value {
@@ -87,7 +88,7 @@ pub(crate) struct StageRecord {
 
 impl StageRecord {
     pub(crate) fn new(config: Value, before: Vec<String>) -> Self {
-        Self { numbers: NUMBERS, config, before }
+        Self { numbers: RESULTS_VERSION, config, before }
     }
 
     /// True where `path` holds this very record and all of `files` are there.
@@ -104,10 +105,35 @@ impl StageRecord {
         }
     }
 
+    /// Runs a stage in the pool, unless `path` holds this record and all of `files` are there: then it returns false.
+    ///
+    /// `prepare` takes out what was made from the files before they change; the record is written last, so that half a
+    /// stage never looks finished.
+    pub(crate) fn renew(
+        &self,
+        ctx: &Context<'_>,
+        stage: &'static str,
+        (path, files): (&Path, &[PathBuf]),
+        prepare: impl FnOnce() -> Result<()>,
+        compute: impl FnOnce() -> Result<()> + Send,
+    ) -> Result<bool> {
+        if self.is_current(path, files) {
+            return Ok(false);
+        }
+        Self::remove(path)?;
+        prepare()?;
+        ctx.observer.begin(stage, 0, "rows");
+        let result = ctx.pool.install(compute);
+        ctx.observer.end();
+        result?;
+        self.write(path)?;
+        Ok(true)
+    }
+
     /// The record at `path` where it can be read, and its numbers are this program's.
     pub(crate) fn stored_config(path: &Path) -> Option<Value> {
         let stored: Self = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-        (stored.numbers == NUMBERS).then_some(stored.config)
+        (stored.numbers == RESULTS_VERSION).then_some(stored.config)
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {

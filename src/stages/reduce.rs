@@ -20,12 +20,12 @@ use scatterfall_rowstats::reduction::{
 };
 
 /// Independent components of the rows.
-pub fn independent_file(output: &Path) -> PathBuf {
+pub(crate) fn independent_file(output: &Path) -> PathBuf {
     output.join("pca_ica").join("independent_components.npz")
 }
 
 /// Principal components of the rows.
-pub fn principal_file(output: &Path) -> PathBuf {
+pub(crate) fn principal_file(output: &Path) -> PathBuf {
     output.join("pca_ica").join("principal_components.npz")
 }
 
@@ -37,28 +37,19 @@ pub(super) fn record_file(output: &Path) -> PathBuf {
 ///
 /// # Errors
 /// Those of reading and writing; [`crate::Error::Rows`] where no row is finite.
-pub fn compute(ctx: &Context<'_>, wanted: Option<&[String]>) -> Result<bool> {
+pub(crate) fn compute(ctx: &Context<'_>, wanted: Option<&[String]>) -> Result<bool> {
     let config = ctx.config;
     let output = &config.output.path;
     let rows = StoredRows::open(config, wanted)?;
     let record = StageRecord::new(settings(config), rows.files().iter().map(|f| identity(f)).collect());
     let mut files = vec![independent_file(output), model::reduction_file(output)];
     files.extend(config.reduce.run_pca.then(|| principal_file(output)));
-    if record.is_current(&record_file(output), &files) {
-        return Ok(false);
-    }
-    StageRecord::remove(&record_file(output))?;
-    model::invalidate(output)?;
-    if !config.reduce.run_pca {
+    let prepare = || {
+        model::invalidate(output)?;
         // What an earlier run with other settings left would not belong to these components.
-        StageRecord::remove(&principal_file(output))?;
-    }
-    ctx.observer.begin("reduce", 0, "rows");
-    let result = ctx.pool.install(|| reduce(config, &rows));
-    ctx.observer.end();
-    result?;
-    record.write(&record_file(output))?;
-    Ok(true)
+        if config.reduce.run_pca { Ok(()) } else { StageRecord::remove(&principal_file(output)) }
+    };
+    record.renew(ctx, "reduce", (&record_file(output), &files), prepare, || reduce(config, &rows))
 }
 
 /// What the reduction depends on beside the rows.

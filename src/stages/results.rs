@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use ::csv::StringRecord;
 use ndarray::Array2;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::cluster_files::folder;
@@ -95,6 +97,19 @@ pub(super) fn images_held(config: &Config, results: &Results) -> Result<Vec<Micr
     Ok(held)
 }
 
+/// The columns of `clusters.csv`.
+const COLUMNS: [&str; 5] = ["time", "distance_km", "cluster", "score", "image_file"];
+
+/// A line of it.
+#[derive(Deserialize)]
+struct ClusterRow<'a> {
+    time: &'a str,
+    distance_km: f64,
+    cluster: i32,
+    score: f64,
+    image_file: &'a str,
+}
+
 impl Results {
     /// Reads the rows below `config.output.path`.
     ///
@@ -122,29 +137,15 @@ impl Results {
         };
         let mut records = csv::records(&text);
         let header = records.next().unwrap_or_default();
-        if header != ["time", "distance_km", "cluster", "score", "image_file"] {
+        if header != COLUMNS[..] {
             return Err(Error::store(&path, "not a table of clusters; run `scatterfall cluster` again"));
         }
-        for (number, record) in records.enumerate() {
-            let wrong = || {
-                let line = number + 2;
-                Error::store(
-                    &path,
-                    format!(
-                        "line {line} is not `time,distance_km,cluster,score,image_file`; run `scatterfall cluster` again"
-                    ),
-                )
-            };
-            let [time, distance, label, score, file] = &record[..] else { return Err(wrong()) };
-            let time = parse_iso(time).ok_or_else(wrong)?;
-            let distance: f64 = distance.parse().map_err(|_| wrong())?;
-            let label: i32 = label.parse().map_err(|_| wrong())?;
-            this.times.push(time);
-            this.place_km.push(geometry.place(distance));
-            this.labels.push(label);
-            this.scores.push(score.parse().map_err(|_| wrong())?);
-            this.clusters = this.clusters.max(usize::try_from(label.saturating_add(1)).unwrap_or(0));
-            this.images.entry(time).or_insert_with(|| file.to_string());
+        for record in records {
+            this.add(&record).ok_or_else(|| {
+                let line = record.position().map_or(0, ::csv::Position::line);
+                let columns = COLUMNS.join(",");
+                Error::store(&path, format!("line {line} is not `{columns}`; run `scatterfall cluster` again"))
+            })?;
         }
         this.components = stored_components(output, this.times.len())?;
         this.sort();
@@ -155,6 +156,19 @@ impl Results {
             this.duration = steps.get(steps.len() / 2).map_or(this.duration, |&step| step.min(this.duration));
         }
         Ok(this)
+    }
+
+    /// Adds a row; `None` where the record is none.
+    fn add(&mut self, record: &StringRecord) -> Option<()> {
+        let row: ClusterRow<'_> = record.deserialize(None).ok().filter(|_| record.len() == COLUMNS.len())?;
+        let time = parse_iso(row.time)?;
+        self.times.push(time);
+        self.place_km.push(self.geometry.place(row.distance_km));
+        self.labels.push(row.cluster);
+        self.scores.push(row.score);
+        self.clusters = self.clusters.max(usize::try_from(row.cluster.saturating_add(1)).unwrap_or(0));
+        self.images.entry(time).or_insert_with(|| row.image_file.to_owned());
+        Some(())
     }
 
     /// Days are stored in order; a table from elsewhere may not be.

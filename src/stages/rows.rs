@@ -31,7 +31,7 @@ pub(super) fn read_places(file: &mut NpzFile, path: &Path, rows: Option<usize>) 
     Ok(Places { times: times.into_iter().map(|t| t.0).collect(), distance })
 }
 
-/// Windows an image, from the first stored day of features that tells.
+/// Windows per image, from the first stored day of features that tells.
 pub(crate) fn stored_windows(config: &Config) -> Option<usize> {
     let output = &config.output.path;
     let day = Stage::Features.days(output).ok()?.into_iter().next()?;
@@ -64,7 +64,7 @@ pub(super) fn image_names(output: &Path) -> Result<HashMap<Micros, String>> {
 }
 
 /// The stored coefficients of all days, as one long matrix that is read a block at a time.
-pub struct StoredRows<'a> {
+pub(crate) struct StoredRows<'a> {
     files: Vec<PathBuf>,
     orders: Vec<String>,
     columns: Vec<usize>,
@@ -73,7 +73,7 @@ pub struct StoredRows<'a> {
     /// Times of images that repeat the one before, which take no part in fits.
     pub(super) repeated: HashSet<Micros>,
     /// Where and when the rows are, day after day.
-    pub places: Places,
+    pub(crate) places: Places,
     rows: Vec<usize>,
 }
 
@@ -82,7 +82,7 @@ impl<'a> StoredRows<'a> {
     ///
     /// # Errors
     /// [`Error::Stored`] where nothing is stored or no row is, [`Error::Store`] for a file that does not fit the others.
-    pub fn open(config: &'a Config, wanted: Option<&[String]>) -> Result<Self> {
+    pub(crate) fn open(config: &'a Config, wanted: Option<&[String]>) -> Result<Self> {
         let output = &config.output.path;
         let days = stored_days(output, Stage::Scattering, wanted)?;
         let files: Vec<PathBuf> = days.iter().map(|d| Stage::Scattering.file(output, d)).collect();
@@ -126,12 +126,12 @@ impl<'a> StoredRows<'a> {
     }
 
     /// The place on the fibre of every row, in km.
-    pub fn locations(&self) -> Vec<f64> {
+    pub(crate) fn locations(&self) -> Vec<f64> {
         self.geometry.locations(&self.places)
     }
 
     /// The day files.
-    pub fn files(&self) -> &[PathBuf] {
+    pub(crate) fn files(&self) -> &[PathBuf] {
         &self.files
     }
 }

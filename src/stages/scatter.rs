@@ -25,7 +25,7 @@ const BLOCK_SAMPLES: usize = 1 << 20;
 ///
 /// # Errors
 /// [`Error::Store`] for an input that is no such array, [`Error::Stored`] for scalograms that do not fit the memory.
-pub fn compute(
+pub(crate) fn compute(
     ctx: &Context<'_>,
     backend: &mut dyn Backend,
     input: &Path,

@@ -21,7 +21,7 @@ const BLOCK: usize = 64;
 ///
 /// # Errors
 /// [`Error::Archive`], naming the file and the reason.
-pub fn refuse(left_out: &[LeftOut]) -> Result<()> {
+pub(crate) fn refuse(left_out: &[LeftOut]) -> Result<()> {
     match left_out.first() {
         Some(LeftOut { file, reason }) => {
             Err(ArchiveError::LeftOut { file: file.clone(), reason: reason.clone() }.into())
@@ -34,13 +34,13 @@ pub fn refuse(left_out: &[LeftOut]) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Archive`] for the first image that would be left out.
-pub(super) fn look_at(ctx: &Context<'_>, images: &[&ImageRef], plan: &FeaturePlan) -> Result<()> {
+pub(super) fn precheck_images(ctx: &Context<'_>, images: &[&ImageRef], plan: &FeaturePlan) -> Result<()> {
     let config = ctx.config;
     let unusable = |image: &&ImageRef| {
         let reason = match decode::waterfall(&image.path, config) {
             Ok(pixels) => {
                 let used = used_columns(config, pixels.columns);
-                too_far(f64::from(residual_of(plan, &pixels, &used)), config.value.max_residual)?
+                residual_error(f64::from(residual_of(plan, &pixels, &used)), config.value.max_residual)?
             }
             Err(Error::Image { reason, .. }) => reason,
             Err(other) => other.to_string(),
@@ -89,7 +89,7 @@ pub(crate) fn residual_of(plan: &FeaturePlan, pixels: &Pixels, used: &[Range<usi
 }
 
 /// Why an image with such a residual is left out; `None` where it is not.
-pub(crate) fn too_far(residual: f64, most: f64) -> Option<String> {
+pub(crate) fn residual_error(residual: f64, most: f64) -> Option<String> {
     (residual > most).then(|| {
         format!(
             "its colours are {residual:.0} away from the colour map on average, more than value.max_residual = {most}: \

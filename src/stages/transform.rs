@@ -24,7 +24,11 @@ const BLOCK_SAMPLES: usize = 1 << 20;
 ///
 /// # Errors
 /// [`crate::Error::Stored`] where no features are stored, [`crate::Error::Store`] for files of another shape.
-pub fn compute(ctx: &Context<'_>, backend: &mut dyn Backend, wanted: Option<&[String]>) -> Result<(usize, usize)> {
+pub(crate) fn compute(
+    ctx: &Context<'_>,
+    backend: &mut dyn Backend,
+    wanted: Option<&[String]>,
+) -> Result<(usize, usize)> {
     let output = &ctx.config.output.path;
     let days = stored_days(output, Stage::Features, wanted)?;
     let (mut done, mut current, mut images_before) = (0, 0, 0);

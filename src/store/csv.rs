@@ -1,61 +1,52 @@
-//! Fields of the CSV files that the program writes (RFC 4180).
+//! The form of the CSV files that the program writes (RFC 4180, lines that end with a line feed), and of those that it reads.
 
-use std::borrow::Cow;
+use std::io::Write;
 
-/// The records of a CSV text, each as its fields. A quoted field may hold commas, line breaks and doubled quotes; what
-/// follows its closing quote up to the next comma is ignored.
-pub(crate) fn records(text: &str) -> impl Iterator<Item = Vec<Cow<'_, str>>> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let mut fields = Vec::new();
-        loop {
-            let (field, after) = field(rest);
-            fields.push(field);
-            rest = after;
-            match rest.strip_prefix(',') {
-                Some(after) => rest = after,
-                None => break,
-            }
-        }
-        rest = rest.strip_prefix('\r').unwrap_or(rest);
-        rest = rest.strip_prefix('\n').unwrap_or(rest);
-        Some(fields)
-    })
+use ::csv::{ReaderBuilder, StringRecord, Terminator, Writer, WriterBuilder};
+
+/// The records of a CSV text, its header too, each with as many fields as it has. Records that are no UTF-8 are left out.
+pub(crate) fn records(text: &str) -> impl Iterator<Item = StringRecord> {
+    ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes())
+        .into_records()
+        .filter_map(std::result::Result::ok)
 }
 
-/// The first field, and the text from the comma or the end of the line on.
-fn field(text: &str) -> (Cow<'_, str>, &str) {
-    let plain = |text: &'_ str| text.find([',', '\n', '\r']).unwrap_or(text.len());
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = plain(text);
-        return (Cow::Borrowed(&text[..end]), &text[end..]);
-    };
-    let mut from = 0;
-    let end = loop {
-        match quoted[from..].find('"') {
-            Some(at) if quoted[from + at + 1..].starts_with('"') => from += at + 2,
-            Some(at) => break from + at,
-            None => break quoted.len(),
-        }
-    };
-    let after = quoted.get(end + 1..).unwrap_or("");
-    (Cow::Owned(quoted[..end].replace("\"\"", "\"")), &after[plain(after)..])
+/// A writer of records, whose fields are quoted where they must be.
+pub(crate) fn writer<W: Write>(out: W) -> Writer<W> {
+    WriterBuilder::new().terminator(Terminator::Any(b'\n')).from_writer(out)
 }
 
-/// A field of a CSV file, quoted where it must be.
-pub(crate) fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
+/// A table in memory.
+pub(crate) struct Table(Writer<Vec<u8>>);
+
+impl Table {
+    /// A table with the names of its columns, as one line.
+    pub(crate) fn new(header: &str) -> Self {
+        let mut table = Self(writer(Vec::new()));
+        table.line(header.split(','));
+        table
+    }
+
+    /// Adds a record of as many fields as there are columns.
+    pub(crate) fn line<T: AsRef<[u8]>>(&mut self, fields: impl IntoIterator<Item = T>) {
+        self.0.write_record(fields).expect("memory takes every record, and each has a field per column");
+    }
+
+    /// The text.
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.0.into_inner().expect("memory takes every record")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(text: &str) -> Vec<Vec<Cow<'_, str>>> {
-        records(text).collect()
+    fn all(text: &str) -> Vec<Vec<String>> {
+        records(text).map(|r| r.iter().map(str::to_owned).collect()).collect()
     }
 
     #[test]
@@ -70,15 +61,21 @@ mod tests {
         for text in ["\"", "\"a", "\"a\"b,c", "\r", "\n\n", ",,,", "\"\"\"", "é\"ü\","] {
             assert!(all(text).len() <= 3, "{text:?}");
         }
-        assert_eq!(all("\"a\"b,c"), [["a", "c"]], "what follows a closing quote is no field");
     }
 
     #[test]
     fn fields_are_quoted_where_they_must_be() {
-        for (text, field) in
-            [("plain é", "plain é"), ("a,b", "\"a,b\""), ("say \"a\"", "\"say \"\"a\"\"\""), ("a\nb", "\"a\nb\"")]
-        {
-            assert_eq!(csv_field(text), field, "{text:?}");
+        for (text, field) in [
+            ("plain é", "plain é"),
+            ("a,b", "\"a,b\""),
+            ("say \"a\"", "\"say \"\"a\"\"\""),
+            ("a\nb", "\"a\nb\""),
+            ("", ""),
+        ] {
+            let mut table = Table::new("x,y");
+            table.line([text, "1"]);
+            let written = String::from_utf8(table.finish()).expect("text");
+            assert_eq!(written, format!("x,y\n{field},1\n"), "{text:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The unit of storage: one .npz file a UTC day and stage, with a record (.json) of what it was made from.
 //!
 //! A day is current while its record names the same configuration, inputs, stage before and version of the numbers.
-//! A day file without a record was made by someone else and is taken as it is.
+//! A day file without a record was not made by this program; it is used unverified.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use scatterfall_scattering::backend::BackendInfo;
 use scatterfall_timestamps::day_start;
 
 /// Version of the numbers: raised whenever the same input and configuration give other results than before.
-pub const NUMBERS: u32 = 1;
+pub const RESULTS_VERSION: u32 = 1;
 
 /// A stage that stores days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Stage {
 /// What a day is made from. Two equal sources give the same bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
-    /// [`NUMBERS`].
+    /// [`RESULTS_VERSION`].
     pub numbers: u32,
     /// The configuration of the stage and of those before, as far as numbers depend on it.
     pub config: Value,
@@ -95,12 +95,12 @@ impl Source {
     /// A source of images.
     pub fn of_images(config: Value, images: &[ImageRef]) -> Self {
         let inputs = images.iter().map(|i| (i.name.clone(), i.bytes, i.modified)).collect();
-        Self { numbers: NUMBERS, config, inputs, before: String::new() }
+        Self { numbers: RESULTS_VERSION, config, inputs, before: String::new() }
     }
 
     /// A source of the stage before.
     pub fn of_stage(config: Value, before: String) -> Self {
-        Self { numbers: NUMBERS, config, inputs: Vec::new(), before }
+        Self { numbers: RESULTS_VERSION, config, inputs: Vec::new(), before }
     }
 
     /// SHA-256 of the source, in hexadecimal.
@@ -194,15 +194,15 @@ pub enum State {
     Missing,
     /// Up to date.
     Current(Box<Record>),
-    /// A file without a record: made by someone else, taken as it is.
-    Foreign,
+    /// A file without a record; it is used unverified.
+    Untracked,
 }
 
 /// What is on disk of a day that should be made from `source`.
 pub fn state(day_file: &Path, source: &Source) -> State {
     let Ok(meta) = day_file.metadata() else { return State::Missing };
     if !day_file.with_extension("json").exists() {
-        return State::Foreign;
+        return State::Untracked;
     }
     match Record::read(day_file) {
         Some(r) if r.bytes == meta.len() && !r.incomplete && r.source == *source => State::Current(Box::new(r)),

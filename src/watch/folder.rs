@@ -89,7 +89,7 @@ impl Folder {
     /// Waits for news, at most `longest`, and notes what is new.
     ///
     /// # Errors
-    /// [`crate::Error::Input`] where the folder cannot be listed.
+    /// [`crate::Error::Archive`] where the folder cannot be listed.
     pub(super) fn wait(&mut self, longest: Duration) -> Result<()> {
         let until_list = self.listed.map_or(Duration::ZERO, |t| self.relist.saturating_sub(t.elapsed()));
         let mut longest = longest.min(until_list);

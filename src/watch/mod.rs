@@ -41,7 +41,7 @@ use crate::formats::names::Names;
 use crate::plans;
 use crate::progress::Context;
 use crate::stages::events::{list, names_file, plan_for};
-use crate::stages::strict::{residual_of, too_far, used_columns};
+use crate::stages::strict::{residual_error, residual_of, used_columns};
 use crate::store::day::{Record, Stage};
 use folder::{Candidate, Folder};
 use hook::Hook;
@@ -60,7 +60,7 @@ use stored::{Seen, Stored};
 const BATCH: usize = 32;
 
 /// A picture that cannot be read is waited for until its file has not changed for so long.
-const PATIENCE: Duration = Duration::from_secs(3);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
 /// How often the flag that ends the watching is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -79,28 +79,28 @@ const AFTER_MIDNIGHT_MIN: f64 = 65.0;
 
 /// How the watching goes.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// List the folder this often instead of taking the system's notices (network disks).
-    pub poll: Option<Duration>,
+    pub(crate) poll: Option<Duration>,
     /// End when all that is there is read.
-    pub once: bool,
+    pub(crate) once: bool,
     /// Without a new picture for so long, the last events are decided; default: what the background reaches ahead.
-    pub idle: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
     /// A command that is given every new event.
-    pub on_event: Option<String>,
+    pub(crate) on_event: Option<String>,
 }
 
 /// What a watching did.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct WatchSummary {
+pub(crate) struct WatchSummary {
     /// Images read.
-    pub images: usize,
+    pub(crate) images: usize,
     /// Images left out.
-    pub left_out: Vec<LeftOut>,
+    pub(crate) left_out: Vec<LeftOut>,
     /// Events told.
-    pub told: usize,
+    pub(crate) told: usize,
     /// Events in the list.
-    pub listed: usize,
+    pub(crate) listed: usize,
 }
 
 /// The current time.
@@ -114,7 +114,7 @@ fn now() -> Micros {
 ///
 /// # Errors
 /// Those of reading the folder and of writing results; a single picture's are none.
-pub fn watch(
+pub(crate) fn watch(
     ctx: &Context<'_>,
     model: &DetectorModel,
     options: &Options,
@@ -281,8 +281,8 @@ impl<'a> Watching<'a> {
         let days = self.stored.days();
         for day in &days[days.len().saturating_sub(2)..] {
             for seen in self.stored.of_day(day).into_values().filter(|s| s.left_out.is_none()) {
-                if !found.contains_key(&seen.time) {
-                    found.insert(seen.time, self.stored.read(seen.time, &plan)?);
+                if let std::collections::btree_map::Entry::Vacant(place) = found.entry(seen.time) {
+                    place.insert(self.stored.read(seen.time, &plan)?);
                 }
                 self.names.insert(seen.time, seen.name);
             }
@@ -376,7 +376,7 @@ impl<'a> Watching<'a> {
                     self.folder.failed(&candidate);
                     break;
                 }
-                None if unchanged < PATIENCE => break,
+                None if unchanged < SHUTDOWN_GRACE => break,
                 None => {
                     let reason = match self.decode(std::slice::from_ref(&candidate)).pop() {
                         Some(Err(Error::Image { reason, .. })) => reason,
@@ -618,7 +618,7 @@ fn read_plane(
     if used != std::slice::from_ref(&(0..pixels.columns)) {
         residual = residual_of(features, &pixels, used);
     }
-    if let Some(reason) = too_far(f64::from(residual), config.value.max_residual) {
+    if let Some(reason) = residual_error(f64::from(residual), config.value.max_residual) {
         return Err(Error::image(&image.path, reason));
     }
     if plane.len() != features.rows * features.columns {

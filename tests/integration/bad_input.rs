@@ -3,7 +3,7 @@
 use png::{BitDepth, ColorType};
 use scatterfall_colormap::Colormap;
 
-use crate::fixture::{COLUMNS, Fixture, ROWS, ROWS_AN_IMAGE, assert_same, encode, encode_with_palette, results};
+use crate::fixture::{COLUMNS, Fixture, ROWS, ROWS_PER_IMAGE, assert_same, encode, encode_with_palette, results};
 
 /// Minutes of a sound archive here.
 const MINUTES: usize = 6;
@@ -26,7 +26,7 @@ fn left_out(file: &str, bytes: &[u8], reason: &str) {
     assert!(outcome.out.contains(file) && outcome.out.contains("1 left out"), "said at the end: {}", outcome.out);
     let features = place.array("features/features_20250515.npz", "features");
     assert_eq!(features.shape()[0], MINUTES, "the others are used");
-    assert_eq!(place.table("clustering_results/clusters.csv").len(), MINUTES * ROWS_AN_IMAGE, "rows");
+    assert_eq!(place.table("clustering_results/clusters.csv").len(), MINUTES * ROWS_PER_IMAGE, "rows");
 
     let sound = Fixture::minutes(MINUTES);
     sound.run(&[]).ends_with(0);
@@ -220,7 +220,7 @@ fn more_components_than_rows() {
     let outcome = place.run(&settings).ends_with(0);
     outcome.warns(&["fewer components than asked for"]);
     let scores = place.array("pca_ica/independent_components.npz", "features");
-    let rows = 2 * ROWS_AN_IMAGE;
+    let rows = 2 * ROWS_PER_IMAGE;
     assert!(scores.shape() == [rows, rows - 1], "at most the rows less one: {:?}", scores.shape());
     assert!(scores.iter().all(|v| v.is_finite()), "every one is a number");
 }
@@ -244,7 +244,7 @@ fn a_single_image() {
     let place = Fixture::minutes(1);
     let outcome = place.run(&[]).ends_with(0);
     outcome.warns(&["fewer than 20 rows"]);
-    assert_eq!(place.table("clustering_results/clusters.csv").len(), ROWS_AN_IMAGE, "rows");
+    assert_eq!(place.table("clustering_results/clusters.csv").len(), ROWS_PER_IMAGE, "rows");
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn images_without_any_signal() {
         }
         place.run(&["--set", &format!("cluster.method={method}")]).ends_with(0);
         let rows = place.table("clustering_results/clusters.csv");
-        assert_eq!(rows.len(), MINUTES * ROWS_AN_IMAGE, "every row is there");
+        assert_eq!(rows.len(), MINUTES * ROWS_PER_IMAGE, "every row is there");
         assert!(place.table("anomalies.csv").is_empty(), "{method}: nothing stands out");
     }
 }

@@ -17,7 +17,7 @@ pub(crate) const COLUMNS: usize = 84;
 /// Kilometres an image spans, by default.
 pub(crate) const KM: f64 = 20.0;
 /// Rows (segments) of a tiny image with [`CONFIG`]: they start at the windows 0, 8, 16 and 24 of 41.
-pub(crate) const ROWS_AN_IMAGE: usize = 4;
+pub(crate) const ROWS_PER_IMAGE: usize = 4;
 
 /// Fits the tiny images, and leaves the pictures out, which take most of the time. On the CPU: a GPU's numbers agree, but
 /// not to the last bit.

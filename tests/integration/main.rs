@@ -13,7 +13,7 @@
 //! - [`seismograms`]: channels and times that are chosen, bad records, the way to events and the report
 //! - [`properties`]: what must hold for any input
 //! - [`rank`]: components of coefficients that hold fewer directions
-//! - [`trouble`]: kills, full disks, odd files, archives that change: nothing is lost, nothing hangs
+//! - [`crash_recovery`]: kills, full disks, odd files, archives that change: nothing is lost, nothing hangs
 //! - [`untrusted`]: what fuzzing reads, and what it found
 //! - [`watch`]: a folder that grows: every event once, over kills and restarts
 //!
@@ -25,6 +25,7 @@ mod bench;
 mod book;
 mod cli;
 mod compare;
+mod crash_recovery;
 mod fixture;
 mod logs;
 mod numerics;
@@ -34,6 +35,5 @@ mod rank;
 mod reference;
 mod seismograms;
 mod stages;
-mod trouble;
 mod untrusted;
 mod watch;

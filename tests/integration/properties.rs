@@ -7,7 +7,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use scatterfall_colormap::Colormap;
 
 use crate::compare::{Tolerance, assert_close, compare};
-use crate::fixture::{COLUMNS, Fixture, KM, ROWS, ROWS_AN_IMAGE, encode, json, program, read_array};
+use crate::fixture::{COLUMNS, Fixture, KM, ROWS, ROWS_PER_IMAGE, encode, json, program, read_array};
 
 /// Two ways through single precision, by row and channel: a few hundred roundings of 6e-8, most of which cancel.
 const SINGLE: Tolerance = Tolerance::of_largest(2e-6, 2);
@@ -124,7 +124,7 @@ fn clusters_are_numbered_by_size_and_every_row_counts_once() {
         let settings: Vec<&str> = settings.into_iter().flat_map(|s| ["--set", s]).collect();
         place.run(&settings).ends_with(0);
         let rows = place.table("clustering_results/clusters.csv");
-        assert_eq!(rows.len(), 24 * ROWS_AN_IMAGE, "{method}: a row a segment");
+        assert_eq!(rows.len(), 24 * ROWS_PER_IMAGE, "{method}: a row a segment");
         let mut counts = vec![0u64; 4];
         for row in &rows {
             counts[row["cluster"].parse::<usize>().expect("a cluster")] += 1;
@@ -132,7 +132,7 @@ fn clusters_are_numbered_by_size_and_every_row_counts_once() {
         assert!(counts.windows(2).all(|c| c[0] >= c[1]), "{method}: the largest first: {counts:?}");
         let summary = json(&place.output().join("clustering_results/summary.json"));
         assert_eq!(summary["sizes"], serde_json::json!(counts), "{method}: sizes");
-        assert_eq!(summary["rows"], 24 * ROWS_AN_IMAGE, "{method}: rows");
+        assert_eq!(summary["rows"], 24 * ROWS_PER_IMAGE, "{method}: rows");
 
         let labels =
             std::fs::read_to_string(place.output().join("clustering_results/cluster_labels.dat")).expect("there");
@@ -170,7 +170,7 @@ fn rows_are_where_and_when_their_segments_start() {
     place.run(&["--set", "input.distance_offset_km=7.5"]).ends_with(0);
     let windows = 41.0;
     for (i, row) in place.table("clustering_results/clusters.csv").iter().enumerate() {
-        let (minute, segment) = (i / ROWS_AN_IMAGE, i % ROWS_AN_IMAGE);
+        let (minute, segment) = (i / ROWS_PER_IMAGE, i % ROWS_PER_IMAGE);
         assert_eq!(row["time"], format!("2025-05-15T00:{minute:02}:00Z"), "row {i}");
         assert_eq!(row["image_file"], format!("Waterfall_20250515_00{minute:02}00.png"), "row {i}");
         // A segment every eight windows.

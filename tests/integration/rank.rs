@@ -6,7 +6,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use scatterfall::store::npz::write_npz;
 use scatterfall_npz::Time;
 
-use crate::fixture::{Fixture, Outcome, ROWS_AN_IMAGE};
+use crate::fixture::{Fixture, Outcome, ROWS_PER_IMAGE};
 
 /// Coefficients a row: 3 channels x 4 filters of the first order, and 2 filters of the second for each.
 const FIRST: usize = 12;
@@ -38,9 +38,9 @@ fn reduced(logs: &Array2<f64>, scaling: &str) -> (Fixture, Outcome) {
     write_npz(&file, |out| {
         out.add("order_1", &order(0..FIRST, &[3, 4]))?;
         out.add("order_2", &order(FIRST..COLUMNS, &[3, 4, 2]))?;
-        let minute = |i: usize| Time((i / ROWS_AN_IMAGE) as i64 * 60_000_000);
+        let minute = |i: usize| Time((i / ROWS_PER_IMAGE) as i64 * 60_000_000);
         out.add("times", &(0..rows).map(minute).collect::<Array1<_>>())?;
-        out.add("distance", &(0..rows).map(|i| (i % ROWS_AN_IMAGE) as f64).collect::<Array1<_>>())
+        out.add("distance", &(0..rows).map(|i| (i % ROWS_PER_IMAGE) as f64).collect::<Array1<_>>())
     })
     .expect("written");
     let scaling = format!("reduce.scaling={scaling}");

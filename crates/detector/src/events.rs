@@ -123,6 +123,9 @@ const WIDE_SHARE: f32 = 0.6;
 /// Share of the 4 km around that must rise in a wide event.
 const BROAD_SHARE: f32 = 0.6;
 
+/// Shortest stretch of a wide event, km: what is shorter is the end of something that a narrow box or a track tells better.
+const MIN_WIDE_KM: f64 = 1.5;
+
 /// How far a track is carried on beyond its outer peaks, seconds, and the longest hole in it.
 const CARRY_S: f64 = 90.0;
 const HOLE_S: f64 = 6.0;
@@ -268,7 +271,10 @@ impl<'a> Finder<'a> {
             let median_of =
                 |grid: &Grid<f32>| median(&mut component.points.iter().map(|&p| grid.at(p)).collect::<Vec<_>>());
             let top = component.points.iter().map(|&p| claims.wide.at(p)).fold(f32::MIN, f32::max);
-            if top <= self.threshold || median_of(&claims.wide_fit) < median_of(&claims.narrow_fit) {
+            let short = self.plan.params.improved
+                && (component.columns.len() as f64) * self.block_km()
+                    < MIN_WIDE_KM.min(0.5 * self.plan.geometry.length_m / 1000.0);
+            if short || top <= self.threshold || median_of(&claims.wide_fit) < median_of(&claims.narrow_fit) {
                 for (r, c) in component.points {
                     claims.claimed.values[r * claims.claimed.columns + c] = 0.0;
                 }

@@ -8,9 +8,6 @@ use crate::plan::DetectorPlan;
 /// Largest number of events in the hierarchy, whose distances take n(n-1)/2 numbers; more are assigned to the clusters of the strongest.
 const MAX_LINKED: usize = 5000;
 
-/// Weight of the responses' shape beside duration, extent, speed and path.
-const SHAPE_WEIGHT: f64 = 1.4;
-
 /// Fitted kinds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kinds {
@@ -18,7 +15,7 @@ pub struct Kinds {
     pub centers: Vec<Vec<f64>>,
 }
 
-/// What an event is described by: `1.4 sqrt(max(z, 0) / max)` over the filters (opposite speeds folded), ln(seconds) / 2, ln(km) / 2,
+/// What an event is described by: `sqrt(max(z, 0) / max)` over the filters (opposite speeds folded), ln(seconds) / 2, ln(km) / 2,
 /// |m/s| / 20, and 1 at its path (slants, wide, coarse, slow).
 pub fn descriptor(plan: &DetectorPlan, event: &Event) -> Vec<f64> {
     let speeds = plan.speeds_ms.len();
@@ -34,7 +31,7 @@ pub fn descriptor(plan: &DetectorPlan, event: &Event) -> Vec<f64> {
         folded.iter().map(|f| f.1).chain(event.responses[speeds.min(event.responses.len())..].iter().copied());
     let responses: Vec<f64> = responses.map(|z| f64::from(z).max(0.0)).collect();
     let largest = responses.iter().copied().fold(1e-9, f64::max);
-    let mut out: Vec<f64> = responses.into_iter().map(|z| SHAPE_WEIGHT * (z / largest).sqrt()).collect();
+    let mut out: Vec<f64> = responses.into_iter().map(|z| (z / largest).sqrt()).collect();
     out.push(event.seconds().max(1.0).ln() / 2.0);
     out.push(event.extent_km().max(0.05).ln() / 2.0);
     out.push(event.speed_ms.unwrap_or(0.0).abs().min(45.0) / 20.0);
@@ -48,11 +45,34 @@ pub fn agglomerate(descriptors: &[Vec<f64>], count: usize) -> Vec<usize> {
     if n <= count {
         return (0..n).collect();
     }
+    cut(&average_linkage(descriptors), n, count)
+}
+
+/// The same into `most` groups or fewer, down to about half as many: where the distance at which groups merge rises the most.
+pub fn agglomerate_up_to(descriptors: &[Vec<f64>], most: usize) -> Vec<usize> {
+    let n = descriptors.len();
+    if n <= most {
+        return (0..n).collect();
+    }
+    let tree = average_linkage(descriptors);
+    // With k groups left, the next merge is step n - k.
+    let height = |step: usize| tree.steps()[step].dissimilarity;
+    let rise = |k: usize| if k < 2 { 0.0 } else { height(n - k) - height(n - k - 1) };
+    let least = most.div_ceil(2).max(1);
+    let first = |best: usize, k: usize| if rise(k) > rise(best) { k } else { best };
+    cut(&tree, n, (least..=most).fold(least, first))
+}
+
+fn average_linkage(descriptors: &[Vec<f64>]) -> kodama::Dendrogram<f64> {
+    let n = descriptors.len();
     let mut distances = Vec::with_capacity(n * (n - 1) / 2);
     for (i, a) in descriptors.iter().enumerate() {
         distances.extend(descriptors[i + 1..].iter().map(|b| distance(a, b)));
     }
-    let tree = kodama::linkage(&mut distances, n, kodama::Method::Average);
+    kodama::linkage(&mut distances, n, kodama::Method::Average)
+}
+
+fn cut(tree: &kodama::Dendrogram<f64>, n: usize, count: usize) -> Vec<usize> {
     // The last merges are undone: `count` groups are left.
     let mut parent: Vec<usize> = (0..2 * n - 1).collect();
     for (k, step) in tree.steps().iter().take(n - count.max(1)).enumerate() {
@@ -95,7 +115,8 @@ impl Kinds {
         strongest.truncate(MAX_LINKED);
         strongest.sort_unstable();
         let linked: Vec<Vec<f64>> = strongest.iter().map(|&i| descriptors[i].clone()).collect();
-        let labels = agglomerate(&linked, count.max(1));
+        let cluster = if plan.params.improved { agglomerate_up_to } else { agglomerate };
+        let labels = cluster(&linked, count.max(1));
         let kinds = Self::of_labels(&linked, &labels);
         kinds.assign(plan, events);
         for (&i, &label) in strongest.iter().zip(&labels) {
@@ -143,5 +164,7 @@ mod tests {
         assert_eq!(agglomerate(&all[..2], 3), [0, 1], "fewer than asked for");
         assert_eq!(agglomerate(&[], 3), Vec::<usize>::new(), "none");
         assert_eq!(agglomerate(&all, 1), [0; 13], "one group");
+        assert_eq!(agglomerate_up_to(&all, 5), labels, "three heaps, though five were allowed");
+        assert_eq!(agglomerate_up_to(&all[..2], 3), [0, 1], "fewer than allowed");
     }
 }

@@ -40,7 +40,7 @@ pub use assemble::{DayScores, Days, DetectorModel, Threshold, detect, detect_win
 pub use error::DetectorError;
 pub use events::{Event, Path, Reason, find_events};
 pub use health::{Fault, Finding, HealthScan};
-pub use kinds::{Kinds, agglomerate, descriptor};
+pub use kinds::{Kinds, agglomerate, agglomerate_up_to, descriptor};
 pub use measure::{Image, MIN_SCALE, Measurement, Measurer, Reference, is_gap};
 pub use merge::merge_events;
 pub use params::{DetectorParams, Geometry, MAX_WINDOW};

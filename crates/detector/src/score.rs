@@ -54,7 +54,7 @@ const KNEE: f32 = 2.25;
 
 /// Tails of the boxes and of the slow boxes over the Gumbel law's, in the mean of archives without events: weather makes more of few large
 /// values than the lower half tells. Slants that are not slow, which nothing lights that stands still, have none.
-const BOX_STRETCH: f32 = 1.35;
+const BOX_STRETCH: f32 = 1.25;
 const SLOW_STRETCH: f32 = 1.8;
 
 impl Default for FilterScale {

@@ -99,7 +99,7 @@ fn first_largest(values: &[f32]) -> Option<usize> {
 /// A peak in a stronger one's shadow is left out. Two peaks of the same direction, at most 100 s apart, belong together where each one's line
 /// passes the other within 0.5 km + 3 m/s times their distance in time. A track holds a peak above `threshold`.
 ///
-/// `by_sum`: a track counts by what its 20 s bins add up to, [`BIN_COST`] off each but the first, as long as its best peak exceeds 0.7 of the threshold:
+/// `by_sum`: a track counts by what its 20 s bins add up to, [`BIN_COST`] off each but the first, as long as its best peak exceeds 0.75 of the threshold:
 /// many weak peaks in one line are no chance.
 pub(crate) fn tracks(peaks: &[Peak], threshold: f32, by_sum: bool) -> Vec<Vec<Peak>> {
     let mut order: Vec<usize> = (0..peaks.len()).collect();
@@ -126,7 +126,7 @@ pub(crate) fn tracks(peaks: &[Peak], threshold: f32, by_sum: bool) -> Vec<Vec<Pe
     }
     let is_listed = |track: &[Peak]| {
         let best = track.iter().map(|p| p.score).fold(f32::NEG_INFINITY, f32::max);
-        if by_sum { best > 0.7 * threshold && summed_score(track) > threshold } else { best > threshold }
+        if by_sum { best > LEAST_TOP * threshold && summed_score(track) > threshold } else { best > threshold }
     };
     members.retain(|_, track| is_listed(track));
     let mut out = Vec::new();
@@ -135,6 +135,9 @@ pub(crate) fn tracks(peaks: &[Peak], threshold: f32, by_sum: bool) -> Vec<Vec<Pe
     }
     out
 }
+
+/// Share of the threshold that the best peak of a track exceeds: gusts and showers leave many weak peaks.
+const LEAST_TOP: f32 = 0.75;
 
 /// What a 20 s bin of a track costs, in scores on the standard Gumbel law: a peak below it is no evidence.
 const BIN_COST: f32 = 5.0;

@@ -51,7 +51,7 @@ pub struct BankPicture<'a> {
     pub wavelets: ArrayView2<'a, Complex64>,
     /// `(filters, bins)`, discrete Fourier transforms.
     pub spectra: ArrayView2<'a, Complex64>,
-    /// Samples a second (or a kilometre).
+    /// Samples per second (or per kilometre).
     pub sampling_rate: f64,
     /// What the samples follow each other in.
     pub domain: Domain,

@@ -8,13 +8,13 @@ use super::palette::{INK, NO_CLUSTER, Rgb, SOFT, WHITE, cluster, cluster_name, d
 use super::text::{Anchor, Text, text_width};
 
 /// Rows of a heat map or table beyond this are not drawn.
-const MOST_ROWS: usize = 40;
+const MAX_ROWS: usize = 40;
 
 /// The clusters' centres in the components, with the clusters' sizes. `centers`: (clusters, components); `sizes`:
-/// rows a cluster; `component`: what a column is called (`IC`).
+/// rows per cluster; `component`: what a column is called (`IC`).
 pub fn centroids(centers: ArrayView2<'_, f64>, sizes: &[usize], component: &str) -> Canvas {
     let (all, columns) = centers.dim();
-    let rows = all.min(MOST_ROWS);
+    let rows = all.min(MAX_ROWS);
     let (cell_w, cell_h) = ((900.0 / columns.max(1) as f64).clamp(8.0, 150.0), if rows > 12 { 30.0 } else { 56.0 });
     let (left, width, height) = (270.0, cell_w * columns.max(1) as f64, cell_h * rows.max(1) as f64);
     let rect = Rect::new(left, HEADER, left + width, HEADER + height.max(160.0));
@@ -82,7 +82,7 @@ pub struct Candidate {
 /// AIC and BIC against the number of components, with the table of their values; `chosen`: the number taken.
 pub fn selection(candidates: &[Candidate], chosen: usize) -> Canvas {
     const ROW: f64 = 30.0;
-    let shown = &candidates[..candidates.len().min(MOST_ROWS)];
+    let shown = &candidates[..candidates.len().min(MAX_ROWS)];
     let bottom = (HEADER + ROW * (shown.len() + 1) as f64).max(500.0);
     let mut canvas = Canvas::new(1500, (bottom + 78.0) as u32);
     let numbers = shown.iter().map(|c| c.components as f64);

@@ -23,7 +23,7 @@ pub struct Coverage<'a> {
 const HELD: Rgb = [0, 114, 178];
 const LEFT_OUT: Rgb = [213, 94, 0];
 /// A century: more days come from a wrong clock.
-const MOST_DAYS: i64 = 36_525;
+const MAX_DAYS: i64 = 36_525;
 
 /// A calendar, day by hour: what is held, missing and left out, to the minute.
 pub fn coverage(input: &Coverage<'_>) -> Canvas {
@@ -31,7 +31,7 @@ pub fn coverage(input: &Coverage<'_>) -> Canvas {
     let from = all().min().unwrap_or_default();
     let to = all().max().unwrap_or_default().saturating_add(input.duration.max(1));
     let (first, last) = (from.div_euclid(DAY_US), (to - 1).div_euclid(DAY_US));
-    let days = (last - first + 1).clamp(1, MOST_DAYS) as usize;
+    let days = (last - first + 1).clamp(1, MAX_DAYS) as usize;
     let row = (620.0 / days as f64).clamp(0.0, 30.0);
     let height = (row * days as f64).max(60.0);
     let rect = Rect::new(150.0, HEADER + 34.0, 150.0 + MINUTES as f64 * 0.9, HEADER + 34.0 + height);

@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, HEADER, LABEL, Panel, color_bar, header, legend, shaded};
 use super::canvas::{Canvas, Rect, Stroke};
-use super::map::MOST_NAMED;
+use super::map::MAX_NAMED;
 use super::palette::{INK, NO_CLUSTER, Rgb, WHITE, cluster, cluster_name, ramp, table};
 use super::series::quantile;
 use super::text::{Anchor, Text, text_width};
@@ -89,7 +89,7 @@ pub fn features_clusters(input: &ImageFeatures<'_>, scene: &Scene<'_>) -> Canvas
     band.frame(&mut canvas);
     canvas.text("clusters of the segments", (left, rect.top - 14.0), Text::new(18.0));
     let mut entries: Vec<(Rgb, String)> =
-        (0..(input.clusters as i32).min(MOST_NAMED)).map(|l| (cluster(l), cluster_name(l))).collect();
+        (0..(input.clusters as i32).min(MAX_NAMED)).map(|l| (cluster(l), cluster_name(l))).collect();
     if input.segments.iter().any(|s| s.1 < 0) {
         entries.push((NO_CLUSTER, cluster_name(-1)));
     }

@@ -14,7 +14,7 @@ const LEFT: f64 = 110.0;
 const RIGHT: f64 = 1460.0;
 
 /// More clusters than this are not named in legends, nor drawn as lines.
-pub const MOST_NAMED: i32 = 12;
+pub const MAX_NAMED: i32 = 12;
 
 /// The cluster at each time and distance, by majority where a pixel holds several rows.
 pub fn cluster_map(rows: &Rows<'_>) -> Canvas {
@@ -31,8 +31,8 @@ pub fn cluster_map(rows: &Rows<'_>) -> Canvas {
     header(&mut canvas, LEFT, "Clusters over time and distance", &subtitle);
     let highest = rows.labels.iter().copied().max().unwrap_or(-1);
     let mut entries: Vec<(Rgb, String)> =
-        (0..=highest.min(MOST_NAMED - 1)).map(|l| (cluster(l), cluster_name(l))).collect();
-    if highest >= MOST_NAMED {
+        (0..=highest.min(MAX_NAMED - 1)).map(|l| (cluster(l), cluster_name(l))).collect();
+    if highest >= MAX_NAMED {
         entries.push((WHITE, format!("… {} clusters, colours repeat", highest + 1)));
     }
     if rows.labels.iter().any(|&l| l < 0) {

@@ -3,7 +3,7 @@
 use super::axis::{Axis, HEADER, Panel, header, legend, number};
 use super::canvas::{Canvas, Rect, Stroke};
 use super::counts::{Group, pieces};
-use super::map::MOST_NAMED;
+use super::map::MAX_NAMED;
 use super::palette::{ABSENT, Rgb, cluster, cluster_name};
 use super::rows::Rows;
 use super::series::{running_mean, thinned};
@@ -19,7 +19,7 @@ pub fn detection_rate(rows: &Rows<'_>) -> Canvas {
     let (from, to) = rows.span();
     let rect = Rect::new(LEFT, HEADER + 34.0, 1534.0, 620.0 - FOOTER);
     let images = rows.image_times();
-    let clusters = rows.labels.iter().copied().max().unwrap_or(-1).min(MOST_NAMED - 1) + 1;
+    let clusters = rows.labels.iter().copied().max().unwrap_or(-1).min(MAX_NAMED - 1) + 1;
     let window = nice_window(to - from, rows.duration);
     let window_images = (window / rows.duration.max(1)).max(1) as usize;
     let held = pieces(&images, rows.duration);

@@ -6,7 +6,7 @@ use super::palette::{INK, NO_CLUSTER, cluster};
 use super::time_axis::counted;
 
 /// Kinds that the legend names.
-const MOST_NAMED: usize = 12;
+const MAX_NAMED: usize = 12;
 
 /// Bars of the reachability of each event in its order (`None`: the first of a heap, drawn to the top) in the colour of
 /// its kind (from 1 on; noise is grey), and the level `eps` at which the kinds were cut.
@@ -33,7 +33,7 @@ pub fn reachability(order: &[(Option<f64>, Option<usize>)], eps: f64) -> Canvas 
     panel.frame(&mut canvas);
     kinds.sort_unstable_by_key(|k| k.unwrap_or(usize::MAX));
     let found = kinds.iter().flatten().count();
-    let named: Vec<_> = kinds.iter().take(MOST_NAMED).map(|&k| (color(k), name(k))).collect();
+    let named: Vec<_> = kinds.iter().take(MAX_NAMED).map(|&k| (color(k), name(k))).collect();
     legend(&mut canvas, (panel.rect.left, HEADER + 10.0), panel.rect.right, &named);
     let subtitle = format!(
         "{} in {} at eps = {eps}; valleys are kinds, a full bar begins one",

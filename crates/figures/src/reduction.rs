@@ -36,7 +36,7 @@ impl Kind {
 }
 
 /// More components than this are not drawn along the rows.
-const MOST_PANELS: usize = 12;
+const MAX_PANELS: usize = 12;
 const PANEL_HEIGHT: f64 = 120.0;
 
 /// Bars of each component's share of the variance, and the cumulative share. `ratio`: shares, largest first.
@@ -84,7 +84,7 @@ pub fn explained_variance(ratio: &[f64]) -> Canvas {
 /// The rows of one image, which lie at different places, follow each other within its time.
 pub fn over_time(values: ArrayView2<'_, f64>, times: &[Micros], duration: Micros, kind: Kind) -> Canvas {
     let (rows, components) = values.dim();
-    let drawn = components.min(MOST_PANELS);
+    let drawn = components.min(MAX_PANELS);
     let bottom = HEADER + drawn.max(1) as f64 * PANEL_HEIGHT;
     let mut canvas = Canvas::new(1600, (bottom + FOOTER) as u32);
     let at = moments(times, duration);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scatterfall_timestamps::Micros;
 
 /// More places than this share bins of equal length.
-const MOST_PLACES: usize = 256;
+const MAX_PLACES: usize = 256;
 
 /// The rows of a run.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ impl Places {
         let mut starts = BTreeMap::new();
         for &d in distance.iter().filter(|d| d.is_finite()) {
             starts.entry(key(d)).or_insert(d);
-            if starts.len() > MOST_PLACES {
+            if starts.len() > MAX_PLACES {
                 return Self::equal(distance, segment_km);
             }
         }
@@ -77,9 +77,9 @@ impl Places {
         let finite = || distance.iter().copied().filter(|d| d.is_finite());
         let low = finite().fold(f64::INFINITY, f64::min);
         let high = finite().fold(f64::NEG_INFINITY, f64::max) + segment_km.max(1e-5);
-        let bin = (high - low) / MOST_PLACES as f64;
-        let edges = (0..=MOST_PLACES).map(|i| low + i as f64 * bin).collect();
-        let place = |d: f64| (((d - low) / bin) as u32).min(MOST_PLACES as u32 - 1);
+        let bin = (high - low) / MAX_PLACES as f64;
+        let edges = (0..=MAX_PLACES).map(|i| low + i as f64 * bin).collect();
+        let place = |d: f64| (((d - low) / bin) as u32).min(MAX_PLACES as u32 - 1);
         Self { edges, of_row: distance.iter().map(|&d| d.is_finite().then(|| place(d))).collect() }
     }
 
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(places.of_row, [Some(1), Some(0), Some(2), Some(0), None], "the same place but for the last bits");
         let many: Vec<f64> = (0..1_000).map(|i| f64::from(i) * 0.017).collect();
         let places = Places::new(&many, 3.0);
-        assert_eq!(places.len(), MOST_PLACES, "equal bins");
+        assert_eq!(places.len(), MAX_PLACES, "equal bins");
         assert!(
             places.of_row.iter().enumerate().all(|(i, p)| {
                 let p = p.expect("finite") as usize;

@@ -332,7 +332,7 @@ impl<R: Read> NpyReader<R> {
 }
 
 /// Brackets that a header may open.
-const MOST_BRACKETS: usize = 8;
+const MAX_BRACKETS: usize = 8;
 
 const RECORDS: &str = "arrays of records cannot be read";
 
@@ -340,7 +340,7 @@ fn parse_header(text: &str) -> Result<(Dtype, Vec<usize>), String> {
     let wrong = || "the array header is not one that NumPy writes".to_owned();
     // The literal parser's time grows exponentially with the depth of brackets. A header has two; counting them all, quoted
     // ones too, cannot be led astray by what stands in quotes.
-    if text.matches(['(', '[', '{']).count() > MOST_BRACKETS {
+    if text.matches(['(', '[', '{']).count() > MAX_BRACKETS {
         return Err(if text.contains("[(") { RECORDS.into() } else { wrong() });
     }
     let value: Value = text.trim().parse().map_err(|_| wrong())?;

@@ -120,7 +120,7 @@ impl ScatteringNetwork {
         Self::with(NetworkOptions { oversampling, ..self.network }, self.plan.bins)
     }
 
-    /// Samples a segment.
+    /// Samples per segment.
     pub fn bins(&self) -> usize {
         self.plan.bins
     }

@@ -174,7 +174,7 @@ pub enum Oversampling {
 pub struct Bank {
     /// Octaves below the Nyquist frequency.
     pub octaves: usize,
-    /// Filters an octave.
+    /// Filters per octave.
     pub resolution: usize,
     /// Width in periods of the centre frequency.
     pub quality: f64,

@@ -23,16 +23,16 @@ pub struct FeaturePlan {
     pub colormap: Colormap,
     /// The features, in the order of the channels.
     pub features: Vec<Feature>,
-    /// Columns a window.
+    /// Columns per window.
     pub window: usize,
     /// Columns from one window to the next.
     pub step: usize,
     /// Number of windows.
     pub windows: usize,
     /// Seconds a row.
-    pub seconds_a_row: f64,
+    pub seconds_per_row: f64,
     /// Metres a column.
-    pub metres_a_column: f64,
+    pub meters_per_column: f64,
 }
 
 impl FeaturePlan {
@@ -57,15 +57,15 @@ impl FeaturePlan {
             window,
             step,
             windows: (columns - window) / step + 1,
-            seconds_a_row: options.duration_s / rows as f64,
-            metres_a_column: options.length_km * 1000.0 / columns as f64,
+            seconds_per_row: options.duration_s / rows as f64,
+            meters_per_column: options.length_km * 1000.0 / columns as f64,
         })
     }
 
     /// Frequency in Hz of bin `k` of a real Fourier transform over time.
     #[expect(clippy::cast_precision_loss, reason = "row numbers are far below 2^53")]
     pub fn frequency(&self, k: usize) -> f64 {
-        k as f64 / (self.rows as f64 * self.seconds_a_row)
+        k as f64 / (self.rows as f64 * self.seconds_per_row)
     }
 }
 
@@ -121,9 +121,9 @@ pub struct Layer {
 pub struct ScatteringPlan {
     /// Channels a segment.
     pub channels: usize,
-    /// Samples a segment and channel.
+    /// Samples per segment and channel.
     pub bins: usize,
-    /// Hz (or windows a kilometre).
+    /// Hz (or windows per kilometre).
     pub sampling_rate: f64,
     /// The layers, outermost first.
     pub layers: Vec<Layer>,
@@ -142,7 +142,7 @@ pub struct ScatteringPlan {
 /// Values of order 0 a channel: mean absolute, largest absolute, standard deviation (n).
 pub const ORDER_0_VALUES: usize = 3;
 
-/// Most coefficients a channel and order; beyond is a configuration that no machine holds.
+/// Maximum number of coefficients per channel and order; no machine holds a larger configuration.
 const MAX_PATHS: usize = 1 << 22;
 
 /// Most samples of a layer's filters together, of 32 bytes each in time and frequency.

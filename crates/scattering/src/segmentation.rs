@@ -6,13 +6,13 @@ use crate::{Error, Result};
 /// How series of windows are cut.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segmentation {
-    /// Windows a segment.
+    /// Windows per segment.
     pub bins: usize,
     /// Windows from one segment's start to the next.
     pub hop: usize,
-    /// Windows an image.
+    /// Windows per image.
     pub windows: usize,
-    /// Windows a kilometre: the sampling rate of the feature series.
+    /// Windows per kilometre: the sampling rate of the feature series.
     pub windows_per_km: f64,
     /// Kilometres an image.
     pub image_km: f64,

@@ -45,7 +45,7 @@ const DAY_US: Micros = 1440 * MINUTE_US;
 /// The years 1 to 9999: others have no name of eight digits.
 const CALENDAR: std::ops::Range<Micros> = -62_135_596_800_000_000..253_402_300_800_000_000;
 /// Nineteen years: more is a typing error, and its list of events would not fit the memory.
-const MOST_IMAGES: usize = 10_000_000;
+const MAX_IMAGES: usize = 10_000_000;
 
 /// The generator of all random numbers here.
 type Random = Xoshiro256PlusPlus;
@@ -84,7 +84,7 @@ impl Layout {
 pub struct SynthOptions {
     /// Minutes that the archive spans.
     pub images: usize,
-    /// Of everything random.
+    /// Random seed.
     pub seed: u64,
     /// Time of the first image.
     pub start: Micros,
@@ -164,7 +164,7 @@ impl SynthArchive {
             return Err(Error::option("start", iso(options.start), "a time in the years 1 to 9999"));
         }
         let most =
-            usize::try_from((CALENDAR.end - options.start) / MINUTE_US).map_or(MOST_IMAGES, |n| n.min(MOST_IMAGES));
+            usize::try_from((CALENDAR.end - options.start) / MINUTE_US).map_or(MAX_IMAGES, |n| n.min(MAX_IMAGES));
         if !(1..=most).contains(&options.images) {
             return Err(Error::option("images", options.images, format!("1 to {most}")));
         }

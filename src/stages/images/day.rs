@@ -9,7 +9,7 @@ use crate::archive::{ImageRef, LeftOut};
 use crate::config::Config;
 use crate::error::{Result, StoredError};
 use crate::progress::Context;
-use crate::stages::strict::{refuse, too_far};
+use crate::stages::strict::{refuse, residual_error};
 use crate::store::day::{Record, Source, Stage, StoredBackend};
 use crate::store::npz::NpzStream;
 use scatterfall_npz::Time;
@@ -83,7 +83,7 @@ impl DayWriter {
         }
         for (k, image) in batch.numbers.iter().map(|&number| &images[number]).enumerate() {
             let residual = f64::from(results.features.residual[k]);
-            if let Some(reason) = too_far(residual, self.max_residual) {
+            if let Some(reason) = residual_error(residual, self.max_residual) {
                 tracing::warn!("{} is left out: {reason}", image.name);
                 self.left_out.push(LeftOut { file: image.name.clone(), reason });
                 continue;
@@ -179,7 +179,7 @@ impl ScatteringWriter {
         Ok(Self { stream, orders, distance, times, image })
     }
 
-    /// Appends one row: its coefficients an order, its place, its time, its image's number in the day.
+    /// Appends one row: its coefficients per order, its place, its time, its image's number in the day.
     pub(in crate::stages) fn append<'r>(
         &mut self,
         orders: impl Iterator<Item = &'r [f32]>,

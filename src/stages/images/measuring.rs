@@ -18,7 +18,7 @@ use crate::detect::plan::error;
 use crate::error::Result;
 use crate::formats::measurements::MeasurementWriter;
 use crate::progress::Context;
-use crate::stages::strict::{refuse, too_far};
+use crate::stages::strict::{refuse, residual_error};
 use crate::store::day::{Record, Stage, StoredBackend};
 use crate::store::npz::NpzStream;
 use scatterfall_scattering::blocks::IndexPlane;
@@ -70,7 +70,7 @@ impl<'a> Measuring<'a> {
         }
         let max_residual = self.ctx.config.value.max_residual;
         for (number, outcome) in planes.images {
-            let outcome = outcome.and_then(|plane| match too_far(f64::from(plane.residual), max_residual) {
+            let outcome = outcome.and_then(|plane| match residual_error(f64::from(plane.residual), max_residual) {
                 None => Ok(plane.index),
                 Some(reason) => {
                     Err(Failed { left_out: LeftOut { file: self.images[number].name.clone(), reason }, again: false })

@@ -32,7 +32,7 @@ use self::decoding::{Decoder, Target};
 use self::measuring::Measuring;
 use self::ordered::Ordered;
 use self::work::{FeatureDay, MeasuredDay, Stale, feature_days, measured_days, portions};
-use super::strict::look_at;
+use super::strict::precheck_images;
 use super::trace::{BatchTrace, PassClock, Waits};
 use crate::archive::{Catalogue, ImageRef};
 use crate::error::{Error, Result};
@@ -112,7 +112,7 @@ pub fn compute(
     let portions = portions(&wanted, catalogue.images.len(), batch);
     let needed = || portions.iter().flat_map(|p| &catalogue.images[p.images.clone()]);
     if ctx.strict {
-        look_at(ctx, &needed().collect::<Vec<&ImageRef>>(), &plan.features)?;
+        precheck_images(ctx, &needed().collect::<Vec<&ImageRef>>(), &plan.features)?;
     }
     std::fs::create_dir_all(&ctx.config.output.path)
         .map_err(|e| Error::io("create the folder", &ctx.config.output.path, e))?;
@@ -184,4 +184,106 @@ impl Pass<'_> {
 /// A thread that panicked is a fault of the program; it ends the run as an error like any other.
 fn joined<T>(result: thread::Result<Result<T>>) -> Result<T> {
     result.unwrap_or_else(|_| Err(Error::Worker))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use scatterfall_scattering::backend::cpu::CpuBackend;
+    use scatterfall_synth::{Layout, SynthArchive, SynthOptions};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::progress::{Observer, threads};
+
+    /// Counts images that are decoded.
+    #[derive(Default)]
+    struct Counter(AtomicU64);
+
+    impl Observer for Counter {
+        fn begin(&self, _: &'static str, _: u64, _: &'static str) {}
+        fn advance(&self, items: u64, _: u64) {
+            self.0.fetch_add(items, Ordering::Relaxed);
+        }
+        fn end(&self) {}
+    }
+
+    /// Forty images over midnight; returns how many are decoded for `goals`.
+    struct Place {
+        folder: tempfile::TempDir,
+        config: Config,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let layout = Layout::Bare { rows: 32, columns: 220 };
+            let options = SynthOptions { images: 40, layout, ..SynthOptions::default() };
+            let archive = SynthArchive::new(&options).expect("valid");
+            let drawn = folder.path().join("drawn");
+            archive.write(&drawn, || {}).expect("written");
+            let images = folder.path().join("images");
+            std::fs::create_dir(&images).expect("a folder");
+            let mut files: Vec<_> = std::fs::read_dir(&drawn).expect("files").flatten().map(|e| e.path()).collect();
+            files.retain(|f| f.extension().is_some_and(|e| e == "png"));
+            files.sort();
+            for (k, file) in files.iter().enumerate() {
+                // From 23:40 on.
+                let (day, hour, minute) = if k < 20 { (15, 23, 40 + k) } else { (16, 0, k - 20) };
+                let name = format!("Waterfall_RMS_202505{day}_{hour:02}{minute:02}00.png");
+                std::fs::rename(file, images.join(name)).expect("renamed");
+            }
+            let text = format!(
+                "input.path = {:?}\noutput.path = {:?}\ncrop.enabled = false\ncompute.batch_images = 3\nsegments.bins = 40",
+                images.display().to_string(),
+                folder.path().join("output").display().to_string()
+            );
+            Self { config: Config::from_text(&text).expect("valid"), folder }
+        }
+
+        /// Brings features and measurements up to date, where wanted; returns how many images were decoded.
+        fn decoded(&self, features: bool, detector: bool) -> u64 {
+            let counter = Counter::default();
+            let ctx = Context::on(&self.config, threads(&self.config.compute).expect("threads")).observer(&counter);
+            let catalogue = Catalogue::read(&self.config.input, &self.config.output.path).expect("an archive");
+            let plan = crate::detect::plan::plan(&self.config, 32, 220).expect("fits");
+            let plan = Arc::new(plan);
+            let goals = Goals { features, scattering: features, detector: detector.then_some(&plan) };
+            compute(&ctx, &mut CpuBackend::new(Arc::clone(&ctx.pool)), &catalogue, goals).expect("computed");
+            counter.0.into_inner()
+        }
+
+        fn file(&self, name: &str) -> Vec<u8> {
+            std::fs::read(self.folder.path().join("output").join(name)).expect("written")
+        }
+    }
+
+    const FILES: [&str; 4] = [
+        "features/features_20250515.npz",
+        "features/features_20250516.npz",
+        "detection/blocks_20250515.npz",
+        "detection/blocks_20250516.npz",
+    ];
+
+    #[test]
+    fn an_image_is_decoded_once_whatever_it_is_needed_for() {
+        let place = Place::new();
+        assert_eq!(place.decoded(true, true), 40, "features and measurements from the same decoding");
+        let want = FILES.map(|f| place.file(f));
+        assert_eq!(place.decoded(true, true), 0, "all is current");
+        let output = &place.config.output.path;
+        std::fs::remove_file(output.join(FILES[2])).expect("removed");
+        // The first day's twenty, and what its last minutes are measured against.
+        assert_eq!(place.decoded(true, true), 31, "one day's measurements alone");
+        std::fs::remove_file(output.join(FILES[1])).expect("removed");
+        assert_eq!(place.decoded(true, true), 20, "one day's features alone");
+        std::fs::remove_file(output.join(FILES[0])).expect("removed");
+        std::fs::remove_file(output.join(FILES[3])).expect("removed");
+        assert_eq!(place.decoded(true, true), 40, "one day's features, and the other's measurements");
+        assert!(FILES.map(|f| place.file(f)) == want, "the same bytes on every way");
+        std::fs::remove_dir_all(output).expect("removed");
+        assert_eq!((place.decoded(true, false), place.decoded(false, true)), (40, 40), "one after the other");
+        assert!(FILES.map(|f| place.file(f)) == want, "the same bytes again");
+    }
 }

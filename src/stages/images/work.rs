@@ -84,7 +84,7 @@ pub(super) fn feature_days(
                 }
                 stale.current += 1;
             }
-            State::Foreign => stale.current += 1,
+            State::Untracked => stale.current += 1,
         }
     }
     Ok(stale)
@@ -109,7 +109,7 @@ pub(super) fn measured_days(ctx: &Context<'_>, catalogue: &Catalogue, plan: &Det
         let source = Source::of_images(settings.clone(), &catalogue.images[around.clone()]);
         match state(&Stage::Measurements.file(&ctx.config.output.path, &day), &source) {
             State::Missing => stale.days.push(MeasuredDay { day, around, own, source }),
-            State::Current(_) | State::Foreign => stale.current += 1,
+            State::Current(_) | State::Untracked => stale.current += 1,
         }
     }
     stale

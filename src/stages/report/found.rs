@@ -1,9 +1,9 @@
 //! What was found: events, names of kinds, the recorder's defects.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ::csv::StringRecord;
 use scatterfall_page::{Defect, Event, KindName, Path as Found};
 
 use crate::error::{Error, Result};
@@ -20,28 +20,28 @@ const KNOWN: i32 = 1;
 const NAMED: i32 = 1000;
 
 /// The lines of a table by the names of its columns.
-struct Table<'a> {
-    columns: Vec<Cow<'a, str>>,
-    lines: Vec<Vec<Cow<'a, str>>>,
+struct Table {
+    columns: StringRecord,
+    lines: Vec<StringRecord>,
 }
 
-impl<'a> Table<'a> {
-    fn read(text: &'a str) -> Self {
+impl Table {
+    fn read(text: &str) -> Self {
         let mut records = csv::records(text);
         Self { columns: records.next().unwrap_or_default(), lines: records.collect() }
     }
 
     /// The field of a line under a column; `None` where there is no such column, or it is empty.
-    fn field<'b>(&self, line: &'b [Cow<'a, str>], column: &str) -> Option<&'b str> {
+    fn field<'b>(&self, line: &'b StringRecord, column: &str) -> Option<&'b str> {
         let at = self.columns.iter().position(|c| c == column)?;
-        line.get(at).map(AsRef::as_ref).filter(|f| !f.is_empty())
+        line.get(at).filter(|f| !f.is_empty())
     }
 
-    fn number(&self, line: &[Cow<'a, str>], column: &str) -> Option<f64> {
+    fn number(&self, line: &StringRecord, column: &str) -> Option<f64> {
         self.field(line, column)?.parse().ok()
     }
 
-    fn time(&self, line: &[Cow<'a, str>], column: &str) -> Option<Micros> {
+    fn time(&self, line: &StringRecord, column: &str) -> Option<Micros> {
         let text = self.field(line, column)?;
         parse_iso(text).or_else(|| parse_iso(&format!("{text}Z")))
     }
@@ -100,7 +100,7 @@ fn not_a_table(path: &Path, stage: &str) -> Error {
 
 fn detector_events(text: &str, names: &mut Vec<KindName>) -> Option<Vec<Event>> {
     let table = Table::read(text);
-    let event = |(i, line): (usize, &Vec<Cow<'_, str>>)| {
+    let event = |(i, line): (usize, &StringRecord)| {
         let time = (table.time(line, "time_from")?, table.time(line, "time_to")?);
         // A seismogram's events have no place, no path and no kind.
         let seismic = !table.columns.iter().any(|c| c == "distance_from_km");
@@ -163,7 +163,7 @@ fn add_reasons(output: &Path, events: &mut [Event]) -> Result<()> {
 }
 
 /// What a seismogram's event is, in words: onset, channels, band, the catalogue's name for it.
-fn seismic_reason(table: &Table<'_>, line: &[Cow<'_, str>]) -> String {
+fn seismic_reason(table: &Table, line: &StringRecord) -> String {
     let mut parts = Vec::new();
     if let Some(onset) = table.field(line, "onset") {
         let (whole, fraction) =
@@ -186,7 +186,7 @@ fn seismic_reason(table: &Table<'_>, line: &[Cow<'_, str>]) -> String {
 
 fn row_events(text: &str) -> Option<Vec<Event>> {
     let table = Table::read(text);
-    let event = |line: &Vec<Cow<'_, str>>| {
+    let event = |line: &StringRecord| {
         let time = (table.time(line, "time_from")?, table.time(line, "time_to")?);
         let distance_km = (table.number(line, "distance_from_km")?, table.number(line, "distance_to_km")?);
         Some(Event {
@@ -215,7 +215,7 @@ fn row_events(text: &str) -> Option<Vec<Event>> {
 pub(crate) fn health(output: &Path) -> Result<Vec<Defect>> {
     let Some(text) = text_of(&output.join("health.csv"))? else { return Ok(Vec::new()) };
     let table = Table::read(&text);
-    let defect = |line: &Vec<Cow<'_, str>>| {
+    let defect = |line: &StringRecord| {
         let what = match table.field(line, "kind")? {
             // The page tells gaps from the images themselves.
             "gap" => return None,

@@ -20,7 +20,7 @@ use crate::seismogram::onset::onset;
 use crate::seismogram::{Highpass, SegmentPlan};
 use crate::stages::rows::read_places;
 use crate::store::atomic::write_bytes;
-use crate::store::csv::csv_field;
+use crate::store::csv::Table;
 use crate::store::day::Stage;
 
 /// Events a day that chance alone may give.
@@ -204,24 +204,23 @@ fn find_onset(index: &MiniSeedIndex, channel: &Channel, event: &Event, length: M
 /// # Errors
 /// Those of writing.
 pub(super) fn write(output: &Path, station: &Station, found: &Detections, known: &[Known]) -> Result<Vec<PathBuf>> {
-    let mut text =
-        String::from("event,time_from,time_to,onset,peak_time,score,channels,band_from_hz,band_to_hz,catalogue\n");
+    let mut table =
+        Table::new("event,time_from,time_to,onset,peak_time,score,channels,band_from_hz,band_to_hz,catalogue");
     for (k, event) in found.events.iter().enumerate() {
         let channels: Vec<&str> = event.channels.iter().map(|c| station.channels[*c].id.channel.as_str()).collect();
         let names: Vec<&str> = matching(event, known).map(|k| k.name.as_str()).collect();
-        text.push_str(&format!(
-            "{},{},{},{},{},{:.3},{},{:.4},{:.4},{}\n",
-            k + 1,
+        table.line([
+            (k + 1).to_string(),
             iso(event.from),
             iso(event.to),
             event.onset.map_or_else(String::new, iso),
             iso(event.peak),
-            event.score,
+            format!("{:.3}", event.score),
             channels.join(" "),
-            event.band_hz.0,
-            event.band_hz.1,
-            csv_field(&names.join("; ")),
-        ));
+            format!("{:.4}", event.band_hz.0),
+            format!("{:.4}", event.band_hz.1),
+            names.join("; "),
+        ]);
     }
     let pick = |event: &Event| {
         let id = &station.channels[event.channels.first().copied().unwrap_or(0)].id;
@@ -230,7 +229,7 @@ pub(super) fn write(output: &Path, station: &Station, found: &Detections, known:
     };
     let picks: Vec<Pick> = found.events.iter().map(pick).collect();
     let files = [output.join("events.csv"), output.join("events.xml")];
-    write_bytes(&files[0], text.as_bytes())?;
+    write_bytes(&files[0], &table.finish())?;
     write_bytes(&files[1], quakeml(&picks).as_bytes())?;
     Ok(files.into())
 }
@@ -258,6 +257,6 @@ mod tests {
         let scores = [0.0, 9.0, 8.0, 0.0, 9.0, 0.0, 0.0, f64::NAN, 0.0, 7.0];
         assert_eq!(runs(&times, &scores, 5.0, 20), [1..5, 9..10], "a segment below between two that overlap is in it");
         assert_eq!(runs(&times, &scores, 5.0, 10), [1..3, 4..5, 9..10], "and parts them where they do not");
-        assert_eq!(runs(&times, &scores, f64::INFINITY, 10), [], "nothing");
+        assert!(runs(&times, &scores, f64::INFINITY, 10).is_empty(), "nothing");
     }
 }

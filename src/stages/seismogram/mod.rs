@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::error::{Result, SeismogramError};
 use crate::progress::Context;
 use crate::seismogram::{SegmentPlan, SegmentReader, catalogue, write_waveforms};
-use crate::store::day::{NUMBERS, Record, Source, Stage, State, StoredBackend, state};
+use crate::store::day::{RESULTS_VERSION, Record, Source, Stage, State, StoredBackend, state};
 use crate::store::npz::NpzStream;
 
 /// Samples that are read and transformed at a time.
@@ -257,5 +257,5 @@ fn source(config: &Config, index: &MiniSeedIndex, station: &Station, selection: 
         let modified = modified.map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX));
         (path.to_string_lossy().into_owned(), meta.map_or(0, |m| m.len()), modified)
     });
-    Source { numbers: NUMBERS, config: sections, inputs: inputs.collect(), before: String::new() }
+    Source { numbers: RESULTS_VERSION, config: sections, inputs: inputs.collect(), before: String::new() }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 
-use super::{Job, MOST_DRAWN, choose, folder, named_clusters};
+use super::{Job, MAX_DRAWN, choose, folder, named_clusters};
 use crate::config::{Config, Feature};
 use crate::error::{Error, Result};
 use crate::stages::results::Results;
@@ -43,7 +43,7 @@ pub(super) fn stacks<'a>(
         .map(|g| g.images.step_by(step).map(|i| times[i]).collect())
         .collect();
     let score = |g: &Vec<Micros>| g.iter().map(|&t| score_of(results, t)).fold(f64::NAN, f64::max);
-    let chosen = choose(&groups.iter().map(score).collect::<Vec<_>>(), MOST_DRAWN);
+    let chosen = choose(&groups.iter().map(score).collect::<Vec<_>>(), MAX_DRAWN);
     if chosen.len() < groups.len() {
         tracing::info!(
             "cluster_blackdots: {} of {} groups of images are drawn: evenly spaced ones, and those with the highest scores",
@@ -92,7 +92,7 @@ pub(super) fn features<'a>(
 ) {
     let times = results.image_times();
     let scores: Vec<f64> = times.iter().map(|&t| score_of(results, t)).collect();
-    let chosen = choose(&scores, MOST_DRAWN);
+    let chosen = choose(&scores, MAX_DRAWN);
     if chosen.len() < times.len() {
         tracing::info!(
             "features_clusters: {} of {} images are drawn: evenly spaced ones, and those with the highest scores",

@@ -27,7 +27,7 @@ use scatterfall_figures::bank::Domain;
 use scatterfall_figures::clusters::{Candidate, centroids, selection};
 use scatterfall_figures::counts::{Counts, accumulated, occurrences};
 use scatterfall_figures::coverage::{Coverage, coverage};
-use scatterfall_figures::map::{MOST_NAMED, cluster_map, score_map};
+use scatterfall_figures::map::{MAX_NAMED, cluster_map, score_map};
 use scatterfall_figures::rate::detection_rate;
 use scatterfall_figures::reachability::reachability;
 use scatterfall_figures::reduction::{Kind, explained_variance, first_two, over_time};
@@ -37,7 +37,7 @@ use scatterfall_npz::NpzFile;
 const DRAWING: u32 = 3;
 
 /// Groups of images that are stacked at most, and images drawn beside their features.
-const MOST_DRAWN: usize = 12;
+const MAX_DRAWN: usize = 12;
 
 /// The folder of the pictures.
 pub(super) fn folder(output: &Path) -> PathBuf {
@@ -338,7 +338,7 @@ fn choose(scores: &[f64], most: usize) -> Vec<usize> {
 
 /// The labels that get pictures of their own.
 fn named_clusters(results: &Results) -> std::ops::Range<i32> {
-    0..i32::try_from(results.clusters).unwrap_or(MOST_NAMED).min(MOST_NAMED)
+    0..i32::try_from(results.clusters).unwrap_or(MAX_NAMED).min(MAX_NAMED)
 }
 
 /// Removes the pictures of an earlier run, and nothing else: a scattergram is not drawn here.

@@ -182,7 +182,7 @@ fn use_model(model: &Model) {
     let Ok(config) = model.config(None, &[]) else { return };
     let geometry = Geometry::new(&config, Some(model.header.images.windows));
     let places = Places { times: vec![0; ROWS], distance: vec![0.0, 1.0, f64::MAX] };
-    if let Ok((labels, scores)) = model.judge(&components, &places, &geometry) {
+    if let Ok((labels, scores)) = model.assign(&components, &places, &geometry) {
         assert!(labels.len() == ROWS && scores.len() == ROWS, "a label and a score a row");
         let count = model.clusters.count();
         assert!(labels.iter().all(|&l| usize::try_from(l).map_or(l == -1, |l| l < count)), "{labels:?} of {count}");

@@ -11,7 +11,7 @@ use super::{means, renumber};
 use crate::{Error, Result};
 
 /// Most representatives: their 8 million distances take 64 MiB and a few seconds.
-const MOST_REPRESENTATIVES: usize = 4096;
+const MAX_REPRESENTATIVES: usize = 4096;
 
 /// What to compute and with how much memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,7 +71,7 @@ impl Agglomerative {
         } else if options.exact {
             return Err(Error::DistanceMemory { rows: n, bytes: needed });
         } else {
-            let count = fitting(options.memory_bytes).clamp(2, MOST_REPRESENTATIVES).max(options.clusters).min(n);
+            let count = fitting(options.memory_bytes).clamp(2, MAX_REPRESENTATIVES).max(options.clusters).min(n);
             let chosen = Representatives::choose(rows, count, options.seed)?;
             let chain = nearest_neighbour_chain(chosen.centers.view(), &chosen.weights, options.linkage);
             (hierarchy(chain, &chosen.weights), Some(chosen.labels), Some(chosen.weights.len()))

@@ -1,4 +1,4 @@
-//! The seam between what is to be computed (`plan`) and who computes it.
+//! The seam between what is to be computed (`plan`) and the backend that computes it.
 //!
 //! A backend takes whole batches at stage level: images in, features (and coefficients) out; segments in, coefficients
 //! out. Nothing here knows files or the command line.
@@ -31,7 +31,7 @@ pub enum BackendChoice {
     Cpu,
 }
 
-/// Who computes, in words, for logs and `run.json`.
+/// Name of the backend and of its device, for logs and `run.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BackendInfo {
     /// `cpu` or `gpu`.

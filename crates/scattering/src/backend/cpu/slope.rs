@@ -27,7 +27,7 @@ impl SlopeAspect {
                 (_, false) => 0.5 / spacing,
             };
             let (along_t, along_x) =
-                (scale(sided_t, plan.rows, plan.seconds_a_row), scale(sided_x, plan.columns, plan.metres_a_column));
+                (scale(sided_t, plan.rows, plan.seconds_per_row), scale(sided_x, plan.columns, plan.meters_per_column));
             let mut out = Vec::with_capacity(SPAN * SPAN);
             for dt in -255..=255i32 {
                 for dx in -255..=255i32 {

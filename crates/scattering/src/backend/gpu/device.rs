@@ -34,7 +34,7 @@ pub struct AdapterRow {
 pub struct Caps {
     /// Bytes of workgroup memory.
     pub workgroup_bytes: usize,
-    /// Invocations a workgroup.
+    /// Invocations per workgroup.
     pub invocations: usize,
     /// Bytes of one storage binding.
     pub binding_bytes: u64,

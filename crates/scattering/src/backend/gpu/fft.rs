@@ -25,7 +25,7 @@ const WORKGROUP_WANTED: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WorkgroupFft {
     pub(super) n: usize,
-    /// Invocations a transform.
+    /// Invocations per transform.
     pub(super) lanes: usize,
     /// Transforms a workgroup.
     pub(super) teams: usize,

@@ -21,7 +21,7 @@ const RESULT: &str = include_str!("../../../../../shaders/global_memory_result.w
 const SUM: &str = include_str!("../../../../../shaders/global_memory_sum.wgsl");
 const BUTTERFLIES: &str = include_str!("../../../../../shaders/butterflies.wgsl");
 
-/// global_memory.wgsl: invocations a workgroup; a test holds it against the shader.
+/// global_memory.wgsl: invocations per workgroup; a test holds it against the shader.
 pub(super) const GLOBAL_MEMORY_WG: usize = 256;
 
 /// Bytes of one of the two buffers that transforms go back and forth between: enough transforms to fill any device.

@@ -27,22 +27,22 @@ pub(super) mod sizes {
     pub(crate) const TILE: usize = 32;
     /// value.wgsl: bits of the hash.
     pub(crate) const HASH_BITS: u32 = 13;
-    /// moments.wgsl and slope.wgsl: columns a workgroup.
+    /// moments.wgsl and slope.wgsl: columns per workgroup.
     pub(crate) const COLUMN_TEAMS: usize = 16;
-    /// gabor.wgsl: columns a workgroup.
+    /// gabor.wgsl: columns per workgroup.
     pub(crate) const STRIP: usize = 16;
     /// gabor.wgsl: entries of the table of taps.
     pub(crate) const TAPS: usize = 55;
     /// slope.wgsl: largest difference, in halves of an index.
     pub(crate) const MOST: i32 = 510;
-    /// windows.wgsl: windows a workgroup.
+    /// windows.wgsl: windows per workgroup.
     pub(crate) const WINDOWS_WG: usize = 64;
     /// planes.wgsl: number of planes.
     pub(crate) const PLANES: usize = 9;
 }
 
 /// Most rows of an image: slope-aspect sums up six times 255 a row in 31 bits.
-const MOST_ROWS: usize = 1_000_000;
+const MAX_ROWS: usize = 1_000_000;
 
 /// Stands for no place (common.wgsl).
 const NONE: u32 = u32::MAX;
@@ -112,8 +112,8 @@ enum Frequency {
 
 impl ImageStage {
     pub(super) fn new(gpu: &Gpu, plan: &FeaturePlan) -> Result<Self> {
-        if plan.rows > MOST_ROWS {
-            let (size, limit) = (plan.rows as u64, MOST_ROWS as u64);
+        if plan.rows > MAX_ROWS {
+            let (size, limit) = (plan.rows as u64, MAX_ROWS as u64);
             return Err(Error::DeviceLimit { what: "images".into(), size, limit, unit: "rows" });
         }
         let wants = |features: &[Feature]| plan.features.iter().any(|f| features.contains(f));
@@ -261,7 +261,7 @@ impl ImageStage {
             gabor_at: self.place(Feature::Gabor),
             slope_at: self.place(Feature::SlopeAspect),
             frequency_at: self.place(Feature::DominantFrequency),
-            steepness: slope_aspect(0.5 / plan.seconds_a_row, 0.0) as f32,
+            steepness: slope_aspect(0.5 / plan.seconds_per_row, 0.0) as f32,
             resolution: plan.frequency(1) as f32,
             padding: 0,
         })
@@ -337,7 +337,7 @@ fn taps(kernel: &GaborKernel) -> Vec<[f32; 4]> {
 #[expect(clippy::cast_possible_truncation, reason = "single precision table")]
 fn slope_table(plan: &FeaturePlan) -> Vec<f32> {
     let most = sizes::MOST;
-    let (t, x) = (0.5 / plan.seconds_a_row, 0.5 / plan.metres_a_column);
+    let (t, x) = (0.5 / plan.seconds_per_row, 0.5 / plan.meters_per_column);
     let mut out = Vec::new();
     for dt in -most..=most {
         out.extend((-most..=most).map(|dx| slope_aspect(f64::from(dt) * t, f64::from(dx) * x) as f32));

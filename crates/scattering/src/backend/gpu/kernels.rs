@@ -60,7 +60,7 @@ pub(super) struct Reflection {
     pub(super) bindings: Vec<Binding>,
     /// Bytes of workgroup memory.
     pub(super) workgroup_bytes: usize,
-    /// Invocations a workgroup.
+    /// Invocations per workgroup.
     pub(super) invocations: usize,
 }
 

@@ -21,7 +21,7 @@ pub(super) fn pooling_number(pooling: Pooling) -> u32 {
 /// Where samples lie in a device buffer: `[image, window, channel]` of features, or `[segment, channel, sample]`.
 pub(super) struct Series<'a> {
     pub(super) buffer: &'a wgpu::Buffer,
-    /// Segments an image.
+    /// Segments per image.
     pub(super) segments: usize,
     pub(super) image_stride: usize,
     pub(super) segment_stride: usize,

@@ -51,8 +51,8 @@ use crate::{Error, Result};
 /// Batches in flight: one computes, one waits, one is read back.
 const DEPTH: usize = 3;
 
-/// Most images a batch: by then every device is busy, and a stopped run loses little.
-const MOST_IMAGES: usize = 64;
+/// Maximum number of images per batch: by then every device is busy, and a stopped run loses little.
+const MAX_IMAGES: usize = 64;
 
 /// Samples of segments that go to the device at once.
 const SAMPLES_AT_ONCE: usize = 1 << 23;
@@ -396,7 +396,7 @@ impl Backend for GpuBackend {
         let each = pixels + DEPTH * (pixels + coefficients) + device + coefficients;
         let binding =
             usize::try_from(self.gpu.caps.binding_bytes.min(self.gpu.caps.buffer_bytes)).unwrap_or(usize::MAX);
-        (memory_bytes / each.max(1)).min(binding / largest.max(coefficients).max(1)).clamp(1, MOST_IMAGES)
+        (memory_bytes / each.max(1)).min(binding / largest.max(coefficients).max(1)).clamp(1, MAX_IMAGES)
     }
 
     fn submit(&mut self, plan: &ImagePlan, batch: Batch) -> Result<Ticket> {

@@ -17,10 +17,10 @@ const ROUNDING: f32 = 1.0 / (1 << 24) as f32;
 /// Differences over the estimate reach 4.4 (the worst path of a tone, at a length of 211).
 const MARGIN: f32 = 5.0;
 
-/// precision_check.wgsl: invocations a workgroup; a test holds it against the shader.
+/// precision_check.wgsl: invocations per workgroup; a test holds it against the shader.
 pub(super) const CHECK_WG: usize = 64;
 
-/// Bins an invocation takes, about: its share of the reduction is small beside them.
+/// Number of bins that an invocation takes, about: its share of the reduction is small beside them.
 const BINS_PER_LANE: usize = 32;
 
 /// The kernel.

@@ -21,7 +21,7 @@ const POOL: &str = include_str!("../../../../../shaders/pool.wgsl");
 const ALL: &str = include_str!("../../../../../shaders/all_signals.wgsl");
 const LISTED: &str = include_str!("../../../../../shaders/signal_list.wgsl");
 
-/// pool.wgsl: counters a transform, in words of workgroup memory; a test holds it against the shader.
+/// pool.wgsl: counters per transform, in words of workgroup memory; a test holds it against the shader.
 pub(super) const COUNTERS: usize = 129;
 
 /// Part of a filter's largest spectral value below which its spectrum counts as zero: far below what single precision
