@@ -97,25 +97,27 @@ fn measurements_and_events_agree() {
         ("plain", DetectorParams { improved: false, speeds_ms: vec![400.0], ..defaults() }),
     ] {
         let plan = plan(params);
-        let want = measure(&plan, &images, 64, None);
-        let got = measure(&plan, &images, 7, Some(&device));
+        // Events need the whole archive; the rest shows in the minutes with missing rows.
+        let images = if what == "defaults" { &images[..] } else { &images[6..18] };
+        let want = measure(&plan, images, 64, None);
+        let got = measure(&plan, images, 7, Some(&device));
         assert!(device.works(), "{what}: {:?}", device.take_failure());
         let (blocks, slants, elsewhere) = differences(&got, &want);
         println!("{what}: blocks {blocks:.1e}, slants {slants:.1e}, peaks elsewhere {elsewhere:.1e}");
         assert!(blocks < DEVIATIONS && slants < DEVIATIONS, "{what}: blocks {blocks:.1e}, slants {slants:.1e}");
         // Two places may be equal to the last digit.
         assert!(elsewhere < 2e-3, "{what}: {elsewhere:.1e} of the peaks are elsewhere");
-        assert_eq!(measure(&plan, &images, 64, Some(&device)), got, "{what}: batches change nothing");
+        assert_eq!(measure(&plan, images, 64, Some(&device)), got, "{what}: batches change nothing");
         if what == "defaults" {
             assert_same_events(&events(&plan, got.clone()), &events(&plan, want.clone()));
         }
-        let other = plan.slants.is_some().then(|| measure(&plan, &brighter(&images), 64, None));
+        let other = plan.slants.is_some().then(|| measure(&plan, &brighter(images), 64, None));
         let control = other.map(|other| differences_of_values(&got, &other));
         assert!(control.is_none_or(|c| c > DEVIATIONS), "{what}: negative control {control:?}");
     }
 }
 
-/// The images with one pixel of one of them an index brighter.
+/// The images with one pixel of one of them brighter.
 fn brighter(images: &[Image]) -> Vec<Image> {
     let mut images = images.to_vec();
     images[8].plane[50 * GEOMETRY.columns + 100] += 8;
