@@ -416,7 +416,7 @@ fn make_archive(common: &Common, folder: &Path, options: &SynthOptions) -> Resul
 fn transform_seismograms(common: &Common, args: SeismogramArgs) -> Result<usize> {
     let SeismogramArgs { files, input, output, channel, station, span, all, catalog, f1, waveforms, backend } = args;
     if f1.is_some_and(|hz| !(hz.is_finite() && hz > 0.0)) {
-        return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0").into());
+        return Err(Error::config("--f1", f1.unwrap_or_default(), "a frequency in Hz, above 0"));
     }
     let folders = Folders { folder: None, input: None, output };
     let reading = Reading { backend, span, ..Reading::default() };
@@ -454,7 +454,7 @@ fn from_standard_input(mut inputs: Vec<PathBuf>) -> Result<(Vec<PathBuf>, Option
             continue;
         }
         if spooled.is_some() {
-            return Err(Error::config("--input", "- -", "standard input once").into());
+            return Err(Error::config("--input", "- -", "standard input once"));
         }
         let mut file = tempfile::Builder::new()
             .prefix("stdin-")

@@ -29,7 +29,7 @@ pub(crate) fn init(request: &Request, draw: impl FnOnce(&Path, &Path) -> Result<
         return take_over(script, &request.output);
     }
     let Some(folder) = &request.folder else {
-        return Err(Error::config("FOLDER", "nothing", "a folder of pictures, or --from config.py").into());
+        return Err(Error::config("FOLDER", "nothing", "a folder of pictures, or --from config.py"));
     };
     if let Some(preview) = &request.preview {
         check_preview(preview)?;
@@ -79,7 +79,7 @@ pub(crate) fn check_preview(path: &Path) -> Result<()> {
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
         return Ok(());
     }
-    Err(Error::config("--preview", path.display(), "a file name that ends in .png: previews are PNG").into())
+    Err(Error::config("--preview", path.display(), "a file name that ends in .png: previews are PNG"))
 }
 
 fn take_over(script: &Path, output: &Path) -> Result<usize> {

@@ -167,7 +167,7 @@ pub fn clip(ctx: &Context<'_>) -> Result<RunSummary> {
 /// A picture of the first image with the crop on it.
 ///
 /// # Errors
-/// Those of reading the archive and of [`clip::preview`].
+/// Those of reading the archive; [`crate::Error::Archive`] where no image can be decoded; those of writing.
 pub fn preview(ctx: &Context<'_>, path: &Path) -> Result<Option<String>> {
     clip::preview(ctx, &read_catalogue(ctx, &mut RunSummary::default())?, path)
 }

@@ -31,7 +31,7 @@ pub(crate) fn on_signals(stop: &Arc<AtomicBool>, failed: u8) -> io::Result<()> {
             thread::sleep(POLL_INTERVAL);
         }
         thread::sleep(SHUTDOWN_GRACE);
-        terminal::print_error(&Error::interrupted().into());
+        terminal::print_error(&Error::interrupted());
         // Without the exit handlers of libraries (a GPU's driver) that other threads are still using.
         signal_hook::low_level::exit(i32::from(failed));
     };

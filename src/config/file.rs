@@ -454,7 +454,6 @@ mod oversampling {
         Word(String),
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
     pub(super) fn serialize<S: Serializer>(sampling: &Oversampling, s: S) -> StdResult<S::Ok, S::Error> {
         match sampling {
             Oversampling::Full => Keys::Word("full".to_owned()).serialize(s),

@@ -116,7 +116,7 @@ pub enum Source {
 /// The part of a configuration that a model carries.
 pub(crate) fn configuration(config: &Config) -> Table {
     let mut sections = config.table();
-    sections.retain(|name, _| SECTIONS.iter().any(|section| *section == name));
+    sections.retain(|name, _| SECTIONS.contains(&name));
     if let Some(Value::Table(input)) = sections.get_mut("input") {
         OF_AN_ARCHIVE.iter().for_each(|key| drop(input.remove(*key)));
     }

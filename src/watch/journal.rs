@@ -247,7 +247,7 @@ mod tests {
         let up = (event(3, 5.0, 7.0, "slants", Some(20.0)), false);
         let down = (event(3, 5.0, 7.0, "slants", Some(-20.0)), false);
         let behind = (event(3, 5.0, 7.1, "slants", Some(21.0)), false);
-        assert_eq!(journal.tell(&[up.clone()]).expect("told").len(), 1, "the first");
+        assert_eq!(journal.tell(std::slice::from_ref(&up)).expect("told").len(), 1, "the first");
         assert_eq!(journal.tell(&[up.clone(), down.clone()]).expect("told").len(), 1, "the other direction is new");
         assert_eq!(journal.tell(&[up, behind, down]).expect("told").len(), 1, "one finding for one event");
     }

@@ -281,8 +281,8 @@ impl<'a> Watching<'a> {
         let days = self.stored.days();
         for day in &days[days.len().saturating_sub(2)..] {
             for seen in self.stored.of_day(day).into_values().filter(|s| s.left_out.is_none()) {
-                if !found.contains_key(&seen.time) {
-                    found.insert(seen.time, self.stored.read(seen.time, &plan)?);
+                if let std::collections::btree_map::Entry::Vacant(place) = found.entry(seen.time) {
+                    place.insert(self.stored.read(seen.time, &plan)?);
                 }
                 self.names.insert(seen.time, seen.name);
             }

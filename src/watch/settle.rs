@@ -123,14 +123,14 @@ impl Archive<'_> {
     }
 
     /// Whether none of these images was left out: a stream has further neighbours then than the day alone would have.
-    fn are_sound<'i>(&self, images: impl Iterator<Item = &'i ImageRef>) -> bool {
+    fn are_sound<'i>(&self, mut images: impl Iterator<Item = &'i ImageRef>) -> bool {
         let mut days: HashMap<String, HashMap<String, Seen>> = HashMap::new();
-        let mut is_sound = |image: &ImageRef| {
+        let is_sound = |image: &ImageRef| {
             let day = day_name(image.time);
             let seen = days.entry(day).or_insert_with_key(|day| self.stored.of_day(day));
             seen.get(&image.name).is_none_or(|s| s.left_out.is_none())
         };
-        images.fold(true, |sound, image| sound && is_sound(image))
+        images.all(is_sound)
     }
 
     /// Where the measurement of every image of a day is, and what is left out; none where one is missing.

@@ -46,6 +46,16 @@ pub(crate) fn report(folder: &Path) -> PathBuf {
     output.join("report.html")
 }
 
+/// The report of an archive with weak events of many kinds, weather and faults.
+pub(crate) fn hard_report(folder: &Path) -> PathBuf {
+    let (archive, output) = (folder.join("hard"), folder.join("hard_output"));
+    program(&["synth", "--output", text(&archive), "--images", "60", "--small", "--hard", "--seed", "7"]);
+    let config = archive.join("config.toml");
+    let run = ["run", "--config", text(&config), "--output", text(&output), "--backend", "cpu", "--no-progress"];
+    program(&[&run[..], &["--set", "visualize.methods=[]"]].concat());
+    output.join("report.html")
+}
+
 /// The evil names are shown as text, and ran nothing.
 pub(crate) fn names_stay_text(browser: &Browser) {
     let words = browser.text("return document.getElementById('left-out-table').textContent;");

@@ -22,4 +22,6 @@ fn the_report_of_a_run_in_a_browser() {
     let browser = start(folder.path());
     goes_through(&browser, &page, folder.path(), "demo");
     archive::names_stay_text(&browser);
+    let hard = archive::hard_report(folder.path());
+    goes_through(&browser, &hard, folder.path(), "hard");
 }

@@ -158,7 +158,7 @@ mod tests {
             let mut got = Vec::new();
             let work = |item: usize| {
                 // Every third takes longer than those after it.
-                std::thread::sleep(Duration::from_micros(if item % 3 == 0 { 300 } else { 0 }));
+                std::thread::sleep(Duration::from_micros(if item.is_multiple_of(3) { 300 } else { 0 }));
                 item * item
             };
             let deliver = |item, result| {
@@ -217,7 +217,7 @@ mod tests {
         let deliver = |_, ()| {
             delivered += 1;
             assert!(begun.load(Ordering::Relaxed) <= 4 * delivered.div_ceil(4), "at most a batch of four is begun");
-            if delivered % 4 == 0 {
+            if delivered.is_multiple_of(4) {
                 taker.taken(4);
             }
             Ok(true)

@@ -166,7 +166,11 @@ fn add_reasons(output: &Path, events: &mut [Event]) -> Result<()> {
 fn seismic_reason(table: &Table, line: &StringRecord) -> String {
     let mut parts = Vec::new();
     if let Some(onset) = table.field(line, "onset") {
-        parts.push(format!("onset {}", onset.trim_end_matches('Z').replace('T', " ")));
+        let (whole, fraction) =
+            onset.trim_end_matches('Z').split_once('.').unwrap_or((onset.trim_end_matches('Z'), ""));
+        // A hundredth of a second is what an onset is known to.
+        let hundredths = fraction.get(..2).map_or_else(String::new, |f| format!(".{f}"));
+        parts.push(format!("onset {}{hundredths}", whole.replace('T', " ")));
     }
     if let Some(channels) = table.field(line, "channels") {
         parts.push(format!("on {channels}"));
