@@ -99,7 +99,7 @@ fn carry_out(command: Command, common: Common) -> Result<usize> {
         Command::Clip { folders, span, preview } => clip(&common, folders, span, preview),
         Command::Detect { folders, reading } => {
             let session = Session::new(&common, Settings { folders, reading })?;
-            let summary = pipeline::detect(&session.context())?;
+            let summary = pipeline::detect(&session.context(), session.backend()?.as_mut())?;
             session.report(&summary);
             Ok(summary.left_out.len())
         }

@@ -30,7 +30,6 @@ use crate::stages::{
 use crate::store::atomic::remove_unfinished;
 use crate::store::day::Stage;
 use crate::summary::{LEFT_OUT_FILE, RunSummary};
-use scatterfall_scattering::backend::cpu::CpuBackend;
 use scatterfall_scattering::backend::{Backend, log_figures};
 
 /// Files that the log names as left out by the catalogue: a folder may hold many that are no images of the archive.
@@ -216,15 +215,13 @@ fn find_events(
 ///
 /// # Errors
 /// As [`run`].
-pub fn detect(ctx: &Context<'_>) -> Result<RunSummary> {
+pub fn detect(ctx: &Context<'_>, backend: &mut dyn Backend) -> Result<RunSummary> {
     let mut summary = RunSummary::default();
     let catalogue = read_catalogue(ctx, &mut summary)?;
     let days: Vec<String> = catalogue.days().into_iter().map(|(day, _)| day).collect();
     if let Some(detector) = detector_plan(ctx, &catalogue, None)? {
         let goals = Goals { detector: Some(&detector), ..Goals::default() };
-        // The detector computes on the processor; nothing of this is a backend's work.
-        let mut backend = CpuBackend::new(Arc::clone(&ctx.pool));
-        let done = timed(&mut summary, "images", || images::compute(ctx, &mut backend, &catalogue, goals))?;
+        let done = timed(&mut summary, "images", || images::compute(ctx, backend, &catalogue, goals))?;
         note_pass(ctx, &done, &mut summary);
         ctx.check()?;
         find_events(ctx, &days, None, &mut summary)?;
@@ -407,6 +404,9 @@ fn note_pass(ctx: &Context<'_>, done: &ImagesSummary, summary: &mut RunSummary) 
         json!({ "decode": waits.decode.as_secs_f64(), "compute": waits.compute.as_secs_f64(), "write": waits.write.as_secs_f64() }),
     );
     summary.figures.insert("detector_images".into(), json!(done.measured));
+    if done.measured > 0 {
+        summary.figures.insert("detector_device".into(), json!(done.measured_by));
+    }
     let share =
         done.decoding.as_secs_f64() / (ctx.pool.current_num_threads() as f64 * done.wall.as_secs_f64()).max(1e-9);
     summary.figures.insert("decoding_share".into(), json!(share));

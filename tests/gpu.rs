@@ -664,3 +664,6 @@ fn what_cannot_be_is_an_error() {
     assert!(1 <= few && few < many, "batches follow the memory: {few}, {many}");
     assert_eq!(gpu.batch_images(&plan, 0), 1, "at least one");
 }
+
+#[path = "gpu/detector.rs"]
+mod detector;

@@ -23,14 +23,20 @@ pub fn block_means(plan: &DetectorPlan, row_means: &mut [f32], missing: &[bool])
     out
 }
 
-fn fill_missing(plan: &DetectorPlan, row_means: &mut [f32], missing: &[bool]) {
-    let places = plan.block_columns;
+/// The rows whose mean stands for missing ones; none where no row or every row is missing.
+pub(crate) fn rows_to_fill_from(plan: &DetectorPlan, missing: &[bool]) -> Vec<usize> {
+    if !missing.contains(&true) {
+        return Vec::new();
+    }
     let reach = odd(20.0 / plan.geometry.seconds_per_row()) / 2;
     let is_near = |r: usize| missing[r.saturating_sub(reach)..(r + reach + 1).min(missing.len())].contains(&true);
-    let mut around: Vec<usize> = (0..missing.len()).filter(|&r| !missing[r] && is_near(r)).collect();
-    if around.is_empty() {
-        around = (0..missing.len()).filter(|&r| !missing[r]).collect();
-    }
+    let around: Vec<usize> = (0..missing.len()).filter(|&r| !missing[r] && is_near(r)).collect();
+    if around.is_empty() { (0..missing.len()).filter(|&r| !missing[r]).collect() } else { around }
+}
+
+fn fill_missing(plan: &DetectorPlan, row_means: &mut [f32], missing: &[bool]) {
+    let places = plan.block_columns;
+    let around = rows_to_fill_from(plan, missing);
     let mut mean = vec![0.0f64; places];
     for &r in &around {
         let row = &row_means[r * places..(r + 1) * places];

@@ -17,6 +17,7 @@ mod assemble;
 pub mod blocks;
 pub mod boxes;
 pub mod columns;
+pub mod device;
 mod error;
 mod events;
 pub mod filters;

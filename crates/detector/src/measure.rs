@@ -9,11 +9,12 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::DetectorError;
-use crate::blocks::block_means;
+use crate::blocks::{block_means, rows_to_fill_from};
 use crate::columns::{ColumnStatistics, column_statistics, columns_of_value, median_of_rows, repeated_columns};
+use crate::device::{Device, Job, OnDevice};
 use crate::plan::DetectorPlan;
 use crate::slants::SlantPeak;
-use crate::whiten::{Whitened, Whitening, whiten};
+use crate::whiten::{Whitened, Whitening, column_jumps, whiten};
 
 /// Smallest standard deviation of a column, index units: what the quantisation of the colours allows.
 pub const MIN_SCALE: f32 = 1.0;
@@ -112,6 +113,29 @@ struct Prepared {
     samples: Vec<f32>,
 }
 
+/// What an image is whitened from.
+struct Source {
+    plane: Vec<u8>,
+    /// Nothing but the parts' middle values.
+    statistics: ColumnStatistics,
+    background: Vec<f32>,
+    /// Infinite where a column counts 0.
+    scale: Vec<f32>,
+    missing: Vec<bool>,
+}
+
+impl Source {
+    fn input(&self) -> Whitening<'_> {
+        let Self { plane, statistics, background, scale, missing } = self;
+        Whitening { plane, statistics, background, scale, missing }
+    }
+
+    fn job(&self, plan: &DetectorPlan) -> Job<'_> {
+        let input = self.input();
+        Job { input, jumps: column_jumps(plan, &input), fill: rows_to_fill_from(plan, &self.missing) }
+    }
+}
+
 /// Measures images in the order of their times, ten minutes behind.
 ///
 /// Holds the planes of the minutes that wait (one byte a pixel) and the medians of the surroundings, nothing else. A step of more than 1.5
@@ -122,6 +146,8 @@ struct Prepared {
 pub struct Measurer {
     plan: Arc<DetectorPlan>,
     reference: Reference,
+    /// Who whitens, as long as it works; the host otherwise.
+    device: Option<Device>,
     /// Images whose background is not complete.
     pending: VecDeque<Pending>,
     /// Medians of the images around the first pending one: up to the background's reach before it, all pending ones after.
@@ -153,6 +179,7 @@ impl Measurer {
         Ok(Self {
             plan,
             reference,
+            device: None,
             pending: VecDeque::new(),
             surroundings: VecDeque::new(),
             passed: 0,
@@ -160,6 +187,12 @@ impl Measurer {
             prepared: VecDeque::new(),
             last: None,
         })
+    }
+
+    /// The same with a device that whitens; should it fail, the host goes on without a gap. A fixed reference stays the host's.
+    pub fn on(mut self, device: Option<Device>) -> Self {
+        self.device = device.filter(|_| matches!(self.reference, Reference::Local));
+        self
     }
 
     /// Takes the next images and returns the measurements that are complete, in order.
@@ -223,14 +256,18 @@ impl Measurer {
         let (plan, reference) = (&self.plan, &self.reference);
         let images: Vec<(usize, Pending)> = self.pending.drain(..count).enumerate().collect();
         let surroundings = &*surroundings;
-        let prepared: Vec<Prepared> = images
-            .into_par_iter()
-            .map(|(i, image)| {
-                let at = passed + i;
-                let around = &surroundings[at.saturating_sub(reach)..(at + reach + 1).min(surroundings.len())];
-                prepare(plan, reference, image, around)
-            })
-            .collect();
+        let compare = |(i, image): (usize, Pending)| {
+            let at = passed + i;
+            let around = &surroundings[at.saturating_sub(reach)..(at + reach + 1).min(surroundings.len())];
+            compare(plan, reference, image, around)
+        };
+        let prepared: Vec<Prepared> = match self.device.as_ref().filter(|device| device.works()) {
+            Some(device) => {
+                let compared: Vec<(Measurement, Source)> = images.into_par_iter().map(compare).collect();
+                prepare_on(device, plan, compared)
+            }
+            None => images.into_par_iter().map(|i| prepare(plan, reference, compare(i))).collect(),
+        };
         self.prepared.extend(prepared);
         self.passed += count;
         let done = self.passed.saturating_sub(reach);
@@ -326,7 +363,13 @@ fn blank_rows(image: &Pending, columns: usize) -> Vec<bool> {
     blank
 }
 
-fn prepare(plan: &DetectorPlan, reference: &Reference, image: Pending, around: &[Surrounding]) -> Prepared {
+/// A measurement without blocks and slants, and what these are computed from.
+fn compare(
+    plan: &DetectorPlan,
+    reference: &Reference,
+    image: Pending,
+    around: &[Surrounding],
+) -> (Measurement, Source) {
     let columns = plan.geometry.columns;
     let (background, local_scale) = local_background(around);
     let mut repeated: Vec<f32> = around.iter().map(|s| s.repeated).collect();
@@ -334,45 +377,60 @@ fn prepare(plan: &DetectorPlan, reference: &Reference, image: Pending, around: &
         Reference::Local => (&local_scale, crate::filters::median(&mut repeated) < MAX_REPEATED),
         Reference::Fixed { scale, check_repeats, .. } => (scale, *check_repeats),
     };
+    let level_columns = if let Reference::Fixed { median, .. } = reference { median } else { &background };
     let blank = blank_rows(&image, columns);
     let missing: Vec<bool> = (0..plan.geometry.rows)
         .map(|r| image.duplicate || blank[r] || (check_repeats && image.repeated_rows[r]))
         .collect();
-    let constant = &image.statistics.constant;
-    // Over an infinite scale a column counts 0.
-    let counting: Vec<f32> = scale.iter().zip(constant).map(|(&s, &c)| if c { f32::INFINITY } else { s }).collect();
-    let input = Whitening {
-        plane: &image.plane,
-        statistics: &image.statistics,
-        background: &background,
-        scale: &counting,
-        missing: &missing,
-    };
-    let Whitened { samples, mut row_means } = whiten(plan, input);
-    let mut level_columns = &background;
-    if let Reference::Fixed { median, .. } = reference {
-        row_means = whiten(plan, Whitening { background: median, ..input }).row_means;
-        level_columns = median;
-    }
-    let blocks = block_means(plan, &mut row_means, &missing);
     let means = |values: &[f32]| {
         let mean = |e: &[usize]| values[e[0]..e[1]].iter().sum::<f32>() / (e[1] - e[0]) as f32;
         plan.column_edges.windows(2).map(mean).collect::<Vec<f32>>()
     };
     let missing_rows = |e: &[usize]| missing[e[0]..e[1]].iter().filter(|m| **m).count().min(255) as u8;
+    let ColumnStatistics { median2, spread4, parts, constant } = image.statistics;
     let measurement = Measurement {
         time_us: image.time_us,
         level: means(level_columns),
         scale: means(scale),
-        blocks,
+        blocks: Vec::new(),
         slants: Vec::new(),
         blank: blank.iter().filter(|b| **b).count() as f32 / blank.len() as f32,
         missing: plan.row_edges.windows(2).map(missing_rows).collect(),
         repeated: image.repeated,
         duplicate: image.duplicate,
-        median2: image.statistics.median2,
-        spread4: image.statistics.spread4,
-        constant: image.statistics.constant,
+        median2,
+        spread4,
+        constant,
     };
+    // Over an infinite scale a column counts 0.
+    let counting = scale.iter().zip(&measurement.constant).map(|(&s, &c)| if c { f32::INFINITY } else { s });
+    let scale = counting.collect();
+    let statistics = ColumnStatistics { parts, ..ColumnStatistics::default() };
+    (measurement, Source { plane: image.plane, statistics, background, scale, missing })
+}
+
+/// Blocks and samples by the host.
+fn prepare(plan: &DetectorPlan, reference: &Reference, (mut measurement, source): (Measurement, Source)) -> Prepared {
+    let input = source.input();
+    let Whitened { samples, mut row_means } = whiten(plan, input);
+    if let Reference::Fixed { median, .. } = reference {
+        row_means = whiten(plan, Whitening { background: median, ..input }).row_means;
+    }
+    measurement.blocks = block_means(plan, &mut row_means, &source.missing);
     Prepared { measurement, samples }
+}
+
+/// Blocks and samples by a device, by the host where that fails.
+fn prepare_on(device: &Device, plan: &Arc<DetectorPlan>, compared: Vec<(Measurement, Source)>) -> Vec<Prepared> {
+    let jobs: Vec<Job<'_>> = compared.par_iter().map(|(_, source)| source.job(plan)).collect();
+    let done = device.run(|kernels| kernels.whiten(plan, &jobs)).filter(|done| done.len() == jobs.len());
+    drop(jobs);
+    let Some(done) = done else {
+        return compared.into_par_iter().map(|c| prepare(plan, &Reference::Local, c)).collect();
+    };
+    let join = |((measurement, _), OnDevice { samples, blocks }): ((Measurement, Source), OnDevice)| Prepared {
+        measurement: Measurement { blocks, ..measurement },
+        samples,
+    };
+    compared.into_iter().zip(done).map(join).collect()
 }

@@ -17,7 +17,7 @@ pub const CLIP: (f32, f32) = (-4.0, 8.0);
 const COLUMN_JUMP: f64 = 6.5;
 
 /// 6 standard deviations of a median: a row that departs more from its neighbours jumps.
-const ROW_JUMP: f64 = 7.5;
+pub const ROW_JUMP: f64 = 7.5;
 
 /// An image and what its pixels are measured against.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ pub fn whiten(plan: &DetectorPlan, input: Whitening<'_>) -> Whitened {
 }
 
 /// What each column is too high by in each part of the rows (parts x columns); mostly 0.
-fn column_jumps(plan: &DetectorPlan, input: &Whitening<'_>) -> Vec<f32> {
+pub fn column_jumps(plan: &DetectorPlan, input: &Whitening<'_>) -> Vec<f32> {
     let columns = plan.geometry.columns;
     let parts = plan.part_edges.len() - 1;
     let bound = (COLUMN_JUMP / (plan.geometry.rows as f64 / parts as f64).sqrt()) as f32;
@@ -172,8 +172,25 @@ fn whiten_row(plan: &DetectorPlan, input: &Whitening<'_>, r: usize, inverse: &[f
     }
     let limit = plan.params.saturated_index;
     if u16::from(source.iter().fold(0, |m: u8, &v| m.max(v))) >= limit {
-        hold_saturated(source, limit, (125.0 / plan.geometry.meters_per_column()) as usize, z);
+        hold_saturated(source, limit, hold_reach(plan), z);
     }
+}
+
+/// Columns on either side that a saturated pixel is held to the median of (125 m).
+pub fn hold_reach(plan: &DetectorPlan) -> usize {
+    (125.0 / plan.geometry.meters_per_column()) as usize
+}
+
+/// Places of the running median that the level of the surroundings is, and where each column lies between them: the first of two
+/// places, and the distance from its middle in places.
+pub fn surroundings(plan: &DetectorPlan) -> (usize, Vec<(usize, f32)>) {
+    let (columns, places) = (plan.geometry.columns, plan.block_columns);
+    let at = |x: usize| {
+        let at = ((x as f64 + 0.5) * places as f64 / columns as f64 - 0.5).clamp(0.0, (places - 1) as f64);
+        let first = (at as usize).min(places.saturating_sub(2));
+        (first, (at - first as f64) as f32)
+    };
+    (odd(SURROUNDINGS_M * places as f64 / plan.geometry.length_m), (0..columns).map(at).collect())
 }
 
 /// Length that a level must rise over to be no slant, metres: gusts, ships and near earthquakes would light lines of all speeds.
@@ -189,14 +206,8 @@ struct Surroundings {
 
 impl Surroundings {
     fn new(plan: &DetectorPlan) -> Self {
-        let (columns, places) = (plan.geometry.columns, plan.block_columns);
-        let at = |x: usize| {
-            let at = ((x as f64 + 0.5) * places as f64 / columns as f64 - 0.5).clamp(0.0, (places - 1) as f64);
-            let first = (at as usize).min(places.saturating_sub(2));
-            (first, (at - first as f64) as f32)
-        };
-        let width = odd(SURROUNDINGS_M * places as f64 / plan.geometry.length_m);
-        Self { width, between: (0..columns).map(at).collect(), level: vec![0.0; columns] }
+        let (width, between) = surroundings(plan);
+        Self { width, between, level: vec![0.0; plan.geometry.columns] }
     }
 
     /// Takes the means of a step's rows (rows x places) and returns the level that is common to all places.

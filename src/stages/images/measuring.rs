@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
+use scatterfall_detector::device::Device;
 use scatterfall_detector::{DetectorPlan, Image, Measurement, Measurer, Reference};
 
 use super::day::check_output;
@@ -30,6 +31,28 @@ pub(super) struct Planes {
     pub(super) measured_only: bool,
 }
 
+/// Who measures.
+pub(super) struct By {
+    /// A graphics card, as long as it works.
+    pub(super) device: Option<Device>,
+    pub(super) info: StoredBackend,
+}
+
+/// The host.
+pub(super) fn cpu() -> StoredBackend {
+    StoredBackend { kind: "cpu".into(), ..StoredBackend::default() }
+}
+
+impl By {
+    /// Says why the device failed, once; the host measures from there on.
+    fn look(&mut self) {
+        if let Some(failure) = self.device.as_ref().and_then(Device::take_failure) {
+            tracing::warn!("{}: {failure}; the detector goes on with the CPU", self.info.device);
+            *self = Self { device: None, info: cpu() };
+        }
+    }
+}
+
 /// The days being measured.
 pub(super) struct Measuring<'a> {
     ctx: &'a Context<'a>,
@@ -41,6 +64,7 @@ pub(super) struct Measuring<'a> {
     /// Days whose images are coming in, in order.
     open: VecDeque<OpenDay<'a>>,
     count: usize,
+    by: By,
 }
 
 impl<'a> Measuring<'a> {
@@ -50,22 +74,24 @@ impl<'a> Measuring<'a> {
         images: &'a [ImageRef],
         size: (u32, u32),
         days: &'a [MeasuredDay],
+        by: By,
     ) -> Self {
-        Self { ctx, plan, images, size, ahead: days.iter(), open: VecDeque::new(), count: 0 }
+        Self { ctx, plan, images, size, ahead: days.iter(), open: VecDeque::new(), count: 0, by }
     }
 
-    /// Measures all that comes; returns the number of images measured.
-    pub(super) fn run(mut self, planes: &Receiver<Planes>) -> Result<usize> {
+    /// Measures all that comes; returns the number of images measured, and who did in the end.
+    pub(super) fn run(mut self, planes: &Receiver<Planes>) -> Result<(usize, String)> {
         while let Ok(planes) = planes.recv() {
             self.take(planes)?;
         }
-        Ok(self.count)
+        let StoredBackend { kind, device, .. } = self.by.info;
+        Ok((self.count, if device.is_empty() { kind } else { device }))
     }
 
     fn take(&mut self, planes: Planes) -> Result<()> {
         let Some(last) = planes.images.last().map(|(number, _)| *number) else { return Ok(()) };
         while let Some(day) = self.ahead.as_slice().first().filter(|day| day.around.start <= last) {
-            self.open.push_back(OpenDay::new(self.ctx, day, self.plan, self.images)?);
+            self.open.push_back(OpenDay::new(self.ctx, day, self.plan, self.images, self.by.device.clone())?);
             self.ahead.next();
         }
         let max_residual = self.ctx.config.value.max_residual;
@@ -90,10 +116,11 @@ impl<'a> Measuring<'a> {
         }
         for day in &mut self.open {
             day.measure(self.ctx)?;
+            self.by.look();
         }
         while self.open.front().is_some_and(|day| day.day.around.end <= last + 1) {
             if let Some(day) = self.open.pop_front() {
-                self.count += day.finish(self.ctx, self.size)?;
+                self.count += day.finish(self.ctx, self.size, &mut self.by)?;
             }
         }
         Ok(())
@@ -115,14 +142,20 @@ struct OpenDay<'a> {
 }
 
 impl<'a> OpenDay<'a> {
-    fn new(ctx: &Context<'_>, day: &'a MeasuredDay, plan: &Arc<DetectorPlan>, images: &[ImageRef]) -> Result<Self> {
+    fn new(
+        ctx: &Context<'_>,
+        day: &'a MeasuredDay,
+        plan: &Arc<DetectorPlan>,
+        images: &[ImageRef],
+        device: Option<Device>,
+    ) -> Result<Self> {
         let output = &ctx.config.output.path;
         check_output(output)?;
         let decibels = (ctx.config.value.db_min, ctx.config.value.db_max);
         let stream = NpzStream::new(Stage::Measurements.file(output, &day.day));
         Ok(Self {
             day,
-            measurer: Measurer::new(Arc::clone(plan), Reference::Local).map_err(error)?,
+            measurer: Measurer::new(Arc::clone(plan), Reference::Local).map_err(error)?.on(device),
             writer: MeasurementWriter::new(stream, plan, decibels)?,
             waiting: Vec::new(),
             times: (images[day.own.start].time, images[day.own.end - 1].time),
@@ -167,14 +200,15 @@ impl<'a> OpenDay<'a> {
     }
 
     /// Writes what is left, and the day's file; returns the number of its images.
-    fn finish(mut self, ctx: &Context<'_>, size: (u32, u32)) -> Result<usize> {
+    fn finish(mut self, ctx: &Context<'_>, size: (u32, u32), by: &mut By) -> Result<usize> {
         let done = ctx.pool.install(|| self.measurer.finish());
+        by.look();
         self.keep(&done)?;
         if ctx.strict {
             refuse(&self.left_out)?;
         }
         let count = self.names.len();
-        let backend = StoredBackend { kind: "cpu".into(), ..StoredBackend::default() };
+        let backend = by.info.clone();
         let file = Stage::Measurements.file(&ctx.config.output.path, &self.day.day);
         let record = |bytes| Record {
             fingerprint: self.day.source.fingerprint(),

@@ -23,13 +23,14 @@ use std::thread;
 use std::time::Duration;
 
 use scatterfall_detector::DetectorPlan;
+use scatterfall_detector::device::Device;
 
 pub(super) use self::day::ScatteringWriter;
 pub(crate) use self::work::{measured_settings, with_neighbours};
 
 use self::computing::{Computing, write_all};
 use self::decoding::{Decoder, Target};
-use self::measuring::Measuring;
+use self::measuring::{By, Measuring, cpu};
 use self::ordered::Ordered;
 use self::work::{FeatureDay, MeasuredDay, Stale, feature_days, measured_days, portions};
 use super::strict::precheck_images;
@@ -64,6 +65,8 @@ pub struct ImagesSummary {
     pub days_current: usize,
     /// Images that the detector measured.
     pub measured: usize,
+    /// Who measured them: a graphics card, or `cpu`.
+    pub measured_by: String,
     /// Time that each part waited for another.
     pub waits: Waits,
     /// Time that threads spent on reading, decoding and looking values up, summed up.
@@ -144,6 +147,8 @@ impl Pass<'_> {
         let detector = self.detector.filter(|_| !wanted.measured.days.is_empty());
         let colors = backend.needs_colors();
         let info = StoredBackend::from(backend.info());
+        let device = detector.and_then(|_| detector_device(backend));
+        let by = By { info: if device.is_some() { info.clone() } else { cpu() }, device };
         let clock = PassClock::start();
         let target = Target { colors, indices: !colors, detector: detector.is_some() };
         let decoder = Decoder::new(ctx, &wanted.plan.features, target, clock);
@@ -159,9 +164,9 @@ impl Pass<'_> {
             let writing = scope.spawn(move || write_all(ctx, images, wanted, &info, clock, &computed));
             let measuring = scope.spawn(move || match detector {
                 Some(plan) => {
-                    Measuring::new(ctx, plan, images, self.catalogue.size, &wanted.measured.days).run(&planes)
+                    Measuring::new(ctx, plan, images, self.catalogue.size, &wanted.measured.days, by).run(&planes)
                 }
-                None => Ok(0),
+                None => Ok((0, String::new())),
             });
             let computing = Computing { ctx, plan: wanted.plan, clock, to_write, to_measure };
             let waited = computing.run(backend, &decoded, &taker);
@@ -171,13 +176,24 @@ impl Pass<'_> {
                 (joined(decoding.join()), joined(writing.join()), joined(measuring.join()));
             // An error of those at the end is the cause where the others only found a queue closed.
             (summary.images, summary.waits.write, summary.trace) = writing?;
-            summary.measured = measuring?;
+            (summary.measured, summary.measured_by) = measuring?;
             summary.waits.compute = waited?;
             (summary.waits.decode, summary.decoding) = decoding?;
             Ok::<(), Error>(())
         })?;
         summary.wall = clock.elapsed();
         Ok(())
+    }
+}
+
+/// The detector's way to the backend's card, where it has one; without it the host measures.
+fn detector_device(backend: &dyn Backend) -> Option<Device> {
+    match backend.detector() {
+        Ok(kernels) => kernels.map(Device::new),
+        Err(error) => {
+            tracing::warn!("{}: {error}; the detector measures on the CPU", backend.info().device);
+            None
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use ndarray::{Axis, concatenate};
+use scatterfall_detector::device::Kernels;
 
 use super::{Backend, BackendInfo, ImageResults, Ticket};
 use crate::blocks::{Batch, CoefficientBlock, FeatureBlock, SegmentBlock};
@@ -192,6 +193,10 @@ impl Backend for Failover {
             (State::Failed(error), _) => error,
         };
         self.recover(&held.plan, held.batch, error)
+    }
+
+    fn detector(&self) -> Result<Option<Box<dyn Kernels>>> {
+        self.primary.as_ref().map_or(Ok(None), |primary| primary.detector())
     }
 
     fn scatter(&mut self, plan: &ScatteringPlan, segments: &SegmentBlock) -> Result<CoefficientBlock> {

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::ThreadPool;
+use scatterfall_detector::device::Kernels;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
@@ -90,6 +91,15 @@ pub trait Backend: Send {
     /// # Errors
     /// [`crate::Error::Device`] where the device fails or the ticket is unknown.
     fn collect(&mut self, ticket: Ticket) -> Result<ImageResults>;
+
+    /// Kernels for the event detector on the same card, on a way of its own to it: neither waits for the other, nor falls with it. None
+    /// where the host measures.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] where they cannot be had.
+    fn detector(&self) -> Result<Option<Box<dyn Kernels>>> {
+        Ok(None)
+    }
 
     /// Transforms segments; a sample that is not finite makes its channel's coefficients NaN.
     ///

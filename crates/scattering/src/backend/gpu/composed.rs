@@ -2,16 +2,18 @@
 //! Rust structure has them, its constants are the host's, its workgroups and memory fit the limits it was composed for, and
 //! its bindings are the ones expected.
 
+use scatterfall_detector::whiten::CLIP;
 use wgpu::naga::front::wgsl;
 use wgpu::naga::{Expression, Literal};
 
+use super::detect;
 use super::device::Caps;
 use super::global_memory::{self, GlobalMemoryShape};
 use super::images::{self, sizes};
 use super::kernels::{Precision, Reflection, Source};
 use super::params::{
-    GlobalMemoryParams, ImageParams, Params, PrecisionCheckParams, QuantileParams, ResidualParams, ScalogramParams,
-    SpectrumParams, ValueParams, WindowParams,
+    DetectParams, GlobalMemoryParams, ImageParams, Params, PrecisionCheckParams, QuantileParams, ResidualParams,
+    ScalogramParams, SpectrumParams, ValueParams, WindowParams,
 };
 use super::precision_check;
 use super::scatter;
@@ -77,6 +79,22 @@ fn fits(source: &Source, reflection: &Reflection, caps: &Caps) {
     assert!(invocations <= caps.invocations, "{} takes {invocations} invocations", source.name);
     let storage = reflection.bindings.iter().filter(|b| b.kind != wgpu::BufferBindingType::Uniform).count();
     assert!(storage <= 8, "{} binds {storage} storage buffers, wgpu allows 8 by default", source.name);
+}
+
+#[test]
+fn the_detectors_kernels() {
+    for source in detect::sources() {
+        let reflection = reflected::<DetectParams>(&source);
+        assert!(
+            reflection.bindings.iter().enumerate().all(|(k, b)| b.number as usize == k),
+            "{}: no gaps",
+            source.name
+        );
+        assert_eq!(reflection.invocations, detect::GROUP, "{}", source.name);
+        fits(&source, &reflection, &Caps::DEFAULT);
+        let clip = [source.text.contains("CLIP_LOW: f32 = -4.0"), source.text.contains("CLIP_HIGH: f32 = 8.0")];
+        assert_eq!((clip, CLIP), ([true; 2], (-4.0, 8.0)), "bounds of {}", source.name);
+    }
 }
 
 #[test]

@@ -26,6 +26,11 @@ impl HostScatter {
         &self.threads
     }
 
+    /// The same, to share.
+    pub(super) fn pool(&self) -> &Arc<ThreadPool> {
+        &self.threads
+    }
+
     /// Replaces the coefficients of the signals `(row, channel)` in `orders`, from the samples that
     /// `fill(row, channel, samples)` writes, and the level it returns.
     pub(super) fn replace(

@@ -8,6 +8,7 @@
 mod buffers;
 #[cfg(test)]
 mod composed;
+mod detect;
 mod device;
 mod fft;
 mod global_memory;
@@ -29,9 +30,11 @@ use std::time::Instant;
 
 use ndarray::{Array2, Array3};
 use rayon::ThreadPool;
+use scatterfall_detector::device::Kernels;
 use serde::Serialize;
 
 use self::buffers::{Pool, Staging};
+pub use self::detect::GpuDetector;
 use self::device::Gpu;
 pub use self::device::{AdapterRow, Caps, DeviceLimits, adapters, choose};
 use self::host::HostScatter;
@@ -60,6 +63,8 @@ const SAMPLES_AT_ONCE: usize = 1 << 23;
 /// A graphics device.
 pub struct GpuBackend {
     gpu: Gpu,
+    /// Number of the adapter, and the limits that it was opened with.
+    opened: (usize, DeviceLimits),
     arena: Arena,
     pool: Pool,
     free: Vec<Slot>,
@@ -138,6 +143,7 @@ impl GpuBackend {
         Ok(Self {
             arena: Arena::new(&gpu)?,
             gpu,
+            opened: (at, limits),
             pool: Pool::default(),
             free: Vec::new(),
             images: None,
@@ -383,6 +389,11 @@ impl Backend for GpuBackend {
 
     fn depth(&self) -> usize {
         DEPTH
+    }
+
+    fn detector(&self) -> Result<Option<Box<dyn Kernels>>> {
+        let (at, limits) = self.opened;
+        Ok(Some(Box::new(GpuDetector::on(at, limits, Arc::clone(self.host.pool()))?)))
     }
 
     fn batch_images(&self, plan: &ImagePlan, memory_bytes: usize) -> usize {

@@ -53,4 +53,11 @@ params! {
     PrecisionCheckParams {
         signals: u32, filters: u32, width: u32, first_width: u32, out: u32, first_out: u32, first_layer: u32, limit: f32,
     }
+    DetectParams {
+        rows: u32, columns: u32, places: u32, steps: u32, image_at: u32, plane_words: u32, parts: u32,
+        limit: u32, hold_reach: u32, improved: u32, fill_rows: u32, level_width: u32, row_reach: u32,
+        line_length: u32, lines: u32, out: u32, sample_rows: u32, sample_columns: u32, row_step: u32, column_step: u32,
+        width: u32, samples_at: u32,
+        row_jump: f32, scale: f32, scale_right: f32, scale_below: f32, scale_corner: f32, padding: u32,
+    }
 }
