@@ -65,12 +65,18 @@ impl Mark {
         self.peak.1 + self.speed_ms.unwrap_or(0.0) * (time - self.peak.0) as f64 / 1e9
     }
 
+    /// Whether two findings are close enough in time and place to be one event.
+    fn is_near(&self, other: &Self) -> bool {
+        let gap_s = (self.from.max(other.from) - self.to.min(other.to)) as f64 / 1e6;
+        let gap_km = self.km.0.max(other.km.0) - self.km.1.min(other.km.1);
+        gap_s <= SAME_S && gap_km <= SAME_KM
+    }
+
     /// How unlike two findings are, where they may be one event.
     fn distance(&self, other: &Self) -> Option<f64> {
         let gap_s = (self.from.max(other.from) - self.to.min(other.to)) as f64 / 1e6;
-        let gap_km = self.km.0.max(other.km.0) - self.km.1.min(other.km.1);
         let family = |path: &str| matches!(path, "wide" | "slow").then(|| path.to_owned());
-        if gap_s > SAME_S || gap_km > SAME_KM || family(&self.path) != family(&other.path) {
+        if !self.is_near(other) || family(&self.path) != family(&other.path) {
             return None;
         }
         let peaks = (self.peak.0 - other.peak.0).abs() as f64 / 60e6 + (self.peak.1 - other.peak.1).abs();
@@ -88,6 +94,9 @@ impl Mark {
 pub(super) struct Line {
     /// What it says.
     pub(super) value: Value,
+    /// The event as it was told.
+    told: Mark,
+    /// The event as it was found last.
     mark: Mark,
 }
 
@@ -122,7 +131,7 @@ impl Journal {
         for line in lines {
             count += 1;
             let value: Value = serde_json::from_slice(line).unwrap_or_default();
-            recent.extend(Mark::read(&value).map(|mark| Line { value, mark }));
+            recent.extend(Mark::read(&value).map(|mark| Line { value, told: mark.clone(), mark }));
         }
         let mut this = Self { path, file, recent, count };
         this.forget();
@@ -153,7 +162,10 @@ impl Journal {
         let mut taken = vec![false; known];
         let mut new = Vec::new();
         for (mark, (value, ongoing)) in marked {
-            let likeness = |(i, line): (usize, &Line)| Some((line.mark.distance(&mark)?, i));
+            // What was found last may have moved on from look to look; the event that was told has not.
+            let likeness = |(i, line): (usize, &Line)| {
+                line.told.is_near(&mark).then(|| line.mark.distance(&mark))?.map(|apart| (apart, i))
+            };
             let free = self.recent[..known].iter().enumerate().filter(|(i, _)| !taken[*i]);
             match free.filter_map(likeness).min_by(|a, b| a.0.total_cmp(&b.0)) {
                 Some((_, i)) => {
@@ -166,7 +178,7 @@ impl Journal {
         new.sort_by_key(|(mark, _)| mark.from);
         let lines: Vec<Value> = new.iter().map(|(_, value)| value.clone()).collect();
         self.append(&lines)?;
-        self.recent.extend(new.into_iter().map(|(mark, value)| Line { value, mark }));
+        self.recent.extend(new.into_iter().map(|(mark, value)| Line { value, told: mark.clone(), mark }));
         self.forget();
         Ok(lines)
     }
@@ -250,6 +262,17 @@ mod tests {
         assert_eq!(journal.tell(std::slice::from_ref(&up)).expect("told").len(), 1, "the first");
         assert_eq!(journal.tell(&[up.clone(), down.clone()]).expect("told").len(), 1, "the other direction is new");
         assert_eq!(journal.tell(&[up, behind, down]).expect("told").len(), 1, "one finding for one event");
+    }
+
+    #[test]
+    fn a_line_does_not_wander_from_event_to_event() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut journal = Journal::open(folder.path()).expect("opened");
+        let at = |second: f64| [(event(1, second, 5.0, "coarse", None), false)];
+        assert_eq!(journal.tell(&at(0.0)).expect("told").len(), 1, "the first");
+        assert!(journal.tell(&at(38.0)).expect("told").is_empty(), "found later, still the same");
+        let later = [(event(2, 39.0, 5.0, "coarse", None), false)];
+        assert_eq!(journal.tell(&later).expect("told").len(), 1, "near what was found last, far from what was told");
     }
 
     #[test]

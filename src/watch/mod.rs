@@ -408,6 +408,7 @@ impl<'a> Watching<'a> {
         }
         (self.print)(&format!("left out  {name}: {reason}"));
         self.changed = true;
+        self.status.settled = false;
         self.status.left_out += 1;
         self.status.last_left_out = Some((name.clone(), reason.to_owned()));
         self.summary.left_out.push(LeftOut { file: name, reason: reason.to_owned() });
@@ -441,6 +442,7 @@ impl<'a> Watching<'a> {
             self.names.pop_first();
         }
         self.changed = true;
+        self.status.settled = false;
         self.arrived = Instant::now();
         if self.settled_day.is_empty()
             && let Some(m) = done.first()
@@ -550,6 +552,7 @@ impl<'a> Watching<'a> {
             self.settled_day = finished;
         }
         self.changed = false;
+        self.status.settled = closed;
         self.settling = (begun.elapsed(), self.status.images.max(1));
         tracing::info!(events = events.len(), seconds = begun.elapsed().as_secs_f64(), "list settled");
         self.write_status()

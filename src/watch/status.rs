@@ -26,6 +26,8 @@ pub(super) struct Status {
     pub(super) left_out: usize,
     /// The last of these, with the reason.
     pub(super) last_left_out: Option<(String, String)>,
+    /// Whether the list is of all images, and every event in it was decided and told.
+    pub(super) settled: bool,
     /// Pictures that came after later ones.
     pub(super) late: usize,
     /// Files that are still being written.
@@ -67,6 +69,7 @@ impl Status {
             "left_out": self.left_out,
             "last_left_out": self.last_left_out.as_ref().map(|(file, why)| json!({ "file": file, "reason": why })),
             "late": self.late,
+            "settled": self.settled,
             "waiting": self.waiting,
             "events": self.events,
             "provisional": self.provisional,

@@ -103,7 +103,6 @@ fn measurements_and_events_agree() {
         let got = measure(&plan, images, 7, Some(&device));
         assert!(device.works(), "{what}: {:?}", device.take_failure());
         let (blocks, slants, elsewhere) = differences(&got, &want);
-        println!("{what}: blocks {blocks:.1e}, slants {slants:.1e}, peaks elsewhere {elsewhere:.1e}");
         assert!(blocks < DEVIATIONS && slants < DEVIATIONS, "{what}: blocks {blocks:.1e}, slants {slants:.1e}");
         // Two places may be equal to the last digit.
         assert!(elsewhere < 2e-3, "{what}: {elsewhere:.1e} of the peaks are elsewhere");

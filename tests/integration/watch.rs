@@ -136,7 +136,7 @@ fn a_replay_with_kills_ends_in_the_list_of_apply_and_tells_every_event_once() {
     wait_for("the last image", || {
         status.is_file() && json(&status)["last_image"]["file"] == last && json(&status)["waiting"] == 0
     });
-    wait_for("the settled list", || output.join("run.json").is_file());
+    wait_for("the settled list", || json(&status)["settled"] == true);
     wait_for("the command", || json(&status)["on_event"]["waiting"] == 0);
     assert_eq!(watching.end(), Some(0), "SIGTERM ends it in order");
 
