@@ -650,7 +650,7 @@ fn what_cannot_be_is_an_error() {
     let plan = network_plan(&(TWO.to_owned() + "oversampling = 2"), 1, 64);
     let error = gpu.scatter(&plan, &segments(1, 1, 64, 0.0).into());
     assert!(
-        error.is_err_and(|e| matches!(e, scatterfall_scattering::Error::Parameter { .. })),
+        error.is_err_and(|e| matches!(e, scatterfall_scattering::Error::NotOnGpu { .. })),
         "oversampling is not quietly something else"
     );
     let (_, plan) = small_plan();
