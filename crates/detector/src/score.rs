@@ -28,7 +28,7 @@ pub struct Normals {
     pub scales: Vec<FilterScale>,
 }
 
-/// Takes a filter's values to a scale that all filters share: `offset + gain * value`, above [`KNEE`] over `stretch`.
+/// Takes a filter's values to a scale that all filters share: `offset + gain * value`, above `KNEE` over `stretch`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FilterScale {
     /// Value of a score of 0.
