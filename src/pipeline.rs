@@ -448,7 +448,10 @@ pub fn write_design(ctx: &Context<'_>) -> Result<scatterfall_scattering::plan::S
     let windows = crate::stages::rows::stored_windows(config).map_or_else(|| planned_windows(ctx), Ok)?;
     let cut = plans::segmentation(config, windows)?;
     let network = plans::network(config, &cut)?;
-    design::warn(&network);
+    // Nobody chose the defaults: what they leave unused is no fault of the run's.
+    if config.network != crate::config::Config::default().network {
+        design::warn(&network);
+    }
     design::write(&config.output.path, &network)?;
     Ok(network)
 }
