@@ -177,11 +177,22 @@ impl<'a> HealthWatch<'a> {
             let around = k.saturating_sub(STEP_IMAGES).max(1)..(k + STEP_IMAGES + 1).min(n);
             // The image of the largest jump, and the first of equal ones.
             let first = around.clone().all(|j| jump(j) < jump(k) || (jump(j) <= jump(k) && j >= k));
-            if first && sizes[k].abs() >= STEP && jump(k) >= 0.5 * STEP {
+            if first && sizes[k].abs() >= STEP && jump(k) >= 0.5 * STEP && stays(&levels, k) {
                 self.done.push(self.whole(FaultKind::GainStep, levels[k].0, levels[k].0, 1, Some(f64::from(sizes[k]))));
             }
         }
     }
+}
+
+/// Whether every level from image `k` on lies beyond every one before it, [`STEP_IMAGES`] on either side: an earthquake raises
+/// levels too, but they come back.
+fn stays(levels: &[(Micros, f32)], k: usize) -> bool {
+    let (Some(from), Some(after)) = (k.checked_sub(STEP_IMAGES), levels.get(k..k + STEP_IMAGES)) else { return false };
+    let range = |part: &[(Micros, f32)]| {
+        part.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), l| (low.min(l.1), high.max(l.1)))
+    };
+    let (before, after) = (range(&levels[from..k]), range(after));
+    after.0 - before.1 >= 0.5 * STEP || before.0 - after.1 >= 0.5 * STEP
 }
 
 /// Stretches of an image whose columns do not vary at all.
@@ -262,6 +273,14 @@ mod tests {
     fn a_sound_archive_has_no_faults() {
         let images: Vec<_> = (0..30).map(|k| image(k, 200 + (k % 2) as u16)).collect();
         assert!(faults(&images).is_empty(), "nothing is wrong");
+    }
+
+    #[test]
+    fn what_comes_back_is_no_step() {
+        let quake: Vec<_> = (0..30).map(|k| image(k, if (12..15).contains(&k) { 260 } else { 200 })).collect();
+        assert!(faults(&quake).is_empty(), "three minutes of shaking");
+        let step: Vec<_> = (0..30).map(|k| image(k, if k >= 12 { 260 } else { 200 })).collect();
+        assert_eq!(faults(&step).len(), 1, "a level that stays");
     }
 
     #[test]
