@@ -69,7 +69,7 @@ pub struct DetectorModel {
     pub normals: Normals,
     /// Score from which an event is listed.
     pub threshold: f64,
-    /// False alarms a day that were asked for.
+    /// Number of false alarms per day that the user asked for.
     pub false_alarms_per_day: f64,
     /// Kinds of events.
     pub kinds: Kinds,
@@ -78,7 +78,7 @@ pub struct DetectorModel {
 /// How the threshold is set.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Threshold {
-    /// False alarms a day that are asked for.
+    /// Number of false alarms per day that the user asks for.
     pub false_alarms_per_day: f64,
     /// A threshold set by hand.
     pub fixed: Option<f64>,

@@ -20,7 +20,7 @@ pub struct Rows<'a> {
     pub scores: &'a [f64],
     /// Time that an image spans.
     pub duration: Micros,
-    /// Kilometres a segment.
+    /// Length of a segment in km.
     pub segment_km: f64,
 }
 

@@ -45,7 +45,7 @@ pub struct Scene<'a> {
     pub distance_km: (f64, f64),
     /// Seconds that an image spans.
     pub duration_s: f64,
-    /// Kilometres a segment.
+    /// Length of a segment in km.
     pub segment_km: f64,
 }
 

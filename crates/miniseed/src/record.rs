@@ -195,7 +195,7 @@ fn start_time(record: &[u8], order: ByteOrder) -> Option<i64> {
     Some(seconds * 1_000_000 + i64::from(order.u16(&record[28..])) * 100)
 }
 
-/// Samples a second from factor and multiplier: positive means rate, negative its inverse.
+/// Samples per second from factor and multiplier: a positive number is a rate, a negative one the inverse of a rate.
 fn nominal_rate(factor: i16, multiplier: i16) -> f64 {
     let part = |x: i16| if x < 0 { -1.0 / f64::from(x) } else { f64::from(x) };
     match (factor, multiplier) {

@@ -134,7 +134,7 @@ fn write(
     write_bytes(&file(output), render(&page).as_bytes())
 }
 
-/// The score from which on an event is listed, and the false alarms a day that it was set for: the detector's where it listed the
+/// The score from which on an event is listed, and the number of false alarms per day that it was set for: the detector's where it listed the
 /// events, else that of the rows.
 fn threshold(config: &Config, run: &Value, results: &Results) -> Result<(Option<f64>, Option<f64>)> {
     let output = &config.output.path;
